@@ -1,0 +1,72 @@
+/* skerry-helper: the few system calls around a compartment that no installed program makes for us. Not a runner:
+ * bubblewrap builds the wall. This program prepares the ground and waits for the app (wall), goes into a wall that
+ * stands (enter), and keeps a background app's words within bounds (log).
+ *
+ * Invariants
+ * - No shell, and no search on the caller's PATH: programs are started by absolute path with an argument list.
+ * - Every failed call ends the program: exit code 125, one line `skerry-helper: STEP: THING: REASON` on stderr.
+ * - Of the caller's open files only 0, 1 and 2 survive main(); whatever is opened later closes on exec unless named.
+ * - Nothing is remembered: no set-uid bit, no configuration, no state but the files named by the caller. */
+#ifndef SKERRY_HELPER_H
+#define SKERRY_HELPER_H
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Ours when we could not do it; the app's own codes pass through below and above it. */
+enum { EXIT_HELPER = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
+/* Everything that grows has a limit: options of one call, layers of one overlay; the kernel's own for the rest. */
+enum { MAX_WISHES = 4096, MAX_LAYERS = 128, MAX_TASKS = 4194304 };
+
+/* A user to become for good; 0 where none was given. */
+struct user { uid_t uid; gid_t gid; };
+/* How many words follow an option; -1 is all up to a lone semicolon. For most, twice is a mistake. */
+struct option { const char *name; int words; bool repeatable; };
+
+/* options.c */
+char **read_options(const char *step, const struct option *known, char **words);
+char **next(const char *name, size_t *at);
+char **given(const char *name);
+unsigned long number(const char *step, const char *text, unsigned long least, unsigned long most);
+unsigned long given_number(const char *name, unsigned long least, unsigned long most);
+struct user given_user(const char *step);
+/* common.c */
+_Noreturn void refuse(const char *step, const char *thing, const char *why);
+int must(const char *step, const char *thing, long result);
+ssize_t read_text(const char *path, char *text, size_t size);
+void write_text(const char *step, const char *path, const char *text);
+void write_map(const char *step, pid_t of, const char *map, unsigned inside, unsigned outside);
+unsigned long start_ticks(const char *step, pid_t pid);
+void join_cgroups(void);
+void become_user(struct user user);
+void discard(int fd);
+/* family.c: processes that we start, wait for, and end. */
+pid_t a_child(bool newest);
+void end_children(void);
+int code_of(int status);
+void must_succeed(const char *step, const char *thing, pid_t child);
+void run_to_end(const char *step, char **command);
+int make_outside_runner(struct user user);
+void run_outside(int runner);
+pid_t fork_app(sigset_t *taken);
+void take_back_terminal(pid_t foreground);
+/* mounts.c: below a stage, a folder in memory that only the new mount namespace sees. */
+void make_mounts(struct user user);
+/* log.c: a keeper as a process of its own; answers the end of a pipe to write to. */
+int start_log_keeper(const char *file, const char *bytes);
+
+/* The sub-commands; words are what follows the name, closed by NULL. */
+int wall_main(char **words);
+int enter_main(char **words);
+int log_main(char **words);
+
+#endif

@@ -1,0 +1,358 @@
+/**
+ * Agent: what can be asked of Skerry on this host, without a word about the wire (routes.ts).
+ *
+ * Every start, refusal and end of a compartment and every change of a deployment becomes an audit record before the
+ * caller hears of it.
+ */
+import { BACKENDS, type Entry } from "../backends/index.ts";
+import { environmentOf, volumePath } from "../compartment/index.ts";
+import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
+import { type Effective, joinGrants } from "../grant/index.ts";
+import type { Image, LayerRecord } from "../image/index.ts";
+import { readLayerRecord } from "../image/index.ts";
+import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
+import { processOf, runProgram } from "../host/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import { type Argv, describe, type Step } from "../step/index.ts";
+import { deploymentFile, type Found, findDeployment, findRecipe } from "./catalogue.ts";
+import { Compartments, type StartRecord } from "./compartments.ts";
+import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
+import { type AgentProblem, explain } from "./explain.ts";
+import { Images, sha256 } from "./images.ts";
+import { instanceStateFile } from "./instance-state.ts";
+import { type Chosen, choose, joinContext, type Prepared, prepare } from "./launch.ts";
+import { carefulDeployment, type WantedWords } from "./wanted.ts";
+import { noteOnce } from "./note-once.ts";
+
+type Answer<Value> = Promise<Result<Value, AgentProblem>>;
+
+export class Agent {
+  readonly context: AgentContext;
+  readonly compartments: Compartments;
+  readonly #images: Images;
+
+  constructor(context: AgentContext) {
+    this.context = context;
+    this.compartments = new Compartments(context);
+    this.#images = new Images(context);
+  }
+
+  async deploy(recipe: string, name: string): Answer<{ readonly file: string; readonly text: string }> {
+    const found = await findRecipe(recipe, this.context);
+    if (!found.ok) return found;
+    const file = deploymentFile(this.context, name);
+    if ((await this.context.performer.readText(file)) !== undefined)
+      return refusal({ kind: "deployed-already", name, file });
+    const text = writeDeployment(carefulDeployment(found.value.thing, name), found.value.thing, {
+      home: this.context.home,
+    });
+    const saved = await this.#write(name, file, text);
+    if (!saved.ok) return saved;
+    await this.context.audit.append({ kind: "deploy", instance: name, recipe, file: sha256(text) });
+    return success({ file, text });
+  }
+
+  /** Replaces a deployment by a text that reads as one. */
+  async save(name: string, text: string): Answer<string> {
+    const file = deploymentFile(this.context, name);
+    const parsed = parseDeployment(text, { file, name }, { home: this.context.home });
+    if (!parsed.ok) return parsed;
+    const recipe = await findRecipe(parsed.value.recipe, this.context);
+    if (!recipe.ok) return recipe;
+    const saved = await this.#write(name, file, text);
+    if (!saved.ok) return saved;
+    await this.context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
+    return success(file);
+  }
+
+  async #write(name: string, path: string, content: string): Answer<void> {
+    const parsed = parseDeployment(content, { file: path, name }, { home: this.context.home });
+    if (!parsed.ok) return parsed;
+    const written = await this.context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
+    return written.ok ? success(undefined) : written;
+  }
+
+  /** @returns folders of volumes that were kept */
+  async undeploy(name: string, withData: boolean): Answer<readonly string[]> {
+    const { performer, places, audit } = this.context;
+    const file = deploymentFile(this.context, name);
+    if (!NAME_PATTERN.test(name) || (await performer.readText(file)) === undefined) {
+      const missing = await findDeployment(name, this.context);
+      if (!missing.ok) return missing;
+    }
+    await this.compartments.look();
+    const running = this.compartments.running(name);
+    if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
+    const volumes = `${places.data}/volumes/${name}`;
+    const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
+    const gone = [file, ...(withData ? [volumes, instanceStateFile(this.context, name), ...logs] : [])];
+    for (const path of gone) {
+      const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);
+      if (!removed.ok) return removed;
+    }
+    await audit.append({ kind: "undeploy", instance: name, withData });
+    return success(withData ? [] : (await performer.list(volumes)).map((volume) => `${volumes}/${volume}`));
+  }
+
+  async describe(
+    name: string,
+  ): Answer<{ readonly found: Found<Deployment>; readonly recipe: Recipe; readonly effective: readonly Effective[] }> {
+    const found = await findDeployment(name, this.context);
+    if (!found.ok) return found;
+    const recipe = await findRecipe(found.value.thing.recipe, this.context);
+    if (!recipe.ok) return recipe;
+    const effective = joinGrants(
+      recipe.value.thing,
+      found.value.thing,
+      await joinContext(found.value.thing, this.context),
+    );
+    if (!effective.ok) return effective;
+    return success({ found: found.value, recipe: recipe.value.thing, effective: effective.value });
+  }
+
+  volumesOf(deployment: Deployment, recipe: Recipe) {
+    return Object.entries(recipe.volumes).map(([name, volume]) => ({
+      name,
+      class: volume.class,
+      inside: volume.inside,
+      folder: volume.class === "temp" ? "" : volumePath(this.context.places, deployment.name, name),
+    }));
+  }
+
+  /** Every step of a start as lines, with nothing done. */
+  async plan(words: WantedWords): Answer<{ readonly lines: readonly string[]; readonly imageBuilt: boolean }> {
+    const chosen = await choose(words, this.context, true);
+    if (!chosen.ok) return chosen;
+    const image = await this.#images.find(chosen.value.recipe);
+    if (!image.ok) return image;
+    const stand: Image = image.value ?? {
+      recipe: chosen.value.recipe.name,
+      recipeDigest: "",
+      base: "",
+      layers: ["IMAGE"],
+      passwd: "",
+      group: "",
+      built: "",
+    };
+    const prepared = await prepare(words, chosen.value, stand, this.context, { background: false, dry: true });
+    if (!prepared.ok) return prepared;
+    const { steps, plan, spec } = prepared.value;
+    const start: Step = { kind: "start-wall", id: spec.id, argv: plan.argv };
+    const building =
+      image.value === undefined
+        ? [`lock, fetch and build the image of ${chosen.value.recipe.name}; it is missing`]
+        : [];
+    return success({
+      lines: [...building, ...[...steps, ...plan.steps, start].flatMap(describe)],
+      imageBuilt: image.value !== undefined,
+    });
+  }
+
+  async lock(name: string, update: boolean, work: Work): Answer<Lock> {
+    const recipe = await this.#recipeOf(name);
+    return recipe.ok ? await this.#images.lock(recipe.value, update, work) : recipe;
+  }
+
+  async build(name: string, work: Work): Answer<Image> {
+    const recipe = await this.#recipeOf(name);
+    return recipe.ok ? await this.#images.build(recipe.value, work) : recipe;
+  }
+
+  /** The recipe that a name means: a deployment's, or the one of that name. */
+  async #recipeOf(name: string): Answer<Recipe> {
+    const deployment = await findDeployment(name, this.context);
+    const recipe = await findRecipe(deployment.ok ? deployment.value.thing.recipe : name, this.context);
+    return recipe.ok ? success(recipe.value.thing) : recipe;
+  }
+
+  /** Images with what each takes on the disk alone and together with others. */
+  async images(): Promise<
+    readonly {
+      readonly image: Image;
+      readonly packages: number;
+      readonly ownBytes: number;
+      readonly sharedBytes: number;
+    }[]
+  > {
+    const { performer, store } = this.context;
+    const images: Image[] = [];
+    for (const name of await performer.list(store.images)) {
+      const text = await performer.readText(`${store.images}/${name}`);
+      if (text !== undefined) images.push(JSON.parse(text));
+    }
+    const uses = new Map<string, number>();
+    for (const key of images.flatMap(({ layers }) => layers)) uses.set(key, (uses.get(key) ?? 0) + 1);
+    const bytes = new Map<string, number>();
+    for (const key of uses.keys()) bytes.set(key, await this.#layerBytes(key));
+    const context = imageContext(this.context, QUIET);
+    return await Promise.all(
+      images.map(async (image) => {
+        const records = await Promise.all(
+          image.layers.map(async (key): Promise<LayerRecord | undefined> => await readLayerRecord(key, context)),
+        );
+        const sum = (keys: readonly string[]) => keys.reduce((total, key) => total + (bytes.get(key) ?? 0), 0);
+        return {
+          image,
+          packages: records.reduce((total, record) => total + (record?.packages.length ?? 0), 0),
+          ownBytes: sum(image.layers.filter((key) => uses.get(key) === 1)),
+          sharedBytes: sum(image.layers.filter((key) => uses.get(key) !== 1)),
+        };
+      }),
+    );
+  }
+
+  async #layerBytes(key: string): Promise<number> {
+    const du = await runProgram([
+      "/usr/bin/du",
+      "--summarize",
+      "--block-size=1",
+      "--one-file-system",
+      "--",
+      this.context.store.layer(key),
+    ]);
+    return du.ok ? Number.parseInt(du.value.stdout, 10) || 0 : 0;
+  }
+
+  /**
+   * Prepares a start, and in the background makes it.
+   *
+   * @param caller - process id of who starts the wall in the foreground; undefined in the background
+   * @returns what starts the wall; empty where it stands already
+   */
+  async launch(
+    words: WantedWords,
+    caller: number | undefined,
+    work: Work,
+  ): Answer<{ readonly prepared: Prepared; readonly argv: readonly string[]; readonly notes: readonly string[] }> {
+    const launched = await this.#launch(words, caller, work);
+    if (!launched.ok) {
+      const because = explain(launched.problem).text;
+      await this.context.audit.append({
+        kind: "refused",
+        instance: words.name === "" ? undefined : words.name,
+        what: "start",
+        because,
+      });
+    }
+    return launched;
+  }
+
+  async #launch(words: WantedWords, caller: number | undefined, work: Work): ReturnType<Agent["launch"]> {
+    const background = caller === undefined;
+    const chosen = await choose(words, this.context, false);
+    if (!chosen.ok) return chosen;
+    const image = await this.#images.build(chosen.value.recipe, work);
+    if (!image.ok) return image;
+    const prepared = await prepare(words, chosen.value, image.value, this.context, { background, dry: false });
+    if (!prepared.ok) return prepared;
+    const { spec, plan } = prepared.value;
+    const record = this.#recordOf(words, chosen.value, prepared.value, caller);
+    const registered = await this.compartments.register(record);
+    if (!registered.ok) return registered;
+    const made = await this.#make(prepared.value, record, background);
+    if (!made.ok) {
+      await this.compartments.forget(spec.id);
+      return made;
+    }
+    const said = await noteOnce(plan.weaker, this.context);
+    return success({
+      prepared: prepared.value,
+      argv: background ? [] : plan.argv,
+      notes: [...prepared.value.notes, ...said],
+    });
+  }
+
+  #recordOf(
+    words: WantedWords,
+    { deployment, recipe }: Chosen,
+    { spec, plan }: Prepared,
+    caller: number | undefined,
+  ): StartRecord {
+    const background = caller === undefined;
+    return {
+      spec,
+      recipe: recipe.name,
+      isolation: deployment.isolation,
+      cgroups: plan.cgroups,
+      started: new Date().toISOString(),
+      background,
+      caller: processOf(caller ?? process.pid),
+      passing: words.remove || words.packages.length > 0,
+      log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
+    };
+  }
+
+  async #make(
+    { steps, plan, spec, effective, image }: Prepared,
+    record: StartRecord,
+    background: boolean,
+  ): Answer<void> {
+    const { performer, audit } = this.context;
+    // First of all, so that after a crash half-way the next agent knows of everything that has to go again.
+    const written = await this.compartments.writeRecord(record);
+    if (!written.ok) return written;
+    for (const step of [...steps, ...plan.steps]) {
+      const done = await performer.perform(step, QUIET);
+      if (!done.ok) return done;
+    }
+    const accepted = plan.weaker.filter(({ written: wrote }) => wrote).map(({ limit }) => limit);
+    if (accepted.length > 0)
+      await audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
+    await audit.append({
+      kind: "start",
+      instance: spec.name,
+      id: spec.id,
+      command: spec.command,
+      image: image.layers.at(-1) ?? "",
+      grants: effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`),
+    });
+    if (!background) return success(undefined);
+    const started = await performer.perform({ kind: "start-wall", id: spec.id, argv: plan.argv }, QUIET);
+    return started.ok ? success(undefined) : started;
+  }
+
+  /** The command line that runs one more program in a running compartment. */
+  async enter(
+    name: string,
+    wanted: {
+      readonly command: readonly string[];
+      readonly directory: string;
+      readonly terminal: string;
+      readonly purpose: string;
+    },
+  ): Answer<Argv> {
+    const standing = await this.compartments.standing(name);
+    if (!standing.ok) return standing;
+    const { wall, start } = standing.value;
+    // What enters is put into the frozen group, and would stand still as well.
+    if (start.state === "frozen") return refusal({ kind: "is-frozen", name });
+    const backend = BACKENDS[start.record.isolation];
+    if (backend === undefined) throw new Error(`no backend for ${start.record.isolation}`);
+    const [program, ...rest] = wanted.command;
+    const command: Argv = program === undefined ? [SHELL, ...SHELL_ARGUMENTS] : [program, ...rest];
+    const entry: Entry = {
+      command,
+      directory: wanted.directory === "" ? wall.spec.directory : wanted.directory,
+      environment: environmentOf(wall.spec, wanted.terminal === "" ? undefined : wanted.terminal),
+    };
+    await this.context.audit.append({ kind: "exec", instance: name, id: wall.spec.id, command });
+    return success(
+      backend.enter(wall, entry, {
+        facts: this.context.facts,
+        places: this.context.places,
+        streams: "passed-on",
+        hostAddresses: [],
+      }),
+    );
+  }
+
+  /** Records an act on a compartment once it is done. */
+  async record(kind: "stop" | "kill" | "freeze" | "thaw", name: string): Promise<void> {
+    const start = this.compartments.newest(name);
+    if (start !== undefined) await this.context.audit.append({ kind, instance: name, id: start.record.spec.id });
+  }
+}
+
+/** bash where the image has one, else what every image has. */
+const SHELL = "/bin/sh";
+const SHELL_ARGUMENTS = ["-c", "if [ -x /bin/bash ]; then exec /bin/bash; else exec /bin/sh; fi"] as const;

@@ -1,0 +1,108 @@
+/**
+ * Catalogue: recipes, bases and deployments as they lie on the disk, read through descriptor/.
+ *
+ * The owner's own recipes and bases stand before those that come with Skerry. Nothing is kept in memory: a file that was
+ * edited a moment ago is what counts.
+ */
+import { type DescriptorProblem, parseBase, parseDeployment, parseRecipe } from "../descriptor/index.ts";
+import { type Deployment, NAME_PATTERN, nearest, type OsBase, type Recipe } from "../model/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import type { AgentContext } from "./context.ts";
+
+/** For a recipe that names none. */
+export const DEFAULT_BASE = "debian-13";
+
+export type CatalogueProblem =
+  | DescriptorProblem
+  | {
+      readonly kind: "no-such";
+      readonly what: "recipe" | "base" | "deployment";
+      readonly name: string;
+      readonly meant: string | undefined;
+      readonly places: readonly string[];
+    };
+
+export interface Found<Thing> {
+  readonly thing: Thing;
+  readonly file: string;
+  readonly text: string;
+  readonly origin: "own" | "catalogue";
+}
+
+type Context = Pick<AgentContext, "places" | "performer" | "home">;
+
+const folders = ({ places }: Context, what: "recipes" | "os-bases") =>
+  [
+    { folder: `${places.config}/${what}`, origin: "own" },
+    { folder: `${places.program}/${what}`, origin: "catalogue" },
+  ] as const;
+
+export async function findRecipe(name: string, context: Context): Promise<Result<Found<Recipe>, CatalogueProblem>> {
+  const places = folders(context, "recipes");
+  for (const { folder, origin } of NAME_PATTERN.test(name) ? places : []) {
+    const file = `${folder}/${name}.yaml`;
+    const text = await context.performer.readText(file);
+    if (text === undefined) continue;
+    const recipe = parseRecipe(text, { file, name });
+    return recipe.ok ? success({ thing: recipe.value, file, text, origin }) : recipe;
+  }
+  const meant = nearest(name, await recipeNames(context));
+  return refusal({ kind: "no-such", what: "recipe", name, meant, places: places.map(({ folder }) => folder) });
+}
+
+export async function recipeNames(context: Context): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const { folder } of folders(context, "recipes")) {
+    for (const name of await context.performer.list(folder)) if (name.endsWith(".yaml")) names.add(name.slice(0, -5));
+  }
+  return [...names].filter((name) => NAME_PATTERN.test(name)).toSorted();
+}
+
+export async function findBase(name: string, context: Context): Promise<Result<OsBase, CatalogueProblem>> {
+  const places = folders(context, "os-bases");
+  for (const { folder } of NAME_PATTERN.test(name) ? places : []) {
+    const file = `${folder}/${name}/base.yaml`;
+    const text = await context.performer.readText(file);
+    if (text !== undefined) return parseBase(text, { file, name });
+  }
+  const known = (await Promise.all(places.map(({ folder }) => context.performer.list(folder)))).flat();
+  return refusal({
+    kind: "no-such",
+    what: "base",
+    name,
+    meant: nearest(name, known),
+    places: places.map(({ folder }) => folder),
+  });
+}
+
+export function deploymentFile({ places }: Pick<Context, "places">, name: string): string {
+  return `${places.config}/deployments/${name}.yaml`;
+}
+
+export async function findDeployment(
+  name: string,
+  context: Context,
+): Promise<Result<Found<Deployment>, CatalogueProblem>> {
+  const file = deploymentFile(context, name);
+  const text = NAME_PATTERN.test(name) ? await context.performer.readText(file) : undefined;
+  if (text === undefined) {
+    const meant = nearest(name, await deploymentNames(context));
+    return refusal({
+      kind: "no-such",
+      what: "deployment",
+      name,
+      meant,
+      places: [`${context.places.config}/deployments`],
+    });
+  }
+  const deployment = parseDeployment(text, { file, name }, { home: context.home });
+  return deployment.ok ? success({ thing: deployment.value, file, text, origin: "own" }) : deployment;
+}
+
+export async function deploymentNames({
+  places,
+  performer,
+}: Pick<Context, "places" | "performer">): Promise<readonly string[]> {
+  const names = (await performer.list(`${places.config}/deployments`)).filter((name) => name.endsWith(".yaml"));
+  return names.map((name) => name.slice(0, -5)).filter((name) => NAME_PATTERN.test(name));
+}

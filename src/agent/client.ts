@@ -1,0 +1,258 @@
+/**
+ * Client: asks the agent over its Unix socket, in the Connect protocol's JSON form, with nothing but node:http.
+ *
+ * Starts the agent where none answers, and replaces one that was started from other sources.
+ * Source: the Connect protocol's specification (unary JSON; streams in envelopes of one flag byte and four of length).
+ */
+import { existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import type { InfoResponseJson } from "../contract/index.ts";
+import { startDetached } from "../host/start-detached.ts";
+import type { Places } from "../model/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import { socketPath } from "./socket.ts";
+
+/** What the agent refused, with a text for a person. */
+export interface CallProblem {
+  readonly kind: "call-failed";
+  /** A code of the Connect protocol: `not_found`, `failed_precondition`… */
+  readonly code: string;
+  readonly text: string;
+}
+
+const PREFIX = "/skerry.agent.v1.AgentService";
+
+/** An answer larger than this is none of the agent's. */
+const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** Flag of the last envelope of a stream. */
+const END_OF_STREAM = 2;
+
+const STARTS_WITHIN_MS = 20_000;
+
+/** An agent that has not said who it is after this time hangs. */
+const SAYS_WHO_WITHIN_MS = 10_000;
+
+export class AgentClient {
+  readonly #places: Places;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  #ready: Promise<Result<void, CallProblem>> | undefined;
+
+  constructor(places: Places, environment: Readonly<Record<string, string | undefined>>) {
+    this.#places = places;
+    this.#environment = environment;
+  }
+
+  /** One question, one answer. The caller names the answer's JSON type, as generated from the contract. */
+  async call<Answer>(method: string, question: object, signal?: AbortSignal): Promise<Result<Answer, CallProblem>> {
+    this.#ready ??= this.#start();
+    const ready = await this.#ready;
+    if (!ready.ok) return ready;
+    const answer = await this.#call<Answer>(method, question, signal);
+    if (answer.ok || answer.problem.code !== NOBODY_THERE) return answer;
+    // It has ended since it was last asked, and so has heard nothing of the question.
+    this.#ready = this.#start();
+    const again = await this.#ready;
+    return again.ok ? await this.#call<Answer>(method, question, signal) : again;
+  }
+
+  /** One question, many answers. */
+  async *stream<Answer>(
+    method: string,
+    question: object,
+    signal: AbortSignal,
+  ): AsyncGenerator<Answer, Result<void, CallProblem>> {
+    this.#ready = this.#start();
+    const ready = await this.#ready;
+    if (!ready.ok) return ready;
+    const body = Buffer.from(JSON.stringify(question));
+    let response: IncomingMessage;
+    try {
+      response = await this.#post(method, "application/connect+json", envelope(0, body), signal);
+    } catch (error) {
+      return signal.aborted ? interrupted() : lost(error);
+    }
+    let rest = Buffer.alloc(0);
+    try {
+      for await (const piece of response) {
+        rest = Buffer.concat([rest, Buffer.isBuffer(piece) ? piece : Buffer.from(String(piece))]);
+        for (let whole = wholeEnvelope(rest); whole !== undefined; whole = wholeEnvelope(rest)) {
+          rest = rest.subarray(whole.length);
+          if ((whole.flag & END_OF_STREAM) === 0) yield JSON.parse(whole.text);
+          else return endOf(whole.text);
+        }
+        if (rest.length > ANSWER_LIMIT_BYTES) return lost(new Error("the answer is too large"));
+      }
+    } catch (error) {
+      return signal.aborted ? interrupted() : lost(error);
+    }
+    return signal.aborted ? interrupted() : lost(new Error("the answer ended half-way"));
+  }
+
+  /** Asks a running agent to end. @returns false where none runs */
+  async shutdown(): Promise<boolean> {
+    if (!existsSync(this.#places.runtime) || !this.#ownFolder().ok) return false;
+    const answer = await this.#call("Shutdown", {});
+    if (!answer.ok) return false;
+    for (let attempt = 0; attempt < 500; attempt++) {
+      if (!(await this.#call("Info", {})).ok) break;
+      await pause(10);
+    }
+    return true;
+  }
+
+  async #call<Answer>(method: string, question: object, signal?: AbortSignal): Promise<Result<Answer, CallProblem>> {
+    try {
+      const response = await this.#post(method, "application/json", Buffer.from(JSON.stringify(question)), signal);
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      for await (const piece of response) {
+        pieces.push(Buffer.isBuffer(piece) ? piece : Buffer.from(String(piece)));
+        bytes += piece.length;
+        if (bytes > ANSWER_LIMIT_BYTES) return lost(new Error("the answer is too large"));
+      }
+      const text = Buffer.concat(pieces).toString("utf8");
+      return response.statusCode === 200 ? success(JSON.parse(text)) : failed(JSON.parse(text));
+    } catch (error) {
+      return signal?.aborted === true ? interrupted() : lost(error);
+    }
+  }
+
+  async #post(method: string, type: string, body: Buffer, signal?: AbortSignal): Promise<IncomingMessage> {
+    const socket = socketPath(this.#places);
+    if (!socket.ok) throw new Error(socket.problem.text);
+    const headers = { "content-type": type, "content-length": body.length, "connect-protocol-version": "1" };
+    return await new Promise((resolve, reject) => {
+      const sent = request({
+        socketPath: socket.value,
+        method: "POST",
+        path: `${PREFIX}/${method}`,
+        headers,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      sent.once("response", resolve);
+      sent.once("error", reject);
+      sent.end(body);
+    });
+  }
+
+  async #start(): Promise<Result<void, CallProblem>> {
+    const { runtime, program } = this.#places;
+    const socket = socketPath(this.#places);
+    if (!socket.ok) return refusal({ kind: "call-failed", code: "failed_precondition", text: socket.problem.text });
+    const own = this.#ownFolder();
+    if (!own.ok) return own;
+    const running = await this.#call<InfoResponseJson>("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS));
+    if (running.ok && running.value.program === program && running.value.stale !== true) return success(undefined);
+    if (running.ok) await this.shutdown();
+    else if (running.problem.code === "canceled") return notResponding(runtime);
+    // flock keeps the lock in a process of its own, so that nothing that the agent starts can hold it.
+    const flock = ["--nonblock", "--close", "--conflict-exit-code", "0", `${runtime}/agent.lock`];
+    const node = [process.execPath, "--disable-warning=ExperimentalWarning", `${import.meta.dirname}/main.ts`];
+    const environment = {
+      ...this.#environment,
+      NODE_EXTRA_CA_CERTS: extraCertificates(this.#environment),
+      SKERRY_TRACE: undefined,
+    };
+    const log = `${runtime}/agent.log`;
+    const deadline = performance.now() + STARTS_WITHIN_MS;
+    while (performance.now() < deadline) {
+      const started = startDetached(["/usr/bin/flock", ...flock, ...node], { log, environment });
+      // 0 says that another one has the lock. It answers in a moment, or it is just ending, and then it is our turn.
+      while (performance.now() < deadline && started.ended() !== 0) {
+        if ((await this.#call("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS))).ok) return success(undefined);
+        const ended = started.ended();
+        if (ended !== undefined && ended !== 0) return doesNotStart(ended, log);
+        await pause(15);
+      }
+      if ((await this.#call("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS))).ok) return success(undefined);
+      await pause(30);
+    }
+    return doesNotStart("no answer", log);
+  }
+
+  /** In a folder that others may write to, somebody else could answer, and say what is to be run. */
+  #ownFolder(): Result<void, CallProblem> {
+    const { runtime } = this.#places;
+    let because = "";
+    try {
+      mkdirSync(runtime, { recursive: true, mode: 0o700 });
+      const about = lstatSync(runtime);
+      if (!about.isDirectory()) because = "is no folder";
+      else if (about.uid !== process.getuid?.()) because = `belongs to somebody else (user id ${about.uid})`;
+      else if ((about.mode & 0o022) !== 0) because = "can be written by others";
+    } catch (error) {
+      because = `cannot be made: ${error instanceof Error ? error.message : String(error)}`;
+    }
+    if (because === "") return success(undefined);
+    const text = `${runtime} ${because}; Skerry keeps its sockets in a folder of this user alone\n  take it away, or set SKERRY_HOME (or XDG_RUNTIME_DIR) to a folder of yours`;
+    return refusal({ kind: "call-failed", code: "permission_denied", text });
+  }
+}
+
+function notResponding(runtime: string): Result<never, CallProblem> {
+  const text = `an agent has ${runtime}/agent.sock, and does not say who it is within ${SAYS_WHO_WITHIN_MS / 1000} s\n  end it (fuser ${runtime}/agent.lock names it); compartments run on`;
+  return refusal({ kind: "call-failed", code: "unavailable", text });
+}
+
+function doesNotStart(ended: number | string, log: string): Result<never, CallProblem> {
+  const words = readFileSync(log, "utf8").slice(-2000).trim();
+  const how = typeof ended === "number" ? `exit code ${ended}` : ended;
+  return refusal({
+    kind: "call-failed",
+    code: "unavailable",
+    text: `the agent does not start (${how}):\n  ${words}\n  its log: ${log}`,
+  });
+}
+
+/** The start script takes the variable away where nothing is fetched, since Node reads the file at every start. */
+function extraCertificates(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  return environment["NODE_EXTRA_CA_CERTS"] ?? (environment["SKERRY_EXTRA_CA_CERTS"] || undefined);
+}
+
+function envelope(flag: number, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(flag, 0);
+  head.writeUInt32BE(body.length, 1);
+  return Buffer.concat([head, body]);
+}
+
+function wholeEnvelope(
+  bytes: Buffer,
+): { readonly flag: number; readonly length: number; readonly text: string } | undefined {
+  if (bytes.length < 5) return undefined;
+  const length = 5 + bytes.readUInt32BE(1);
+  return bytes.length < length
+    ? undefined
+    : { flag: bytes.readUInt8(0), length, text: bytes.toString("utf8", 5, length) };
+}
+
+function endOf(text: string): Result<void, CallProblem> {
+  const end: unknown = JSON.parse(text);
+  const error = typeof end === "object" && end !== null && "error" in end ? end.error : undefined;
+  return error === undefined ? success(undefined) : failed(error);
+}
+
+function failed(error: unknown): Result<never, CallProblem> {
+  const { code, message } = { code: "internal", message: "", ...(typeof error === "object" ? error : {}) };
+  return refusal({ kind: "call-failed", code, text: message });
+}
+
+/** Our own code beside those of the protocol: the question reached nobody. */
+const NOBODY_THERE = "nobody-there";
+
+function lost(error: unknown): Result<never, CallProblem> {
+  const refused =
+    error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+  if (refused) return refusal({ kind: "call-failed", code: NOBODY_THERE, text: "no agent runs" });
+  return refusal({
+    kind: "call-failed",
+    code: "unavailable",
+    text: `the agent does not answer: ${error instanceof Error ? error.message : String(error)}`,
+  });
+}
+
+function interrupted(): Result<never, CallProblem> {
+  return refusal({ kind: "call-failed", code: "canceled", text: "interrupted" });
+}

@@ -1,0 +1,30 @@
+/** What every part of the agent is handed: the host as it is, and the way to act on it and to record what was done. */
+import type { AuditLog } from "../audit/index.ts";
+import { type ImageContext, type Store, storeOf } from "../image/index.ts";
+import type { HostFacts, Places } from "../model/index.ts";
+import type { Mirrors } from "../package-engines/index.ts";
+import type { Performer, Progress, Watch } from "../step/index.ts";
+
+export interface AgentContext {
+  readonly places: Places;
+  readonly facts: HostFacts;
+  readonly performer: Performer;
+  readonly audit: AuditLog;
+  readonly mirrors: Mirrors;
+  readonly store: Store;
+  /** The owner's home folder, every link followed. */
+  readonly home: string;
+  readonly version: string;
+}
+
+export interface Work {
+  readonly signal: AbortSignal;
+  readonly report: (event: Progress) => void;
+}
+
+export const QUIET: Watch = { signal: new AbortController().signal, report: () => {} };
+
+export function imageContext(context: AgentContext, watch: Work): ImageContext {
+  const { performer, facts, places, mirrors } = context;
+  return { performer, watch, facts, store: storeOf(places), mirrors, now: () => new Date().toISOString() };
+}

@@ -1,0 +1,241 @@
+/**
+ * Explain: problems of the agent's rooms as one text for a person and a code for programs.
+ *
+ * The text says what went wrong, then where, then what to do about it. The types keep the table whole.
+ */
+import { Code } from "@connectrpc/connect";
+import { showComplaint } from "../descriptor/index.ts";
+import { escapeText } from "../model/index.ts";
+import { unreachable } from "../result.ts";
+import type { CompartmentProblem } from "./compartments.ts";
+import type { LaunchProblem } from "./launch.ts";
+
+export type AgentProblem =
+  | LaunchProblem
+  | CompartmentProblem
+  | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
+
+interface Explained {
+  readonly code: Code;
+  readonly text: string;
+}
+
+export function explain(problem: AgentProblem): Explained {
+  const refused = (...lines: readonly string[]): Explained => ({
+    code: Code.FailedPrecondition,
+    text: lines.join("\n  "),
+  });
+  switch (problem.kind) {
+    case "descriptor":
+      return {
+        code: Code.InvalidArgument,
+        text: problem.complaints.map((complaint) => showComplaint(complaint)).join("\n"),
+      };
+    case "no-such":
+      return {
+        code: Code.NotFound,
+        text: [
+          `there is no ${problem.what} named "${escapeText(problem.name, 80)}"${meant(problem.meant)}`,
+          `looked in ${problem.places.join(" and ")}`,
+        ].join("\n  "),
+      };
+    case "bad-flag":
+      return {
+        code: Code.InvalidArgument,
+        text: `${problem.flag} ${escapeText(problem.value, 200)}: expected ${problem.expected}`,
+      };
+    case "unmet-request":
+      return refused(
+        `${problem.deployment} needs "${problem.request}" (${escapeText(problem.why)}), and it is not granted`,
+        `write under answers: in deployments/${problem.deployment}.yaml (skerry edit ${problem.deployment}):`,
+        `  ${problem.line}`,
+      );
+    case "not-requested":
+      return refused(
+        `deployments/${problem.deployment}.yaml answers "${escapeText(problem.request, 80)}", which nobody requests${meant(problem.meant)}`,
+        `take the line out, or add the request under requests: (skerry edit ${problem.deployment})`,
+      );
+    case "answer-not-served":
+      return refused(
+        `${problem.deployment}: "${problem.request}" cannot be answered "${problem.answer}": ${problem.because}`,
+        `choose one of ${problem.instead.join(", ")}`,
+      );
+    case "option-missing":
+      return refused(
+        `${problem.deployment}: the answer to "${problem.request}" names no ${problem.option}`,
+        `write: ${problem.line}`,
+      );
+    case "option-astray":
+      return refused(
+        `${problem.deployment}: "${problem.option}" means nothing with the answer "${problem.answer}" to "${problem.request}"`,
+        "take it out, or choose another answer",
+      );
+    case "folder-not-there":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", ${problem.type === "none" ? "does not exist" : "is no folder"}`,
+        `make it, or name another folder (skerry edit ${problem.deployment})`,
+      );
+    case "folder-is-skerrys":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", lies in Skerry's own ${problem.own}`,
+        "an app that reaches it could give itself every right; grant another folder",
+      );
+    case "folder-holds-link":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted for writing as "${problem.request}", holds ${escapeText(problem.link)}, a link that leads to Skerry's own folders`,
+        "an app could put another in its place; put a folder where the link is, or grant another folder",
+      );
+    case "folder-is-systems":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", reaches ${escapeText(problem.system)}, through which the host itself is within reach`,
+        "grant a folder below it that holds files alone",
+      );
+    case "overlapping-places":
+      return refused(
+        `${problem.deployment}: ${problem.one} and ${problem.other} lie in each other`,
+        "give one of them another place (inside:)",
+      );
+    case "unknown-program":
+      return refused(
+        `recipe ${problem.recipe} has no program "${escapeText(problem.program, 80)}"`,
+        `it has ${problem.known.join(", ")}`,
+      );
+    case "no-arguments":
+      return refused(`program "${problem.program}" takes no arguments`);
+    case "runs-already":
+      return refused(
+        `${problem.name} runs already, since ${problem.since}`,
+        `use skerry exec ${problem.name} -- COMMAND, or deploy a second instance (skerry deploy RECIPE --as NAME)`,
+      );
+    case "not-running":
+      return {
+        code: Code.NotFound,
+        text: `${escapeText(problem.name, 80)} does not run${meant(problem.meant)}\n  skerry ps lists what runs`,
+      };
+    case "is-frozen":
+      return refused(`${problem.name} is frozen`, `let it go on first: skerry thaw ${problem.name}`);
+    case "does-not-end":
+      return refused(
+        `${problem.name} was killed and has not ended`,
+        "one of its processes waits for the kernel; skerry ps shows when it has gone",
+      );
+    case "deployed-already":
+      return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");
+    case "limit-unenforceable":
+      return refused(
+        `the limit on ${problem.limit} cannot be enforced here: ${problem.because}`,
+        `take it out of the deployment, or start with --accept-weaker=${problem.limit}`,
+      );
+    case "backend-unavailable":
+      return {
+        code: Code.Unavailable,
+        text: [`${problem.backend} cannot run here; missing:`, ...problem.missing].join("\n  "),
+      };
+    case "network-unavailable":
+      return {
+        code: Code.Unavailable,
+        text: ["the network cannot be granted here; missing:", ...problem.missing].join("\n  "),
+      };
+    case "cannot-enforce":
+      return refused(
+        `${problem.backend} cannot enforce "${problem.contribution}"`,
+        "take the grant out, or choose another isolation",
+      );
+    case "helper-missing":
+      return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };
+    case "places-shut":
+      return refused(
+        `started by root, apps run as users of their own, who cannot pass ${problem.folder}`,
+        `let others pass it (chmod o+x ${problem.folder}), or keep Skerry's folders elsewhere`,
+      );
+    case "no-ids-left":
+      return {
+        code: Code.ResourceExhausted,
+        text: `no subordinate id is left for one more instance of ${problem.user}\n  undeploy one with --with-data, or give the user a larger range in /etc/subuid`,
+      };
+    case "host-lacks":
+      return { code: Code.Unavailable, text: `this host lacks ${problem.what}\n  run ${problem.fix}` };
+    case "unknown-package":
+      return refused(
+        `the archive has no package "${escapeText(problem.name, 80)}"${meant(problem.meant)}`,
+        "look for its name with apt-cache search, and mend the recipe",
+      );
+    case "unsatisfiable":
+      return refused("the packages cannot be installed together:", ...escapedLines(problem.words));
+    case "untrusted-archive":
+      return refused(
+        "the archive's signature does not hold (the key that the base names, and its time); nothing was taken from it:",
+        ...escapedLines(problem.words),
+      );
+    case "archive-unreachable":
+      return {
+        code: Code.Unavailable,
+        text: [
+          "the archive cannot be read; is there a network, a mirror or proxy in mirrors.yaml?",
+          ...escapedLines(problem.words),
+        ].join("\n  "),
+      };
+    case "bad-resolution":
+      return refused("the package engine answered what cannot be read:", escapeText(problem.line));
+    case "bad-lock":
+      return refused(
+        `${problem.file} cannot be used as a lock: ${escapeText(problem.because)}`,
+        "skerry lock --update makes a new one",
+      );
+    case "retired-base":
+      return refused(
+        `the base ${problem.base} is retired; nothing new is built on it`,
+        "choose another base in the recipe",
+      );
+    case "not-as-locked":
+      return refused(
+        "what was installed is not what was locked; the image was thrown away:",
+        ...problem.differences
+          .slice(0, 10)
+          .map(({ name, locked, found }) => `${name}: locked ${locked ?? "not at all"}, found ${found ?? "nothing"}`),
+      );
+    case "special-files":
+      return refused(
+        "a package left device nodes or set-id files; the image was thrown away:",
+        ...problem.files.map((file) => escapeText(file)),
+      );
+    case "fetch-failed":
+      return {
+        code: Code.Unavailable,
+        text: [
+          "a package cannot be fetched; tried:",
+          ...problem.tried.map(
+            ({ uri, because }) => `${escapeText(uri)}: ${FETCH_WORDS[because] ?? escapeText(because)}`,
+          ),
+        ].join("\n  "),
+      };
+    case "no-space":
+      return {
+        code: Code.ResourceExhausted,
+        text: `no space is left on the disk (${problem.path}); nothing half was kept\n  free some and try again`,
+      };
+    case "step-failed":
+      return refused(`${escapeText(problem.step)} failed:`, ...escapedLines(problem.because));
+    case "interrupted":
+      return { code: Code.Canceled, text: "interrupted" };
+    default:
+      return unreachable(problem);
+  }
+}
+
+const FETCH_WORDS: Readonly<Record<string, string>> = {
+  "not-found": "not there",
+  "wrong-content": "another content than was locked (SHA-256 or size differs)",
+  "cut-off": "ended half-way",
+  ENOTFOUND: "no such host",
+  ECONNREFUSED: "nobody answers",
+  ECONNRESET: "ended half-way",
+};
+
+function meant(name: string | undefined): string {
+  return name === undefined ? "" : `. Did you mean "${name}"?`;
+}
+
+function escapedLines(words: string): readonly string[] {
+  return words.split("\n").map((line) => escapeText(line, 500));
+}

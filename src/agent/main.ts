@@ -1,0 +1,137 @@
+/**
+ * The agent's program: one per user, started on demand by the first command that needs it.
+ *
+ * That there is one only is seen to by flock(1), through which the client starts it. It ends by itself when it was not
+ * asked anything for a while and nothing runs; compartments never depend on it.
+ */
+import { chmodSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { AuditLog } from "../audit/index.ts";
+import { parseMirrors } from "../descriptor/index.ts";
+import { claimFolder, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
+import { storeOf } from "../image/index.ts";
+import { type Places, placesFrom } from "../model/index.ts";
+import type { Mirrors } from "../package-engines/index.ts";
+import { Agent } from "./agent.ts";
+import { readFacts } from "./facts.ts";
+import { agentRoutes } from "./routes.ts";
+import { socketPath } from "./socket.ts";
+import { programVersion } from "./version.ts";
+
+/** Without a call and without a compartment for so long, the agent ends. */
+const IDLE_MS = 15 * 60_000;
+
+const CLAIMED_FOR_MS = 5_000;
+
+const LOOK_EVERY_MS = 5_000;
+
+const PROGRAM = dirname(dirname(import.meta.dirname));
+
+async function main(): Promise<void> {
+  const places = placesFrom(process.env, process.getuid?.() ?? -1, PROGRAM);
+  await claimFolders(places);
+  const facts = await readFacts(process.env, places);
+  if (!facts.ok) throw new Error(facts.problem.text);
+  const mirrors = await mirrorsOf(places);
+  const audit = await openAudit(`${places.state}/audit`);
+  if (!audit.ok) throw new Error(`the audit log cannot be opened: ${JSON.stringify(audit.problem)}`);
+  const version = programVersion(PROGRAM);
+  const performer = realPerformer({ facts: facts.value, places, proxy: mirrors.proxy });
+  const home = await realOrSelf(process.env["HOME"] ?? "/");
+  const agent = new Agent({
+    places,
+    facts: facts.value,
+    performer,
+    audit: audit.value,
+    mirrors,
+    store: storeOf(places),
+    home,
+    version,
+  });
+  await agent.compartments.adopt();
+  await audit.value.append({ kind: "agent-started", pid: process.pid, version });
+
+  let asked = Date.now();
+  const handler = connectNodeAdapter({
+    routes: agentRoutes(agent, () => void shutdown("asked to")),
+    readMaxBytes: 4 * 1024 * 1024,
+  });
+  const server = createServer((request, response) => {
+    asked = Date.now();
+    handler(request, response);
+  });
+  // `wait` may take as long as an app runs.
+  server.requestTimeout = 0;
+  const socketFile = socketPath(places);
+  if (!socketFile.ok) throw new Error(socketFile.problem.text);
+  const socket = socketFile.value;
+  rmSync(socket, { force: true });
+  // Nobody else can open it even for the moment until its mode is set: the folder is this user's alone.
+  let inode: number | undefined;
+  server.listen(socket, () => {
+    chmodSync(socket, 0o600);
+    inode = statSync(socket).ino;
+  });
+  const isOurs = () => inode === statSync(socket, { throwIfNoEntry: false })?.ino;
+
+  const shutdown = async (because: string) => {
+    clearInterval(idle);
+    agent.compartments.close();
+    await audit.value.append({ kind: "agent-stopped", because });
+    if (isOurs()) rmSync(socket, { force: true });
+    process.exit(0);
+  };
+  const idle = setInterval(() => {
+    // Nobody can ask it any more: its folders were removed. To write there would make them again.
+    if (inode !== undefined && !isOurs()) process.exit(0);
+    const running = agent.compartments.all().some(({ state }) => state === "running" || state === "frozen");
+    if (!running && Date.now() - asked > IDLE_MS) void shutdown("idle");
+  }, LOOK_EVERY_MS);
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => void shutdown(name));
+}
+
+/** Every folder of Skerry's own is there before anything else: a grant can only hide what exists. */
+async function claimFolders(places: Places): Promise<void> {
+  // When root runs it, apps are other users, who must pass the store and the runtime folder.
+  const open = process.getuid?.() === 0 ? 0o711 : 0o700;
+  const wanted = [
+    [places.runtime, open],
+    [places.config, 0o700],
+    [places.data, process.getuid?.() === 0 ? 0o711 : 0o700],
+    [places.state, open],
+    [places.cache, 0o700],
+    [`${places.runtime}/compartments`, open],
+  ] as const;
+  for (const [path, mode] of wanted) {
+    if (!(await claimFolder(path, mode))) throw new Error(`${path} belongs to somebody else; Skerry does not use it`);
+  }
+}
+
+/** An agent that was killed can hold the audit for as long as the kernel takes to clear it up. */
+async function openAudit(folder: string): ReturnType<typeof AuditLog.open> {
+  for (const deadline = performance.now() + CLAIMED_FOR_MS; ; await pause(50)) {
+    const audit = await AuditLog.open(folder);
+    if (audit.ok || audit.problem.kind !== "audit-claimed" || performance.now() > deadline) return audit;
+  }
+}
+
+async function mirrorsOf(places: Places): Promise<Mirrors> {
+  const file = `${places.config}/mirrors.yaml`;
+  const text = await readTextIfThere(file);
+  const environment = process.env["http_proxy"] || undefined;
+  if (text === undefined) return { mirrors: {}, proxy: environment, snapshot: undefined };
+  const mirrors = parseMirrors(text, { file, name: "mirrors" });
+  if (!mirrors.ok)
+    throw new Error(mirrors.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
+  return { ...mirrors.value, proxy: mirrors.value.proxy ?? environment };
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(70);
+}

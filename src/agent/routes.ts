@@ -1,0 +1,263 @@
+/**
+ * Routes: the agent's service as it is on the wire. Translates and nothing else.
+ *
+ * A problem becomes a ConnectError with a code and the text for a person; a fault is thrown as it is and becomes an
+ * internal error, with its stack in the agent's own log.
+ */
+import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { AgentService, Progress_Kind } from "../contract/index.ts";
+import { type Problem, type Result, unreachable } from "../result.ts";
+import type { Progress } from "../step/index.ts";
+import type { Agent } from "./agent.ts";
+import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./catalogue.ts";
+import type { Start } from "./compartments.ts";
+import type { Work } from "./context.ts";
+import { type AgentProblem, explain } from "./explain.ts";
+import { hasChanged } from "./version.ts";
+import { withProgress } from "./with-progress.ts";
+import type { WantedWords } from "./wanted.ts";
+
+/** Where a stop gives no time of its own. */
+const GRACE_MS = 10_000;
+
+export function agentRoutes(agent: Agent, shutdown: () => void) {
+  const { context, compartments } = agent;
+  return (router: ConnectRouter) =>
+    router.service(AgentService, {
+      info: () => ({
+        version: context.version,
+        program: context.places.program,
+        pid: process.pid,
+        stale: hasChanged(context.places.program, context.version),
+      }),
+      shutdown() {
+        // After the answer has gone out.
+        setTimeout(shutdown, 20);
+        return {};
+      },
+
+      async listRecipes() {
+        const recipes = [];
+        for (const name of await recipeNames(context)) {
+          const found = await findRecipe(name, context);
+          if (!found.ok) {
+            recipes.push({ name, problem: explain(found.problem).text });
+            continue;
+          }
+          const { thing, file, origin } = found.value;
+          recipes.push({
+            name,
+            summary: thing.summary,
+            base: thing.base ?? "",
+            packages: [...thing.packages],
+            origin,
+            file,
+          });
+        }
+        return { recipes };
+      },
+
+      async listDeployments() {
+        await compartments.look();
+        const deployments = [];
+        for (const name of await deploymentNames(context)) {
+          const found = await findDeployment(name, context);
+          const running = compartments.running(name) !== undefined;
+          if (!found.ok) deployments.push({ name, running, problem: explain(found.problem).text });
+          else
+            deployments.push({
+              name,
+              running,
+              recipe: found.value.thing.recipe,
+              isolation: found.value.thing.isolation,
+              file: found.value.file,
+            });
+        }
+        return { deployments };
+      },
+
+      async deploy({ recipe, name }) {
+        const wanted = name === "" ? recipe : name;
+        return { name: wanted, ...valueOf(await agent.deploy(recipe, wanted)) };
+      },
+
+      saveDeployment: async ({ name, text }) => ({ file: valueOf(await agent.save(name, text)) }),
+      undeploy: async ({ name, withData }) => ({ kept: [...valueOf(await agent.undeploy(name, withData))] }),
+
+      async describe({ name }) {
+        const { found, recipe, effective } = valueOf(await agent.describe(name));
+        await compartments.look();
+        return {
+          name,
+          recipe: recipe.name,
+          file: found.file,
+          text: found.text,
+          effective: effective.map(({ request, service, answer, gets, because, warnings }) => ({
+            request,
+            service,
+            answer,
+            gets,
+            because,
+            warnings: [...warnings],
+          })),
+          volumes: agent.volumesOf(found.thing, recipe),
+          state: compartments.newest(name)?.state ?? "never started",
+        };
+      },
+
+      async plan({ wanted }) {
+        const { lines, imageBuilt } = valueOf(await agent.plan(wordsOf(wanted)));
+        return { lines: [...lines], imageBuilt };
+      },
+
+      async *lock({ name, update }, { signal }) {
+        for await (const event of withProgress((work) => agent.lock(name, update, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const lock = valueOf(event.result);
+            const packages = lock.layers.flatMap((layer) => layer.packages);
+            yield {
+              done: {
+                file: context.store.recipeLock(name),
+                packages: packages.length,
+                bytes: packages.reduce((sum, { size }) => sum + size, 0),
+              },
+            };
+          }
+        }
+      },
+
+      async *build({ name }, { signal }) {
+        for await (const event of withProgress((work) => agent.build(name, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const { recipe, layers, built } = valueOf(event.result);
+            yield { done: { recipe, layers: [...layers], built } };
+          }
+        }
+      },
+
+      async listImages() {
+        const images = await agent.images();
+        return {
+          images: images.map(({ image, ...rest }) => ({
+            recipe: image.recipe,
+            base: image.base,
+            layers: [...image.layers],
+            built: image.built,
+            ...rest,
+          })),
+        };
+      },
+
+      async *launch({ wanted, background, callerPid }, { signal }) {
+        const words = wordsOf(wanted);
+        const caller = background ? undefined : callerPid;
+        const work = (watch: Work) => agent.launch(words, caller, watch);
+        for await (const event of withProgress(work, signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const { prepared, argv, notes } = valueOf(event.result);
+            yield { launched: { id: prepared.spec.id, name: prepared.spec.name, argv: [...argv], notes: [...notes] } };
+          }
+        }
+      },
+
+      enter: async ({ name, command, directory, terminal, purpose }) => ({
+        argv: [...valueOf(await agent.enter(name, { command, directory, terminal, purpose }))],
+      }),
+
+      async listCompartments({ all, usage }) {
+        await compartments.look();
+        const starts = compartments.all().filter(({ state }) => all || state === "running" || state === "frozen");
+        return {
+          compartments: await Promise.all(
+            starts.map(async (start) => {
+              const used = usage ? await compartments.usage(start) : undefined;
+              return { ...wireOf(start), ...(used === undefined ? {} : { usage: used }) };
+            }),
+          ),
+        };
+      },
+
+      async stop({ name, graceMs }) {
+        const exitCode = valueOf(await compartments.stop(name, graceMs === 0 ? GRACE_MS : graceMs));
+        await agent.record("stop", name);
+        return { exitCode };
+      },
+      async kill({ name }) {
+        const exitCode = valueOf(await compartments.kill(name));
+        await agent.record("kill", name);
+        return { exitCode };
+      },
+      async freeze({ name }) {
+        const by = valueOf(await compartments.freeze(name, true));
+        await agent.record("freeze", name);
+        return { by };
+      },
+      async thaw({ name }) {
+        const by = valueOf(await compartments.freeze(name, false));
+        await agent.record("thaw", name);
+        return { by };
+      },
+      async wait({ name }, { signal }) {
+        const { exitCode, ended } = valueOf(await compartments.wait(name, signal));
+        return { exitCode: exitCode ?? -1, ended: ended ?? "" };
+      },
+    });
+}
+
+function valueOf<Value, P extends AgentProblem & Problem>(result: Result<Value, P>): Value {
+  if (result.ok) return result.value;
+  const { code, text } = explain(result.problem);
+  throw new ConnectError(text, code);
+}
+
+function wireOf({ record, state, child, exitCode, ended }: Start) {
+  const { spec } = record;
+  return {
+    id: spec.id,
+    name: spec.name,
+    recipe: record.recipe,
+    isolation: record.isolation,
+    state,
+    started: record.started,
+    pid: child?.pid ?? 0,
+    command: [...spec.command],
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ended: ended ?? "",
+    log: record.log ?? "",
+  };
+}
+
+function progressOf(event: Progress) {
+  switch (event.kind) {
+    case "phase":
+      return { kind: Progress_Kind.PHASE, text: event.text };
+    case "note":
+      return { kind: Progress_Kind.NOTE, text: event.text };
+    case "amount":
+      return {
+        kind: event.unit === "bytes" ? Progress_Kind.BYTES : Progress_Kind.STEPS,
+        text: event.text,
+        done: event.done,
+        total: event.total,
+      };
+    default:
+      return unreachable(event);
+  }
+}
+
+function wordsOf(wanted: Partial<WantedWords> | undefined): WantedWords {
+  return {
+    name: wanted?.name ?? "",
+    packages: wanted?.packages ?? [],
+    folders: wanted?.folders ?? [],
+    network: wanted?.network ?? "",
+    arguments: wanted?.arguments ?? [],
+    directory: wanted?.directory ?? "/",
+    terminal: wanted?.terminal ?? "",
+    acceptWeaker: wanted?.acceptWeaker ?? [],
+    remove: wanted?.remove ?? false,
+  };
+}

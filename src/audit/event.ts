@@ -1,0 +1,73 @@
+/**
+ * Audit events: everything that is worth a record, as a closed union.
+ *
+ * Writing is closed: what is not in this union is not recorded. Reading is open: see record.ts. Facts are texts, whole
+ * numbers, yes or no, and lists of texts; never secrets, and never the content of a file, only its digest.
+ */
+
+export type AuditEvent =
+  | { readonly kind: "agent-started"; readonly pid: number; readonly version: string }
+  | { readonly kind: "agent-stopped"; readonly because: string }
+  /** `file` is the SHA-256 of the deployment's text. */
+  | { readonly kind: "deploy"; readonly instance: string; readonly recipe: string; readonly file: string }
+  | { readonly kind: "undeploy"; readonly instance: string; readonly withData: boolean }
+  /** `file` is the SHA-256 of the text after the edit. */
+  | { readonly kind: "edit"; readonly instance: string; readonly file: string }
+  /** `image` is its key, `lock` the SHA-256 of the lock's text. */
+  | { readonly kind: "build"; readonly recipe: string; readonly image: string; readonly lock: string }
+  | { readonly kind: "lock"; readonly recipe: string; readonly lock: string; readonly packages: number }
+  | {
+      readonly kind: "start";
+      readonly instance: string;
+      readonly id: string;
+      readonly command: readonly string[];
+      readonly image: string;
+      /** One line for each request with what it effectively got: `folder: subset, read /home/ada/notes`. */
+      readonly grants: readonly string[];
+    }
+  /** One of `code` and `signal` is set; neither where nobody could tell. */
+  | {
+      readonly kind: "end";
+      readonly instance: string;
+      readonly id: string;
+      readonly code: number | undefined;
+      readonly signal: string | undefined;
+    }
+  | { readonly kind: "stop" | "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
+  | { readonly kind: "exec"; readonly instance: string; readonly id: string; readonly command: readonly string[] }
+  | {
+      readonly kind: "copy";
+      readonly instance: string;
+      readonly id: string;
+      readonly direction: "in" | "out";
+      readonly host: string;
+      readonly inside: string;
+    }
+  | {
+      readonly kind: "weaker-accepted";
+      readonly instance: string;
+      readonly id: string;
+      readonly layers: readonly string[];
+    }
+  /** `what` is what was asked for: `start`, `deploy`. */
+  | { readonly kind: "refused"; readonly instance: string | undefined; readonly what: string; readonly because: string }
+  | { readonly kind: "adopted"; readonly instance: string; readonly id: string; readonly pid: number }
+  /** Written by the log itself: the oldest files went; `through` and `throughHash` name the last record in them. */
+  | {
+      readonly kind: "trimmed";
+      readonly through: number;
+      readonly throughHash: string;
+      readonly files: readonly string[];
+    }
+  /** Written by the log itself: the end of `file` was no record, and was moved aside. */
+  | {
+      readonly kind: "torn";
+      readonly file: string;
+      readonly bytes: number;
+      /** SHA-256 of what was moved aside. */
+      readonly digest: string;
+      /** Name of the file that holds it now; undefined where that file had become too large. */
+      readonly movedTo: string | undefined;
+    };
+
+export type AuditKind = AuditEvent["kind"];

@@ -1,0 +1,80 @@
+/**
+ * Backend: one way to wall off an app.
+ *
+ * To add one: a folder beside this file that exports a `Backend`, one line in index.ts, and a call of `backendContract`
+ * in its test. Nothing outside this room names a backend's programs.
+ *
+ * Invariants
+ * - A backend decides and never acts: `plan` is pure, and returns steps.
+ * - What it cannot enforce it refuses. It never drops a contribution in silence.
+ */
+import type { CompartmentSpec, Contribution, HostFacts, Places } from "../model/index.ts";
+import type { Result } from "../result.ts";
+import type { Argv, Step } from "../step/index.ts";
+
+export interface Backend {
+  /** As written in a deployment: `isolation: container`. */
+  readonly name: string;
+  /** One sentence for help and the reference. */
+  readonly summary: string;
+  /** The kinds of contribution that it can enforce. All others are refused before `plan` is asked. */
+  readonly enforces: ReadonlySet<Contribution["kind"]>;
+  /** What this host lacks for it, in words that name the fix; empty where it can run. */
+  missing(facts: HostFacts): readonly string[];
+  plan(spec: CompartmentSpec, context: BackendContext): Result<WallPlan, BackendProblem>;
+  /** The command line that runs one more program in a running compartment, with no more rights than the app has. */
+  enter(wall: StandingWall, wanted: Entry, context: BackendContext): Argv;
+}
+
+export interface BackendContext {
+  readonly facts: HostFacts;
+  readonly places: Places;
+  /** How the compartment's standard streams are served. */
+  readonly streams: "passed-on" | { readonly log: string; readonly logBytes: number };
+  /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
+  readonly hostAddresses: readonly string[];
+}
+
+export interface WallPlan {
+  /** What is to be done before the wall can stand, in order. */
+  readonly steps: readonly Step[];
+  /** Starting it: run by the agent for a background start, by the command line for one in a terminal. */
+  readonly argv: Argv;
+  /** Control groups made for it, for limits and freezing. */
+  readonly cgroups: readonly string[];
+  /** Limits that will not hold, by name, with the reason. Written ones are here only where the owner accepted it. */
+  readonly weaker: readonly Weaker[];
+}
+
+export interface Weaker {
+  readonly limit: LimitName;
+  readonly because: string;
+  /** The owner wrote the limit, and accepted to go without. */
+  readonly written: boolean;
+}
+
+export const LIMIT_NAMES = ["memory", "tasks", "cpu"] as const;
+
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
+/** What is known of a running compartment. */
+export interface StandingWall {
+  readonly spec: CompartmentSpec;
+  /** Process id on the host of the first process inside. */
+  readonly childPid: number;
+  /** When that process was started, in clock ticks since boot (proc_pid_stat(5)): tells it from a later one. */
+  readonly startTicks: string;
+  readonly cgroups: readonly string[];
+}
+
+export interface Entry {
+  readonly command: Argv;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type BackendProblem =
+  | { readonly kind: "backend-unavailable"; readonly backend: string; readonly missing: readonly string[] }
+  | { readonly kind: "cannot-enforce"; readonly backend: string; readonly contribution: Contribution["kind"] }
+  | { readonly kind: "network-unavailable"; readonly backend: string; readonly missing: readonly string[] }
+  | { readonly kind: "limit-unenforceable"; readonly limit: LimitName; readonly because: string };

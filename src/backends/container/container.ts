@@ -1,0 +1,167 @@
+/**
+ * The container backend: bubblewrap, without root, started through Skerry's helper.
+ *
+ * Source: bwrap(1), and helper/README.md for what the helper does before it. Every namespace is unshared first and only
+ * then is anything let in, so a line forgotten here closes a door and never opens one.
+ */
+import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
+import { type Result, success } from "../../result.ts";
+import type { Argv, Step } from "../../step/index.ts";
+import type { Backend, BackendContext, BackendProblem, StandingWall, WallPlan, Entry } from "../backend.ts";
+import { type Furnishing, furnish } from "./furnish.ts";
+import { type LimitPlan, planLimits } from "./limits.ts";
+import { mountPointLayer } from "./mount-points.ts";
+import { planNetwork } from "./network.ts";
+import { seccompProgram } from "./seccomp.ts";
+
+/** From this version on bubblewrap makes overlays itself. */
+const OVERLAY_SINCE = [0, 11] as const;
+
+export const container: Backend = {
+  name: "container",
+  summary: "Linux namespaces, through bubblewrap; shares the host's kernel.",
+  enforces: new Set(["bind", "pick", "empty-folder", "memory-folder", "file", "variable", "network"]),
+
+  missing(facts: HostFacts): readonly string[] {
+    const out: string[] = [];
+    if (facts.programs["bwrap"] === undefined) out.push("bubblewrap: run ./skerry setup");
+    if (!facts.userNamespaces.works)
+      out.push(`user namespaces (${facts.userNamespaces.because ?? "refused"}): ./skerry doctor says what to do`);
+    if (!facts.overlay) out.push("overlay file systems in user namespaces: they need Linux 5.11 or later");
+    if (!facts.seccomp) out.push("seccomp: the kernel was built without it");
+    return out;
+  },
+
+  plan(spec, context): Result<WallPlan, BackendProblem> {
+    const limits = planLimits(spec, context.facts);
+    if (!limits.ok) return limits;
+    const folder = `${context.places.runtime}/compartments/${spec.id}`;
+    const network = planNetwork(spec, context, folder);
+    if (!network.ok) return network;
+    const furnishing = furnish(spec, folder);
+    const points = mountPointLayer(furnishing.mountPoints, context.places);
+    const steps: readonly Step[] = [
+      // The user of an allocated id must pass it, and may not look around in it.
+      { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
+      ...points.steps,
+      ...["root", "stage"].map((name): Step => ({ kind: "make-folder", path: `${folder}/${name}`, mode: 0o755 })),
+      ...furnishing.steps,
+      filterStep(`${folder}/seccomp`, spec, context, context.streams === "passed-on"),
+      filterStep(`${folder}/seccomp-entered`, spec, context, true),
+      ...network.value.steps,
+      ...limits.value.steps,
+    ];
+    const wall = { spec, context, folder, limits: limits.value, furnishing, layers: [points.path, ...spec.layers] };
+    return success({
+      steps,
+      argv: behind(limits.value.prefix, [
+        ...helperPart(wall, network.value.helper),
+        "--",
+        ...bubblewrapPart(wall, network.value.shared),
+      ]),
+      cgroups: limits.value.cgroups,
+      weaker: limits.value.weaker,
+    });
+  },
+
+  enter({ spec, childPid, startTicks, cgroups }: StandingWall, wanted: Entry, context: BackendContext): Argv {
+    const folder = `${context.places.runtime}/compartments/${spec.id}`;
+    return [
+      helperOf(context),
+      ...["enter", "--child", String(childPid), "--start-ticks", startTicks, "--seccomp", `${folder}/seccomp-entered`],
+      ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
+      ...cgroups.flatMap((cgroup) => ["--cgroup", cgroup]),
+      ...["--directory", wanted.directory],
+      ...Object.entries(wanted.environment).flatMap(([name, value]) => ["--set", `${name}=${value}`]),
+      "--",
+      ...wanted.command,
+    ];
+  },
+};
+
+/** What is entered later has the terminal of the one who enters it, whatever the app itself was started with. */
+function filterStep(
+  path: string,
+  { ownSandbox }: CompartmentSpec,
+  { facts }: BackendContext,
+  inHostsGroup: boolean,
+): Step {
+  const content = seccompProgram(architectureOf(facts), { ownSandbox, inHostsGroup });
+  return { kind: "write-file", path, mode: 0o600, content };
+}
+
+interface Wall {
+  readonly spec: CompartmentSpec;
+  readonly context: BackendContext;
+  readonly folder: string;
+  readonly limits: LimitPlan;
+  readonly furnishing: Furnishing;
+  /** The topmost first. */
+  readonly layers: readonly string[];
+}
+
+/** What has to happen between making namespaces and starting bubblewrap. */
+function helperPart({ spec, context, folder, limits, furnishing, layers }: Wall, network: readonly string[]): Argv {
+  const { streams, facts } = context;
+  const overlay = ["--overlay", `userxattr,lowerdir=${layers.join(":")}`, `${folder}/root`];
+  return [
+    helperOf(context),
+    ...["wall", "--status", `${folder}/status`, "--seccomp", `${folder}/seccomp`],
+    ...(spec.endsWithCaller ? ["--end-with-caller"] : []),
+    ...(streams === "passed-on" ? [] : ["--log", streams.log, String(streams.logBytes)]),
+    ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
+    ...limits.helper,
+    ...(makesOverlays(facts) ? [] : overlay),
+    ...(furnishing.staged.length === 0 ? [] : ["--stage", `${folder}/stage`, ...furnishing.staged]),
+    ...network,
+  ];
+}
+
+function bubblewrapPart({ spec, context, folder, furnishing, layers }: Wall, sharedNetwork: boolean): Argv {
+  const bwrap = context.facts.programs["bwrap"]?.path ?? absent("bwrap");
+  const { uid, gid } = spec.user;
+  const root = makesOverlays(context.facts)
+    ? [...layers.toReversed().flatMap((layer) => ["--overlay-src", layer]), "--ro-overlay", "/"]
+    : ["--ro-bind", `${folder}/root`, "/"];
+  return [
+    bwrap,
+    // --unshare-all only tries the user namespace; here a wall that is missing stops the start.
+    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"],
+    // A network that is let in is a namespace of its own, made and filtered by the helper.
+    ...(sharedNetwork ? [] : ["--unshare-net"]),
+    // The same id inside as outside: libdbus identifies its peers by it.
+    ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL"],
+    ...(spec.ownSandbox ? [] : ["--disable-userns"]),
+    // Only without a terminal: with one, the app needs it for job control, and the filter refuses to type into it.
+    ...(context.streams === "passed-on" ? [] : ["--new-session"]),
+    ...root,
+    ...furnishing.arguments,
+    ...["--chdir", spec.directory, "--clearenv"],
+    ...furnishing.variables,
+    "--",
+    ...spec.command,
+  ];
+}
+
+function behind([first, ...rest]: readonly string[], argv: Argv): Argv {
+  return first === undefined ? argv : [first, ...rest, ...argv];
+}
+
+function helperOf({ places }: BackendContext): string {
+  return `${places.program}/helper/build/skerry-helper`;
+}
+
+function makesOverlays(facts: HostFacts): boolean {
+  const [major = 0, minor = 0] = (facts.programs["bwrap"]?.version ?? "0.0").split(".").map(Number);
+  return major > OVERLAY_SINCE[0] || (major === OVERLAY_SINCE[0] && minor >= OVERLAY_SINCE[1]);
+}
+
+function architectureOf({ architecture }: HostFacts): "amd64" | "arm64" {
+  if (architecture === "amd64" || architecture === "arm64") return architecture;
+  throw new Error(`no filter of system calls for ${architecture}`);
+}
+
+/** `missing` is asked before `plan`, so a program that is not there is a fault of the caller. */
+function absent(program: string): never {
+  throw new Error(`${program} was reported as present`);
+}

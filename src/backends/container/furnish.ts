@@ -1,0 +1,137 @@
+/**
+ * Furnish: from contributions to bubblewrap's arguments, in order, and what must be prepared for them.
+ *
+ * As an ordinary user, folders are bound by bubblewrap itself. When Skerry runs as root, the app's user could not pass
+ * root's folders, nor own what root owns: then each folder is attached by the helper with its owner shown as the app's
+ * user, and bubblewrap binds that.
+ */
+import { isWithin, type CompartmentSpec, type Contribution } from "../../model/index.ts";
+import { unreachable } from "../../result.ts";
+import type { Step } from "../../step/index.ts";
+import type { MountPoint } from "./mount-points.ts";
+
+export interface Furnishing {
+  /** bubblewrap's arguments, behind the root's. */
+  readonly arguments: readonly string[];
+  /** bubblewrap's arguments for the environment. */
+  readonly variables: readonly string[];
+  /** The helper's arguments for what is staged. */
+  readonly staged: readonly string[];
+  readonly steps: readonly Step[];
+  /** What must be there in the root for the mounts. */
+  readonly mountPoints: readonly MountPoint[];
+}
+
+/** Folders in memory that every compartment has; what lies below them needs no mount point in the root. */
+const IN_MEMORY = [
+  { path: "/tmp", mode: "1777", mebibytes: 512 },
+  { path: "/run", mode: "0755", mebibytes: 64 },
+  { path: "/home", mode: "0755", mebibytes: 256 },
+] as const;
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What programs share memory by (shm_overview(7)); browsers need much of it. */
+const SHARED_MEMORY_MIB = 512;
+
+/** A memory folder that a volume or grant asks for. */
+const MEMORY_FOLDER_MIB = 256;
+
+export function furnish(spec: CompartmentSpec, folder: string): Furnishing {
+  const { uid } = spec.user;
+  const args: string[] = ["--proc", "/proc", "--dev", "/dev"];
+  // bubblewrap's /dev is a folder in memory of no certain size that belongs to the app: only what is meant to grow may.
+  args.push("--perms", "1777", "--size", String(SHARED_MEMORY_MIB * MEBIBYTE), "--tmpfs", "/dev/shm");
+  args.push("--remount-ro", "/dev");
+  // Keyrings know no namespaces: the file names the keys of the user's other programs. In a sandbox of its own, a program
+  // could not mount /proc anew while part of this one is hidden.
+  if (!spec.ownSandbox) args.push("--dev-bind", "/dev/null", "/proc/keys");
+  for (const { path, mode, mebibytes } of IN_MEMORY) {
+    args.push("--perms", mode, "--size", String(mebibytes * MEBIBYTE), "--tmpfs", path);
+  }
+  args.push("--perms", "0700", "--dir", "/home/app", "--perms", "0755", "--dir", "/run/user");
+  args.push("--perms", "0700", "--dir", `/run/user/${uid}`);
+  const variables: string[] = [];
+  const staged: string[] = [];
+  const steps: Step[] = [];
+  const mountPoints: MountPoint[] = ["/proc", "/dev", ...IN_MEMORY.map(({ path }) => path)].map((path) => ({
+    path,
+    type: "folder",
+  }));
+  const mounted: string[] = IN_MEMORY.map(({ path }) => path);
+  const place = (path: string, type: MountPoint["type"]) => {
+    if (!mounted.some((above) => isWithin(path, above))) mountPoints.push({ path, type });
+    mounted.push(path);
+  };
+  let count = 0;
+  for (const contribution of spec.contributions) {
+    count += 1;
+    furnishOne(contribution, count);
+  }
+  return { arguments: args, variables, staged, steps, mountPoints };
+
+  function furnishOne(contribution: Contribution, number: number): void {
+    switch (contribution.kind) {
+      case "bind": {
+        place(contribution.target, "folder");
+        args.push(
+          contribution.access === "write" ? "--bind" : "--ro-bind",
+          sourceOf(contribution.source, number),
+          contribution.target,
+        );
+        break;
+      }
+      case "pick": {
+        place(contribution.target, "folder");
+        args.push("--perms", "0755", "--tmpfs", contribution.target);
+        for (const file of contribution.files) {
+          const at = `${folder}/stage/${number}/${file}`;
+          staged.push("--pick", contribution.source, file, at);
+          args.push("--ro-bind", at, `${contribution.target}/${file}`);
+        }
+        args.push("--remount-ro", contribution.target);
+        break;
+      }
+      case "empty-folder":
+        place(contribution.target, "folder");
+        args.push(
+          "--perms",
+          "0555",
+          "--size",
+          "4096",
+          "--tmpfs",
+          contribution.target,
+          "--remount-ro",
+          contribution.target,
+        );
+        break;
+      case "memory-folder":
+        place(contribution.target, "folder");
+        args.push("--perms", "0700", "--size", String(MEMORY_FOLDER_MIB * MEBIBYTE), "--tmpfs", contribution.target);
+        break;
+      case "file": {
+        const name = `file-${number}`;
+        steps.push({ kind: "write-file", path: `${folder}/${name}`, mode: 0o644, content: contribution.content });
+        place(contribution.target, "file");
+        staged.push("--pick", folder, name, `${folder}/stage/${number}`);
+        args.push("--ro-bind", `${folder}/stage/${number}`, contribution.target);
+        break;
+      }
+      case "variable":
+        variables.push("--setenv", contribution.name, contribution.value);
+        break;
+      case "network":
+        // network.ts makes it; here it shows in nothing.
+        break;
+      default:
+        unreachable(contribution);
+    }
+  }
+
+  function sourceOf(source: string, number: number): string {
+    if (!spec.user.allocated) return source;
+    const at = `${folder}/stage/${number}`;
+    staged.push("--idmap", source, at, String(spec.user.uid), String(spec.user.gid));
+    return at;
+  }
+}

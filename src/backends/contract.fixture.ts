@@ -1,0 +1,100 @@
+/** The contract that every backend keeps. What one cannot do is declared with its reason, not left out. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { CompartmentSpec, Contribution, HostFacts } from "../model/index.ts";
+import type { Backend, BackendContext } from "./backend.ts";
+import { planWith } from "./plan-with.ts";
+
+const program = (path: string, version?: string) => ({ path, version });
+
+/** A host that has everything but limits of its own. */
+export const ABLE: HostFacts = {
+  kernel: "6.12.0",
+  architecture: "amd64",
+  distribution: "debian 13",
+  uid: 1000,
+  gid: 1000,
+  user: "owner",
+  programs: {
+    bwrap: program("/usr/bin/bwrap", "0.8.0"),
+    pasta: program("/usr/bin/pasta"),
+    nft: program("/usr/sbin/nft"),
+  },
+  userNamespaces: { works: true, because: undefined },
+  subordinateIds: { uid: { first: 100000, count: 65536 }, gid: { first: 100000, count: 65536 } },
+  overlay: true,
+  cgroup: { mode: "unified", memory: undefined, tasks: undefined, cpu: undefined, freeze: undefined },
+  landlockAbi: 0,
+  seccomp: true,
+  tun: true,
+  kvm: false,
+  systemd: { system: false, user: false },
+  gpus: [],
+  locale: "C.UTF-8",
+  timeZone: "UTC",
+  display: { wayland: undefined, x11: undefined },
+  memoryMiB: 4096,
+  cpus: 2,
+};
+
+export const CONTEXT: BackendContext = {
+  facts: ABLE,
+  places: { config: "/c", data: "/d", state: "/s", cache: "/a", runtime: "/r", program: "/p" },
+  streams: "passed-on",
+  hostAddresses: ["192.0.2.7/24"],
+};
+
+export const SEALED: CompartmentSpec = {
+  name: "viewer",
+  id: "viewer.0badcafe",
+  layers: ["/d/app", "/d/base"],
+  command: ["/usr/bin/viewer", "my file.pdf"],
+  directory: "/home/app",
+  user: { uid: 1000, gid: 1000, allocated: false },
+  contributions: [],
+  limits: { memoryBytes: undefined, tasks: undefined, cpuPercent: undefined },
+  acceptWeaker: [],
+  ownSandbox: false,
+  endsWithCaller: false,
+};
+
+const ONE_OF_EACH: readonly Contribution[] = [
+  { kind: "bind", source: "/home/owner/notes", target: "/work", access: "read" },
+  { kind: "pick", source: "/home/owner/notes", files: ["a.txt"], target: "/work" },
+  { kind: "empty-folder", target: "/work" },
+  { kind: "memory-folder", target: "/work" },
+  { kind: "file", target: "/etc/hostname", content: "viewer\n" },
+  { kind: "variable", name: "LANG", value: "C.UTF-8" },
+  { kind: "network", zones: [] },
+];
+
+export function backendContract(backend: Backend, cannot: Partial<Record<Contribution["kind"], string>> = {}): void {
+  describe(`${backend.name} keeps the backend contract`, () => {
+    it("says what a bare host lacks, and plans nothing there", () => {
+      const bare = { ...ABLE, programs: {}, userNamespaces: { works: false, because: "banned" }, overlay: false };
+      assert.notDeepEqual(backend.missing(bare), []);
+      assert.equal(planWith(backend, SEALED, { ...CONTEXT, facts: bare }).ok, false);
+    });
+
+    for (const contribution of ONE_OF_EACH) {
+      const why = cannot[contribution.kind];
+      it(why === undefined ? `lets in ${contribution.kind}` : `refuses ${contribution.kind}: ${why}`, () => {
+        const plan = planWith(backend, { ...SEALED, contributions: [contribution] }, CONTEXT);
+        assert.equal(plan.ok, why === undefined);
+        assert.notDeepEqual(plan, planWith(backend, SEALED, CONTEXT), "a contribution must show in the plan");
+      });
+    }
+
+    it("refuses a written limit that nothing here can hold, and goes on where that was accepted", () => {
+      const limits = { memoryBytes: 64 * 1024 * 1024, tasks: undefined, cpuPercent: undefined };
+      const refused = planWith(backend, { ...SEALED, limits }, CONTEXT);
+      assert.ok(!refused.ok && refused.problem.kind === "limit-unenforceable" && refused.problem.limit === "memory");
+      const accepted = planWith(backend, { ...SEALED, limits, acceptWeaker: ["memory"] }, CONTEXT);
+      assert.ok(accepted.ok);
+      assert.deepEqual(
+        accepted.value.weaker.map(({ limit, written }) => [limit, written]),
+        [["memory", true]],
+      );
+    });
+  });
+}

@@ -1,0 +1,10 @@
+/** Backends: the walls. */
+import type { Backend } from "./backend.ts";
+import { container } from "./container/container.ts";
+
+export * from "./backend.ts";
+export { RESOLVER_ADDRESS } from "./container/network.ts";
+export { planWith } from "./plan-with.ts";
+
+/** By the word in a deployment. */
+export const BACKENDS: Readonly<Record<string, Backend>> = { [container.name]: container };

@@ -1,0 +1,17 @@
+import type { CompartmentSpec } from "../model/index.ts";
+import { type Result, refusal } from "../result.ts";
+import type { Backend, BackendContext, BackendProblem, WallPlan } from "./backend.ts";
+
+/** Plans with a backend, after the two refusals that are the same for all of them. */
+export function planWith(
+  backend: Backend,
+  spec: CompartmentSpec,
+  context: BackendContext,
+): Result<WallPlan, BackendProblem> {
+  const missing = backend.missing(context.facts);
+  if (missing.length > 0) return refusal({ kind: "backend-unavailable", backend: backend.name, missing });
+  const astray = spec.contributions.find(({ kind }) => !backend.enforces.has(kind));
+  if (astray !== undefined)
+    return refusal({ kind: "cannot-enforce", backend: backend.name, contribution: astray.kind });
+  return backend.plan(spec, context);
+}

@@ -1,0 +1,54 @@
+/** `describe`: one instance; with --effective what it really gets. */
+import type { DescribeResponseJson } from "../../contract/index.ts";
+import { ask } from "../ask-agent.ts";
+import { defineCommand, JSON_FLAG } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { proposeDeployments } from "../names.ts";
+import { print, printJson, printTable, warn } from "../print.ts";
+
+export default defineCommand<{ readonly effective: boolean; readonly json: boolean }, [string]>({
+  parameters: {
+    flags: {
+      effective: { kind: "boolean", brief: "What is requested and granted, joined.", default: false },
+      json: JSON_FLAG,
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [
+        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
+      ],
+    },
+  },
+  examples: ["describe ripgrep", "describe ripgrep --effective"],
+  async run(world, flags, name) {
+    const answer = await ask<DescribeResponseJson>(world, "Describe", { name });
+    if (!answer.ok) return answer.problem.exit;
+    const { effective = [], volumes = [], text = "", file = "", state = "", recipe = "" } = answer.value;
+    if (flags.json) {
+      printJson(world, answer.value);
+      return EXIT.done;
+    }
+    if (!flags.effective) {
+      print(world, `# ${file}\n# recipe ${recipe}; ${state}\n${text.trimEnd()}`);
+      return EXIT.done;
+    }
+    printTable(
+      world,
+      effective,
+      [
+        { title: "REQUEST", cell: ({ request = "" }) => request },
+        { title: "SERVICE", cell: ({ service = "" }) => service },
+        {
+          title: "ANSWER",
+          cell: ({ answer: word = "", because }) => (because === "not-answered" ? `${word} (not written)` : word),
+        },
+        { title: "GETS", cell: ({ gets = "" }) => gets },
+      ],
+      "nothing is requested, and so nothing is granted",
+    );
+    for (const { name: volume = "", inside = "", folder = "" } of volumes)
+      print(world, `volume ${volume} at ${inside}: ${folder === "" ? "in memory" : folder}`);
+    for (const warning of effective.flatMap(({ warnings = [] }) => warnings)) warn(world, warning);
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,39 @@
+/** `ps`: what runs. */
+import type { ListCompartmentsResponseJson } from "../../contract/index.ts";
+import { ask } from "../ask-agent.ts";
+import { defineCommand, JSON_FLAG } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { printJson, printTable } from "../print.ts";
+
+export default defineCommand<{ readonly all: boolean; readonly json: boolean }>({
+  parameters: {
+    flags: { all: { kind: "boolean", brief: "Also what has ended.", default: false }, json: JSON_FLAG },
+    aliases: { a: "all" },
+  },
+  examples: ["ps", "ps --all --json"],
+  async run(world, { all, json }) {
+    const answer = await ask<ListCompartmentsResponseJson>(world, "ListCompartments", { all });
+    if (!answer.ok) return answer.problem.exit;
+    const { compartments = [] } = answer.value;
+    if (json) printJson(world, compartments);
+    else {
+      printTable(
+        world,
+        compartments,
+        [
+          { title: "NAME", cell: ({ name = "" }) => name },
+          {
+            title: "STATE",
+            cell: ({ state = "", exitCode }) => (state === "ended" ? `ended (${exitCode ?? "?"})` : state),
+          },
+          { title: "ISOLATION", cell: ({ isolation = "" }) => isolation },
+          { title: "STARTED", cell: ({ started = "" }) => started },
+          { title: "PID", cell: ({ pid = 0 }) => String(pid), right: true },
+          { title: "COMMAND", cell: ({ command = [] }) => command.join(" ") },
+        ],
+        all ? "nothing has run yet" : "nothing runs",
+      );
+    }
+    return EXIT.done;
+  },
+});

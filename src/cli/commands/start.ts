@@ -1,0 +1,39 @@
+/** `start`: an app in the background. */
+import type { LaunchResponseJson } from "../../contract/index.ts";
+import { follow } from "../ask-agent.ts";
+import { defineCommand, JSON_FLAG } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { complain, print, printJson, say } from "../print.ts";
+import { QUIET_FLAG, WANTED_FLAGS, WANTED_WORDS, type WantedFlags, wantedOf } from "../wanted-flags.ts";
+
+interface Flags extends WantedFlags {
+  readonly quiet: boolean;
+  readonly json: boolean;
+}
+
+export default defineCommand<Flags, string[]>({
+  parameters: {
+    flags: {
+      ...WANTED_FLAGS,
+      quiet: QUIET_FLAG,
+      json: JSON_FLAG,
+    },
+    positional: WANTED_WORDS,
+    aliases: { q: "quiet" },
+  },
+  examples: ["start radicale", "start dev-shell -- -c 'make -C /work'"],
+  async run(world, flags, ...words) {
+    const wanted = wantedOf(world, flags, words);
+    if (wanted.name === "" && wanted.packages?.length === 0) {
+      complain(world, "start what? Name an instance or a recipe (skerry recipes lists them)");
+      return EXIT.usage;
+    }
+    const launched = await follow<LaunchResponseJson>(world, "Launch", { wanted, background: true }, flags.quiet);
+    if (!launched.ok) return launched.problem.exit;
+    const { id = "", name = "", notes = [] } = launched.value.launched ?? {};
+    if (!flags.quiet) for (const note of notes) say(world, note);
+    if (flags.json) printJson(world, { id, name });
+    else print(world, `${name} runs; skerry logs ${name} shows what it says`);
+    return EXIT.done;
+  },
+});

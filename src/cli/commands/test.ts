@@ -1,0 +1,35 @@
+/** `test`: Skerry's own tests, with real builds and real compartments. */
+import { defineCommand } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { setUp } from "./setup.ts";
+
+export default defineCommand<{ readonly fast: boolean; readonly slow: boolean; readonly noSkips: boolean }, string[]>({
+  parameters: {
+    flags: {
+      fast: { kind: "boolean", brief: "Only what takes less than two minutes.", default: false },
+      slow: { kind: "boolean", brief: "Also what takes long.", default: false },
+      noSkips: { kind: "boolean", brief: "A test that was skipped and could have run is a failure.", default: false },
+    },
+    positional: {
+      kind: "array",
+      parameter: { parse: String, brief: "Only files with this in their path.", placeholder: "PART" },
+    },
+  },
+  examples: ["test", "test --fast", "test journeys"],
+  async run(world, flags, ...parts) {
+    const words = [
+      flags.fast ? "--fast" : "",
+      flags.slow ? "--slow" : "",
+      flags.noSkips ? "--no-skips" : "",
+      ...parts,
+    ].filter((word) => word !== "");
+    const ready = await setUp(world, true, true);
+    if (ready !== EXIT.done) return ready;
+    const ended = await world.run([process.execPath, `${world.places.program}/tools/test.ts`, ...words], {
+      inherit: "all",
+      environment: world.environment,
+      directory: world.places.program,
+    });
+    return ended.ok ? ended.value.code : EXIT.fault;
+  },
+});

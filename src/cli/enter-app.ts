@@ -1,0 +1,21 @@
+/** `exec` and `shell`: one more program in a running compartment, with this terminal. */
+import type { EnterResponseJson } from "../contract/index.ts";
+import { ask } from "./ask-agent.ts";
+import { attach } from "./attach.ts";
+import { APP_EXIT } from "./exit.ts";
+import type { World } from "./world.ts";
+
+export interface Entered {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly directory: string;
+  readonly purpose: "exec" | "shell";
+}
+
+export async function enterApp(world: World, entered: Entered): Promise<number> {
+  const terminal = world.terminal.output ? (world.environment["TERM"] ?? "dumb") : "";
+  const answer = await ask<EnterResponseJson>(world, "Enter", { ...entered, command: [...entered.command], terminal });
+  if (!answer.ok) return APP_EXIT.skerryFailed;
+  // The helper hands a signal on to what it has started inside.
+  return await attach(world, answer.value.argv ?? [], (child) => child("SIGTERM"));
+}

@@ -1,0 +1,72 @@
+/**
+ * The program `skerry`: makes the world, runs the command, turns what came of it into an exit code.
+ *
+ * The one place that catches faults and listens to signals. Decides nothing else.
+ */
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { run } from "@stricli/core";
+import { buildApp, COMMANDS, exitCodeOf } from "./app.ts";
+import { COMPLETE_WORD, printCompletions } from "./complete.ts";
+import { EXIT } from "./exit.ts";
+import { faultText } from "./fault.ts";
+import { say } from "./print.ts";
+import { realWorld } from "./world.ts";
+
+const PROGRAM = dirname(dirname(import.meta.dirname));
+
+async function main(words: readonly string[]): Promise<number> {
+  const attached = { now: false };
+  const world = await realWorld(PROGRAM, endOnSignals(attached), attached);
+  if (words[0] === COMPLETE_WORD) {
+    await printCompletions(world, await buildApp(words.slice(1, -1), version()), words.slice(1));
+    return EXIT.done;
+  }
+  await run(await buildApp(words, version()), words, world);
+  const code = world.process.exitCode;
+  // Below zero are the library's own: it has said what is wrong, and not what to do about it.
+  if (typeof code === "number" && code < 0 && exitCodeOf(code) === EXIT.usage) say(world, helpHint(words));
+  return exitCodeOf(code);
+}
+
+/** The first signal asks commands to end in order; the second does not wait for them. */
+function endOnSignals(attached: { readonly now: boolean }): AbortSignal {
+  const abort = new AbortController();
+  for (const name of ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      // The app has the terminal, and has got it as well.
+      if (attached.now && (name === "SIGINT" || name === "SIGQUIT")) return;
+      if (abort.signal.aborted) process.exit(EXIT.interrupted);
+      abort.abort();
+    });
+  }
+  return abort.signal;
+}
+
+function helpHint(words: readonly string[]): string {
+  const named = words.find((word) => !word.startsWith("-")) ?? "";
+  return Object.hasOwn(COMMANDS, named)
+    ? `  skerry ${named} --help shows what it takes, with an example`
+    : "  skerry --help lists all commands";
+}
+
+function version(): string {
+  const about: unknown = JSON.parse(readFileSync(`${PROGRAM}/package.json`, "utf8"));
+  const has = typeof about === "object" && about !== null && "version" in about;
+  return has ? String(about.version) : "unknown";
+}
+
+function onFault(error: unknown): never {
+  process.stderr.write(`${faultText(error, process.env["SKERRY_TRACE"] === "1")}\n`);
+  process.exit(EXIT.fault);
+}
+
+// The reader of a pipe has had enough (`skerry ps | head -1`): no fault, and nobody is left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) =>
+    error.code === "EPIPE" ? process.exit(EXIT.done) : onFault(error),
+  );
+}
+process.on("uncaughtException", onFault);
+
+process.exitCode = await main(process.argv.slice(2)).catch(onFault);

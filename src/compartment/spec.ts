@@ -1,0 +1,169 @@
+/**
+ * Spec: from a deployment, its image and what was granted to the neutral description of one start. Pure.
+ *
+ * Everything inside that is not the image's stands here: who the user is, which small files are written for this host,
+ * which variables are set, where volumes lie.
+ */
+import type { Effective } from "../grant/index.ts";
+import type { Image } from "../image/index.ts";
+import type {
+  CompartmentSpec,
+  CompartmentUser,
+  Contribution,
+  Deployment,
+  HostFacts,
+  Places,
+  Recipe,
+} from "../model/index.ts";
+import { RESOLVER_ADDRESS } from "../backends/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+
+export interface StartWanted {
+  readonly id: string;
+  readonly deployment: Deployment;
+  readonly recipe: Recipe;
+  readonly image: Image;
+  /** Host folders of the image's layers, the topmost first. */
+  readonly layers: readonly string[];
+  readonly effective: readonly Effective[];
+  readonly user: CompartmentUser;
+  /** 32 hexadecimal digits, the instance's own. */
+  readonly machineId: string;
+  /** What the user adds to the program's command. */
+  readonly extra: readonly string[];
+  /** Host files among `extra`, by their place in it: each becomes a grant of that file alone. */
+  readonly files: ReadonlyMap<number, { readonly folder: string; readonly name: string }>;
+  /** TERM of the caller's terminal; undefined without one. */
+  readonly terminal: string | undefined;
+  readonly acceptWeaker: readonly string[];
+  readonly endsWithCaller: boolean;
+}
+
+export type SpecProblem =
+  | {
+      readonly kind: "unknown-program";
+      readonly recipe: string;
+      readonly program: string;
+      readonly known: readonly string[];
+    }
+  | { readonly kind: "no-arguments"; readonly program: string };
+
+export const HOME_INSIDE = "/home/app";
+
+/** Where a host file that was named as an argument appears, in a folder of its own. */
+const ARGUMENTS_INSIDE = "/run/skerry/arguments";
+
+export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): Result<CompartmentSpec, SpecProblem> {
+  const { deployment, recipe } = wanted;
+  const name = deployment.program ?? Object.keys(recipe.programs)[0] ?? "";
+  const program = Object.hasOwn(recipe.programs, name) ? recipe.programs[name] : undefined;
+  if (program === undefined) {
+    return refusal({
+      kind: "unknown-program",
+      recipe: recipe.name,
+      program: name,
+      known: Object.keys(recipe.programs),
+    });
+  }
+  if (program.arguments === "none" && wanted.extra.length > 0) return refusal({ kind: "no-arguments", program: name });
+  const [command, ...fixed] = program.command;
+  const contributions = [
+    ...hostFiles(wanted),
+    ...volumes(wanted, places),
+    ...wanted.effective.flatMap((effective) => effective.contributions),
+    ...argumentFiles(wanted),
+    ...variables(wanted, facts),
+  ];
+  return success({
+    name: deployment.name,
+    id: wanted.id,
+    layers: wanted.layers,
+    command: [command, ...fixed, ...extraWords(wanted)],
+    directory: directoryOf(wanted.effective),
+    user: wanted.user,
+    contributions,
+    limits: deployment.limits,
+    acceptWeaker: wanted.acceptWeaker,
+    ownSandbox: recipe.ownSandbox,
+    endsWithCaller: wanted.endsWithCaller,
+  });
+}
+
+/** The environment that programs entered later get as well. */
+export function environmentOf(spec: CompartmentSpec, terminal: string | undefined): Readonly<Record<string, string>> {
+  const own = spec.contributions.flatMap((entry) =>
+    entry.kind === "variable" ? [[entry.name, entry.value] as const] : [],
+  );
+  return { ...Object.fromEntries(own), ...(terminal === undefined ? {} : { TERM: terminal }) };
+}
+
+/** Small files that tell the program who and where it is; those of the image would tell it of the build. */
+function hostFiles({ image, user, deployment, machineId, effective }: StartWanted): readonly Contribution[] {
+  const networked = effective.some(({ contributions }) => contributions.some(({ kind }) => kind === "network"));
+  const { uid, gid } = user;
+  const others = (text: string, id: number) =>
+    text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));
+  const files = {
+    "/etc/passwd": [...others(image.passwd, uid), `app:x:${uid}:${gid}:app:${HOME_INSIDE}:/bin/sh`],
+    "/etc/group": [...others(image.group, gid), `app:x:${gid}:`],
+    "/etc/hostname": [deployment.name],
+    "/etc/hosts": ["127.0.0.1 localhost", `127.0.1.1 ${deployment.name}`, "::1 localhost ip6-localhost"],
+    "/etc/machine-id": [machineId],
+    "/etc/resolv.conf": networked ? [`nameserver ${RESOLVER_ADDRESS}`] : ["# no network is granted"],
+  };
+  return Object.entries(files).map(([target, lines]) => ({ kind: "file", target, content: `${lines.join("\n")}\n` }));
+}
+
+function volumes({ recipe, deployment }: StartWanted, places: Places): readonly Contribution[] {
+  return Object.entries(recipe.volumes).map(([name, { class: lives, inside }]) =>
+    lives === "temp"
+      ? { kind: "memory-folder", target: inside }
+      : { kind: "bind", source: volumePath(places, deployment.name, name), target: inside, access: "write" },
+  );
+}
+
+/** Where a volume of an instance lies on the host. */
+export function volumePath(places: Places, instance: string, volume: string): string {
+  return `${places.data}/volumes/${instance}/${volume}`;
+}
+
+function argumentFiles({ files }: StartWanted): readonly Contribution[] {
+  return [...files].map(([index, { folder, name }]) => ({
+    kind: "pick",
+    source: folder,
+    files: [name],
+    target: `${ARGUMENTS_INSIDE}/${index}`,
+  }));
+}
+
+function extraWords({ extra, files }: StartWanted): readonly string[] {
+  return extra.map((word, index) => {
+    const file = files.get(index);
+    return file === undefined ? word : `${ARGUMENTS_INSIDE}/${index}/${file.name}`;
+  });
+}
+
+function variables({ deployment, user, terminal }: StartWanted, facts: HostFacts): readonly Contribution[] {
+  const values: Readonly<Record<string, string>> = {
+    PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
+    HOME: HOME_INSIDE,
+    USER: "app",
+    LOGNAME: "app",
+    SHELL: "/bin/sh",
+    // The one locale that every image has.
+    LANG: "C.UTF-8",
+    TZ: facts.timeZone,
+    XDG_RUNTIME_DIR: `/run/user/${user.uid}`,
+    ...(terminal === undefined ? {} : { TERM: terminal }),
+    ...deployment.environment,
+  };
+  return Object.entries(values).map(([name, value]) => ({ kind: "variable", name, value }));
+}
+
+/** The first folder that is let in, since that is what the program is for; else the home inside. */
+function directoryOf(effective: readonly Effective[]): string {
+  const folder = effective.flatMap(({ service, contributions }) =>
+    service === "folder" ? contributions.slice(0, 1) : [],
+  )[0];
+  return folder !== undefined && "target" in folder ? folder.target : HOME_INSIDE;
+}

@@ -1,0 +1,72 @@
+/** Deployment: from text to value. Whether it fits its recipe is not asked here, but in grant/. */
+import type * as z from "zod";
+import { type Deployment, type Grant, isCleanAbsolutePath } from "../model/index.ts";
+import { type Result, success } from "../result.ts";
+import { type PathFinding, readChecked } from "./check.ts";
+import type { DescriptorProblem, Source } from "./complaint.ts";
+import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
+import { bytesOf, resolveHome } from "./schema-parts.ts";
+import { deploymentSchema } from "./schemas.ts";
+
+type DeploymentFile = z.output<typeof deploymentSchema>;
+type GrantFile = NonNullable<DeploymentFile["answers"]>[string];
+
+/**
+ * Reads the text of a deployment.
+ *
+ * @param context.home - the owner's home folder, absolute and clean; stands for a leading `~/`
+ *
+ * Problems
+ * - `descriptor`: everything that is wrong with the text, each with its place
+ */
+export function parseDeployment(
+  text: string,
+  source: Source,
+  context: { readonly home: string },
+): Result<Deployment, DescriptorProblem> {
+  if (!isCleanAbsolutePath(context.home))
+    throw new Error(`the home folder must be absolute and clean: ${context.home}`);
+  const file = readChecked(text, source, "deployment", deploymentSchema, checkDeploymentFile);
+  if (!file.ok) return file;
+  const {
+    recipe,
+    isolation = "container",
+    program,
+    requests = {},
+    answers = {},
+    limits = {},
+    environment = {},
+  } = file.value;
+  return success({
+    name: source.name,
+    recipe,
+    isolation,
+    program,
+    requests: mapValues(requests, toRequest),
+    answers: mapValues(answers, (grant) => toGrant(grant, context.home)),
+    limits: {
+      memoryBytes: limits.memory === undefined ? undefined : bytesOf(limits.memory),
+      tasks: limits.tasks,
+      cpuPercent: limits.cpu === undefined ? undefined : Number.parseInt(limits.cpu, 10),
+    },
+    environment,
+  });
+}
+
+function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
+  const answers = Object.entries(file.answers ?? {}).flatMap(([name, grant]) =>
+    typeof grant === "string"
+      ? []
+      : [
+          ...repeated(grant.files ?? [], ["answers", name, "files"]),
+          ...repeated(grant.allow ?? [], ["answers", name, "allow"]),
+        ],
+  );
+  return [...checkPlaces(file.requests ?? {}, {}), ...checkVerbs(file.requests ?? {}), ...answers];
+}
+
+function toGrant(grant: GrantFile, home: string): Grant {
+  if (typeof grant === "string") return { answer: grant, folder: undefined, files: undefined, allow: undefined };
+  const { answer, folder, files, allow } = grant;
+  return { answer, folder: folder === undefined ? undefined : resolveHome(folder, home), files, allow };
+}

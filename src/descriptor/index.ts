@@ -1,0 +1,10 @@
+/** Descriptor: what people write, as values; or complaints with file, line, column, and the way out. Pure. */
+export { type Complaint, type DescriptorProblem, showComplaint, type Source } from "./complaint.ts";
+export { parseDeployment } from "./deployment.ts";
+export { insideFault } from "./inside.ts";
+export { jsonSchemas } from "./json-schemas.ts";
+export { parseRecipe } from "./recipe.ts";
+export { type FactOverrides, type Mirrors, parseBase, parseFacts, parseMirrors } from "./settings.ts";
+export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
+export { writeDeployment, writeRecipe } from "./write.ts";
+export type { PlainData } from "./read-yaml.ts";

@@ -1,0 +1,130 @@
+/** Recipe: from text to value. What a key means stands with the type, in model/recipe.ts. */
+import type * as z from "zod";
+import type { Program, Recipe, Request } from "../model/index.ts";
+import { type Result, success } from "../result.ts";
+import { type PathFinding, readChecked } from "./check.ts";
+import { type DescriptorProblem, quote, type Source } from "./complaint.ts";
+import { insideFault, overlaps, type Placed } from "./inside.ts";
+import type { DataPath } from "./read-yaml.ts";
+import { programPath } from "./schema-parts.ts";
+import { recipeSchema } from "./schemas.ts";
+
+type RecipeFile = z.output<typeof recipeSchema>;
+type RequestFile = NonNullable<RecipeFile["requests"]>[string];
+type ProgramFile = RecipeFile["programs"][string];
+
+/**
+ * Reads the text of a recipe.
+ *
+ * Problems
+ * - `descriptor`: everything that is wrong with the text, each with its place
+ */
+export function parseRecipe(text: string, source: Source): Result<Recipe, DescriptorProblem> {
+  const file = readChecked(text, source, "recipe", recipeSchema, checkRecipe);
+  if (!file.ok) return file;
+  const { summary, base, packages, programs, volumes = {} } = file.value;
+  return success({
+    name: source.name,
+    summary,
+    base,
+    packages,
+    programs: mapValues(programs, toProgram),
+    requests: mapValues(file.value.requests ?? {}, toRequest),
+    volumes,
+    ownSandbox: file.value["own-sandbox"] ?? false,
+  });
+}
+
+function checkRecipe(file: RecipeFile): readonly PathFinding[] {
+  return [
+    ...repeated(file.packages, ["packages"]),
+    ...checkPrograms(file.programs),
+    ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
+    ...checkVerbs(file.requests ?? {}),
+  ];
+}
+
+function checkPrograms(programs: RecipeFile["programs"]): readonly PathFinding[] {
+  if (Object.keys(programs).length === 0) {
+    return [
+      { path: ["programs"], part: "value", message: "no program. Write at least one, such as NAME: /usr/bin/NAME" },
+    ];
+  }
+  return Object.entries(programs).flatMap(([name, program]): readonly PathFinding[] => {
+    if (typeof program === "string") return [];
+    const checked = programPath.safeParse(program.command[0]);
+    if (checked.success) return [];
+    const message = checked.error.issues[0]?.message ?? "no program";
+    return [{ path: ["programs", name, "command", 0], part: "value", message }];
+  });
+}
+
+/** A request's or volume's place, with the path that a complaint about it points at. */
+interface PlacedInFile extends Placed {
+  readonly path: DataPath;
+}
+
+/** Places that are free by themselves, but not together. A request's default place counts too. */
+export function checkPlaces(
+  requests: Readonly<Record<string, RequestFile>>,
+  volumes: Readonly<Record<string, { readonly inside: string }>>,
+): readonly PathFinding[] {
+  const folders = Object.entries(requests).flatMap(([name, request]): readonly PlacedInFile[] => {
+    const { inside } = toRequest(request, name);
+    return inside === undefined ? [] : [{ what: `request ${name}`, inside, path: ["requests", name, "inside"] }];
+  });
+  const ownFolders = Object.entries(volumes).map(([name, { inside }]): PlacedInFile => {
+    return { what: `volume ${name}`, inside, path: ["volumes", name, "inside"] };
+  });
+  return overlaps([...folders, ...ownFolders]).map(({ thing, other }) => {
+    const relation =
+      thing.inside === other.inside ? "is also the place of" : `lies in ${quote(other.inside)}, the place of`;
+    const message = `${quote(thing.inside)} ${relation} ${other.what}. Give each a folder of its own, none in another`;
+    return { path: thing.path, part: "value", message };
+  });
+}
+
+export function checkVerbs(requests: Readonly<Record<string, RequestFile>>): readonly PathFinding[] {
+  return Object.entries(requests).flatMap(([name, request]) =>
+    request.service === "folder" ? repeated(request.verbs ?? [], ["requests", name, "verbs"]) : [],
+  );
+}
+
+/** Each entry of a list that stood in it before. */
+export function repeated(list: readonly string[], path: DataPath): readonly PathFinding[] {
+  const seen = new Set<string>();
+  return list.flatMap((entry, index): readonly PathFinding[] => {
+    if (seen.has(entry)) return [{ path: [...path, index], part: "value", message: `${quote(entry)} is listed twice` }];
+    seen.add(entry);
+    return [];
+  });
+}
+
+function toProgram(program: ProgramFile): Program {
+  if (typeof program === "string") return { command: [program], arguments: "any" };
+  const [path, ...fixed] = program.command;
+  if (path === undefined) throw new Error("the schema lets no empty command pass");
+  return { command: [path, ...fixed], arguments: program.arguments ?? "any" };
+}
+
+/** @param name - gives a folder its place where none is written */
+export function toRequest(request: RequestFile, name: string): Request {
+  const { service, why, need = "optional" } = request;
+  if (request.service === "network") return { service, why, need, verbs: [], inside: undefined };
+  return { service, why, need, verbs: request.verbs ?? ["read"], inside: request.inside ?? defaultInside(name) };
+}
+
+/** Where a folder appears that has no place of its own. */
+export function defaultInside(requestName: string): string {
+  const inside = `/mnt/${requestName}`;
+  const fault = insideFault(inside);
+  if (fault !== undefined) throw new Error(`a request's name does not make a path: ${fault}`);
+  return inside;
+}
+
+export function mapValues<From, To>(
+  map: Readonly<Record<string, From>>,
+  change: (value: From, key: string) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));
+}

@@ -1,0 +1,273 @@
+/**
+ * Schemas: every format of a file that people write, in one place.
+ *
+ * From these come the checks, the JSON Schemas for editors, and the keys that "did you mean" can offer. To add a key:
+ * here, in the function that makes the value (recipe.ts and its siblings), and in docs/reference/descriptors.md.
+ */
+import * as z from "zod";
+import {
+  ANSWERS,
+  BASE_STATES,
+  isCleanAbsolutePath,
+  NETWORK_ZONES,
+  PACKAGE_PATTERN,
+  SERVICES,
+  VERBS,
+  VOLUME_CLASSES,
+} from "../model/index.ts";
+import { found, noneOf, quote } from "./complaint.ts";
+import {
+  address,
+  chosenFile,
+  cpuShare,
+  hostFolder,
+  insidePath,
+  listOf,
+  mapOf,
+  memorySize,
+  name,
+  packageName,
+  pattern,
+  programPath,
+  sentence,
+  tasks,
+  variableName,
+  variableValue,
+  wants,
+} from "./schema-parts.ts";
+
+/** The formats, with the versions that this program reads; the newest is last and is the one written. */
+export const FORMAT_VERSIONS = { recipe: [1], deployment: [1], base: [1], mirrors: [1], facts: [1] } as const;
+
+export type Format = keyof typeof FORMAT_VERSIONS;
+
+/** How a message calls a map of that kind; shown as the title in JSON Schemas. */
+function titled<Shape extends z.ZodRawShape>(title: string, shape: Shape) {
+  return z.strictObject(shape, wants(`a map with the keys of ${title}`)).meta({ title });
+}
+
+const programArguments = z
+  .enum(["any", "files", "none"])
+  .describe(
+    "What arguments may be added: any; files (names of host files become read-only grants); none. Default: any",
+  );
+
+const program = z
+  .union([
+    programPath,
+    titled("a program", {
+      command: listOf(z.string(wants("text; put numbers in quotes")).max(4096), "a program and its arguments", 100)
+        .min(1)
+        .describe("Absolute path inside, then fixed arguments"),
+      arguments: programArguments.optional(),
+    }),
+  ])
+  .describe("A path, or a map with `command` and `arguments`");
+
+const why = sentence("a sentence that says what for", 300).describe("What for, in a sentence for the owner");
+const need = z
+  .enum(["required", "optional"])
+  .optional()
+  .describe("Without a required one nothing starts. Default: optional");
+
+const request = z
+  .discriminatedUnion(
+    "service",
+    [
+      titled("a folder request", {
+        service: z.literal("folder"),
+        why,
+        need,
+        verbs: listOf(z.enum(VERBS), "verbs", 2).min(1).optional().describe("Default: [read]"),
+        inside: insidePath.optional().describe("Where it appears. Default: /mnt/ and the request's name"),
+      }),
+      titled("a network request", { service: z.literal("network"), why, need }),
+    ],
+    { error: ({ input }) => serviceFault(input) },
+  )
+  .describe("One wish for one resource outside the image");
+
+function serviceFault(input: unknown): string {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    return `expected a map with the keys of a request, found ${found(input)}`;
+  }
+  const service = "service" in input ? input.service : undefined;
+  return noneOf(service, SERVICES);
+}
+
+const requests = mapOf(name, request, "requests", 50);
+
+export const recipeSchema = titled("a recipe", {
+  skerry: z.literal("recipe/1"),
+  summary: sentence("one line that says what the app is", 200),
+  base: name.optional().describe("Name of an OS base. Default: the default base"),
+  packages: listOf(packageName, "package names", 200).describe("Packages of the base's distribution"),
+  programs: mapOf(name, program, "programs", 50).describe("By name; the first one is the default"),
+  requests: requests.optional().describe("What the app asks for. Default: nothing"),
+  volumes: mapOf(
+    name,
+    titled("a volume", {
+      class: z.enum(VOLUME_CLASSES).describe("data, settings and cache survive a rebuild; temp lives for one run"),
+      inside: insidePath.describe("Where it appears"),
+    }),
+    "volumes",
+    50,
+  )
+    .optional()
+    .describe("Writable folders of the instance's own. Default: none"),
+  "own-sandbox": z
+    .boolean(wants("true or false"))
+    .optional()
+    .describe("The program has a sandbox of its own and needs nested user namespaces. Default: false"),
+});
+
+const answerWord = z.enum(ANSWERS);
+
+const grant = z
+  .union([
+    answerWord,
+    titled("an answer", {
+      answer: answerWord,
+      folder: hostFolder.optional().describe("Host folder; ~/ stands for the owner's home"),
+      files: listOf(chosenFile, "files below the folder", 1000)
+        .min(1)
+        .optional()
+        .describe("With subset: the chosen files"),
+      allow: listOf(z.enum(NETWORK_ZONES), "network zones", 2)
+        .optional()
+        .describe("With a real network: what else may be reached besides the internet"),
+    }),
+  ])
+  .describe("An answer, or a map with `answer` and its options");
+
+export const deploymentSchema = titled("a deployment", {
+  skerry: z.literal("deployment/1"),
+  recipe: name.describe("Name of the recipe that is deployed"),
+  isolation: z.enum(["container"]).optional().describe("The wall. Default: container"),
+  program: name.optional().describe("One of the recipe's programs. Default: the first"),
+  requests: requests.optional().describe("Requests of the owner's own, besides the recipe's. Default: none"),
+  answers: mapOf(name, grant, "answers", 100)
+    .optional()
+    .describe("By the request's name. What is not answered is denied"),
+  limits: titled("limits", {
+    memory: memorySize.optional().describe("16 MiB to 1 TiB. Default: a limit that is preferred, not promised"),
+    tasks: tasks.optional().describe("Processes and threads. Default: a limit that is preferred, not promised"),
+    cpu: cpuShare.optional().describe("100 % is one processor. Default: none"),
+  }).optional(),
+  environment: mapOf(variableName, variableValue, "variables", 100)
+    .optional()
+    .describe("Variables that are set inside. Default: none"),
+});
+
+/** apt-patterns(7), of which a base needs only a narrow part, or a package's name. */
+const packageWish = z
+  .string(wants("the name of a package, or a pattern of apt"))
+  .check(
+    pattern(
+      new RegExp(`${PACKAGE_PATTERN.source}|^\\?[a-z-]{1,40}(\\([a-z0-9+.-]{1,99}\\))?$`),
+      (text) => `${quote(text)} is neither a package name nor a pattern such as ?essential or ?priority(required)`,
+    ),
+  );
+
+const archiveWord = z
+  .string(wants("a word"))
+  .check(pattern(/^[a-z0-9][a-z0-9+._/-]{0,99}$/, (text) => `${quote(text)} is no name of a suite or component`));
+
+/** The path goes into a list of archives, where a space or bracket would begin something else. */
+const keyringPath = z
+  .string(wants("the absolute path of a keyring"))
+  .check(pattern(/^\/[A-Za-z0-9._/+-]{1,250}$/, (text) => `${quote(text)} is no absolute path of a keyring`))
+  .refine(isCleanAbsolutePath, { error: ({ input }) => `${quote(String(input))} is not a clean path` });
+
+export const baseSchema = titled("a base", {
+  skerry: z.literal("base/1"),
+  summary: sentence("one line that says what the base is", 200),
+  engine: z.enum(["apt"]).describe("Which package engine reads it"),
+  state: z.enum(BASE_STATES).describe("deprecated works and warns, retired builds nothing new"),
+  until: z
+    .string(wants("a date such as 2028-06-30"))
+    .refine(isDate, {
+      error: ({ input }) => `${quote(String(input))} is no date. Write year-month-day, such as 2028-06-30`,
+    })
+    .meta({ pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
+    .optional()
+    .describe("Day from which the state is the next one"),
+  archives: listOf(
+    titled("an archive", {
+      uri: address.describe("Address of the archive's root"),
+      suites: listOf(archiveWord, "suites", 20).min(1),
+      components: listOf(archiveWord, "components", 20).min(1),
+      keyring: keyringPath.describe("Keyring that the archive's signature must verify with"),
+      snapshot: name.optional().describe("Name of this archive in the snapshot archive"),
+    }),
+    "archives",
+    20,
+  ).min(1),
+  packages: listOf(packageWish, "package names or patterns", 200).min(1).describe("What the base layer is made of"),
+  snapshot: address.optional().describe("A snapshot archive with the layout of snapshot.debian.org"),
+  "merged-usr": listOf(z.enum(["bin", "sbin", "lib", "lib32", "lib64", "libx32"]), "folders", 6)
+    .optional()
+    .describe("Folders of the root that are links into /usr. Default: none"),
+});
+
+function isDate(text: string): boolean {
+  if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+}
+
+export const mirrorsSchema = titled("mirrors", {
+  skerry: z.literal("mirrors/1"),
+  mirrors: mapOf(address, address, "addresses", 50)
+    .optional()
+    .describe("From an archive's address, as its base writes it, to the one to use instead"),
+  proxy: address.optional().describe("Proxy for archives"),
+  snapshot: address.optional().describe("Snapshot archive to use instead of the base's"),
+});
+
+const word = (what: string) => sentence(what, 100);
+const yesOrNo = z.boolean(wants("true or false"));
+
+/** Facts that a plan may be made for in place of what was found. Who the user is, and what is installed, is not one. */
+export const factsSchema = titled("facts", {
+  skerry: z.literal("facts/1"),
+  kernel: word("a release such as 6.12.0").optional(),
+  architecture: z.enum(["amd64", "arm64"]).optional(),
+  distribution: word("a distribution such as debian 13").optional(),
+  overlay: yesOrNo.optional(),
+  landlockAbi: z.int(wants("a whole number from 0 to 1000")).min(0).max(1000).optional(),
+  seccomp: yesOrNo.optional(),
+  tun: yesOrNo.optional(),
+  kvm: yesOrNo.optional(),
+  gpus: listOf(
+    z
+      .string(wants("a vendor"))
+      .check(
+        pattern(
+          /^(intel|amd|nvidia|[0-9a-f]{4})$/,
+          (text) => `${quote(text)} is no vendor. Write intel, amd, nvidia, or four hexadecimal digits`,
+        ),
+      ),
+    "vendors",
+    16,
+  ).optional(),
+  locale: z
+    .string(wants("a locale such as C.UTF-8"))
+    .check(pattern(/^[A-Za-z0-9_.@-]{1,50}$/, (text) => `${quote(text)} is no locale. Write one such as C.UTF-8`))
+    .optional(),
+  timeZone: z
+    .string(wants("a time zone such as Europe/Berlin"))
+    .check(
+      pattern(
+        /^[A-Za-z0-9_+-]{1,40}(\/[A-Za-z0-9_+-]{1,40}){0,2}$/,
+        (text) => `${quote(text)} is no time zone. Write one such as Europe/Berlin`,
+      ),
+    )
+    .optional(),
+  memoryMiB: z
+    .int(wants("whole MiB, at least 1"))
+    .min(1)
+    .max(2 ** 30)
+    .optional(),
+  cpus: z.int(wants("a whole number, at least 1")).min(1).max(10_000).optional(),
+});

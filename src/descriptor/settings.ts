@@ -1,0 +1,62 @@
+/** Settings: the small formats beside recipes and deployments, from text to value: bases, mirrors, facts. */
+import type { HostFacts, OsBase } from "../model/index.ts";
+import { type Result, success } from "../result.ts";
+import { readChecked } from "./check.ts";
+import type { DescriptorProblem, Source } from "./complaint.ts";
+import { baseSchema, factsSchema, mirrorsSchema } from "./schemas.ts";
+
+/** Reads `os-bases/NAME/base.yaml`. The base's name is the source's. */
+export function parseBase(text: string, source: Source): Result<OsBase, DescriptorProblem> {
+  const file = readChecked(text, source, "base", baseSchema);
+  if (!file.ok) return file;
+  const { summary, engine, state, until, packages, snapshot } = file.value;
+  const archives = file.value.archives.map(({ snapshot, ...archive }) => ({ ...archive, snapshotName: snapshot }));
+  const mergedUsr = file.value["merged-usr"] ?? [];
+  return success({ name: source.name, summary, engine, state, until, archives, packages, snapshot, mergedUsr });
+}
+
+/** From where archives are really fetched on this host. */
+export interface Mirrors {
+  /** From an archive's address, as its base writes it, to the one to use instead. */
+  readonly mirrors: Readonly<Record<string, string>>;
+  readonly proxy: string | undefined;
+  readonly snapshot: string | undefined;
+}
+
+/** Reads the owner's `mirrors.yaml`. */
+export function parseMirrors(text: string, source: Source): Result<Mirrors, DescriptorProblem> {
+  const file = readChecked(text, source, "mirrors", mirrorsSchema);
+  if (!file.ok) return file;
+  const { mirrors = {}, proxy, snapshot } = file.value;
+  return success({ mirrors, proxy, snapshot });
+}
+
+/** The facts that a file may override; a key that is absent was not written. */
+export type FactOverrides = Partial<
+  Pick<
+    HostFacts,
+    | "kernel"
+    | "architecture"
+    | "distribution"
+    | "overlay"
+    | "landlockAbi"
+    | "seccomp"
+    | "tun"
+    | "kvm"
+    | "gpus"
+    | "locale"
+    | "timeZone"
+    | "memoryMiB"
+    | "cpus"
+  >
+>;
+
+/** Reads the owner's `facts.yaml`. */
+export function parseFacts(text: string, source: Source): Result<FactOverrides, DescriptorProblem> {
+  const file = readChecked(text, source, "facts", factsSchema);
+  if (!file.ok) return file;
+  const { skerry: _, ...facts } = file.value;
+  const written = Object.entries(facts).filter(([, value]) => value !== undefined);
+  // The schema has exactly these keys, and what is undefined has just been taken out.
+  return success(Object.fromEntries(written) as FactOverrides);
+}

@@ -1,0 +1,4 @@
+/** Grant: request ∩ grant, and the reasons. */
+export * from "./answers.ts";
+export * from "./join.ts";
+export * from "./start-up-files.ts";

@@ -1,0 +1,311 @@
+/**
+ * Join: request ∩ grant → what is let through the wall, with the reason for each.
+ *
+ * Pure. What has to be looked up on the host (is there such a folder, where does its path lead) comes in as findings.
+ *
+ * Invariants
+ * - Nothing is let through that was not both requested and granted.
+ * - What was granted and cannot be given stops the start; it never becomes less in silence.
+ * - Skerry's own folders are in no grant: reaching them would be a way to every other right.
+ */
+import {
+  ANSWERS,
+  type Contribution,
+  type Deployment,
+  type Grant,
+  isCleanRelativePath,
+  isWithin,
+  nearest,
+  type Recipe,
+  type Request,
+} from "../model/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import { servedAnswers, whyNotServed } from "./answers.ts";
+import { startUpFilesWithin } from "./start-up-files.ts";
+
+/** What was found on the host about a path that a grant names. */
+export interface PathFinding {
+  /** Where it leads when every link is followed; undefined where there is nothing. */
+  readonly real: string | undefined;
+  readonly type: "folder" | "file" | "other" | "none";
+  /** A mount of the kernel's own (/proc, /sys, devices) that holds the path or lies below it. */
+  readonly kernelMount?: string | undefined;
+}
+
+export interface JoinContext {
+  /** By the path as written. */
+  readonly findings: ReadonlyMap<string, PathFinding>;
+  /** Skerry's own folders with every link followed: config, data, state, cache, runtime. */
+  readonly ownFolders: readonly string[];
+  /** Links by which the paths of Skerry's own folders and of its program lead there. */
+  readonly ownLinks: readonly string[];
+  /** The folder that Skerry's program lies in: may be read, never written. */
+  readonly programFolder: string;
+  /** The owner's home folder, every link followed. */
+  readonly home: string;
+}
+
+/** One request with what became of it: a line of `describe --effective`. */
+export interface Effective {
+  readonly request: string;
+  readonly service: Request["service"];
+  readonly answer: Grant["answer"];
+  /** What the app gets, in words. */
+  readonly gets: string;
+  /** Where the answer comes from. */
+  readonly because: "answered" | "not-answered";
+  readonly contributions: readonly Contribution[];
+  readonly warnings: readonly string[];
+}
+
+export type JoinProblem =
+  | {
+      readonly kind: "unmet-request";
+      readonly deployment: string;
+      readonly request: string;
+      readonly why: string;
+      readonly line: string;
+    }
+  | {
+      readonly kind: "not-requested";
+      readonly deployment: string;
+      readonly request: string;
+      readonly meant: string | undefined;
+    }
+  | {
+      readonly kind: "answer-not-served";
+      readonly deployment: string;
+      readonly request: string;
+      readonly answer: string;
+      readonly because: string;
+      readonly instead: readonly string[];
+    }
+  | {
+      readonly kind: "option-missing";
+      readonly deployment: string;
+      readonly request: string;
+      readonly option: string;
+      readonly line: string;
+    }
+  | {
+      readonly kind: "option-astray";
+      readonly deployment: string;
+      readonly request: string;
+      readonly option: string;
+      readonly answer: string;
+    }
+  | {
+      readonly kind: "folder-not-there";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly type: PathFinding["type"];
+    }
+  | {
+      readonly kind: "folder-is-skerrys";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly own: string;
+    }
+  | {
+      readonly kind: "folder-holds-link";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly link: string;
+    }
+  | {
+      readonly kind: "folder-is-systems";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly system: string;
+    };
+
+/** Where sockets of the session and of the host's services lie, which serve whoever is let in to them. */
+const SOCKETS = /^\/run(?:\/user(?:\/\d+)?)?$/;
+
+/** Every request of the recipe and of the owner, each with what becomes of it. */
+export function joinGrants(
+  recipe: Recipe,
+  deployment: Deployment,
+  context: JoinContext,
+): Result<readonly Effective[], JoinProblem> {
+  const requests: Readonly<Record<string, Request>> = { ...recipe.requests, ...deployment.requests };
+  const astray = Object.keys(deployment.answers).find((name) => !Object.hasOwn(requests, name));
+  if (astray !== undefined) {
+    const meant = nearest(astray, Object.keys(requests));
+    return refusal({ kind: "not-requested", deployment: deployment.name, request: astray, meant });
+  }
+  const effective: Effective[] = [];
+  for (const [name, request] of Object.entries(requests)) {
+    const grant = Object.hasOwn(deployment.answers, name) ? deployment.answers[name] : undefined;
+    const joined = joinOne(name, request, grant, deployment.name, context);
+    if (!joined.ok) return joined;
+    effective.push(joined.value);
+  }
+  return success(effective);
+}
+
+function joinOne(
+  name: string,
+  request: Request,
+  grant: Grant | undefined,
+  deployment: string,
+  context: JoinContext,
+): Result<Effective, JoinProblem> {
+  const answer = grant?.answer ?? "deny";
+  const plain = {
+    request: name,
+    service: request.service,
+    answer,
+    because: grant === undefined ? "not-answered" : "answered",
+    warnings: [],
+  } as const;
+  const because = whyNotServed(request.service, answer);
+  if (because !== undefined) {
+    const instead = servedAnswers(request.service, ANSWERS);
+    return refusal({ kind: "answer-not-served", deployment, request: name, answer, because, instead });
+  }
+  if (answer === "deny") {
+    if (request.need === "required") {
+      return refusal({
+        kind: "unmet-request",
+        deployment,
+        request: name,
+        why: request.why,
+        line: exampleLine(name, request),
+      });
+    }
+    return success({ ...plain, gets: "nothing", contributions: [] });
+  }
+  const option = optionAstray(request, grant);
+  if (option !== undefined) return refusal({ kind: "option-astray", deployment, request: name, option, answer });
+  return request.service === "network"
+    ? success({ ...plain, ...network(grant) })
+    : folder(name, request, grant, deployment, plain, context);
+}
+
+function network(grant: Grant | undefined) {
+  const zones = grant?.allow ?? [];
+  const besides = zones.length === 0 ? "neither this host nor private networks" : `also ${zones.join(" and ")}`;
+  return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }] as const };
+}
+
+function folder(
+  name: string,
+  request: Request,
+  grant: Grant | undefined,
+  deployment: string,
+  plain: Pick<Effective, "request" | "service" | "answer" | "because" | "warnings">,
+  context: JoinContext,
+): Result<Effective, JoinProblem> {
+  const target = request.inside ?? `/mnt/${name}`;
+  if (plain.answer === "empty") {
+    return success({
+      ...plain,
+      gets: `an empty folder at ${target}`,
+      contributions: [{ kind: "empty-folder", target }],
+    });
+  }
+  const written = grant?.folder;
+  if (written === undefined) {
+    return refusal({
+      kind: "option-missing",
+      deployment,
+      request: name,
+      option: "folder",
+      line: exampleLine(name, request),
+    });
+  }
+  const finding = context.findings.get(written) ?? { real: undefined, type: "none" };
+  if (finding.real === undefined || finding.type !== "folder") {
+    return refusal({ kind: "folder-not-there", deployment, request: name, folder: written, type: finding.type });
+  }
+  const source = finding.real;
+  const access = plain.answer === "real" && request.verbs.includes("write") ? "write" : "read";
+  const shut = access === "write" ? [...context.ownFolders, context.programFolder] : context.ownFolders;
+  const own = shut.find((candidate) => isWithin(source, candidate));
+  if (own !== undefined) return refusal({ kind: "folder-is-skerrys", deployment, request: name, folder: written, own });
+  // Through the kernel's files processes of the host are within reach, and their memory.
+  const system = finding.kernelMount ?? (SOCKETS.test(source) ? source : undefined);
+  if (system !== undefined)
+    return refusal({ kind: "folder-is-systems", deployment, request: name, folder: written, system });
+  // A mount can hide a folder, and cannot keep a link from being replaced.
+  const link = access === "write" ? context.ownLinks.find((candidate) => isWithin(candidate, source)) : undefined;
+  if (link !== undefined)
+    return refusal({ kind: "folder-holds-link", deployment, request: name, folder: written, link });
+  const files = plain.answer === "subset" ? grant?.files?.filter(isCleanRelativePath) : undefined;
+  if (files !== undefined) {
+    for (const file of files) {
+      const holder = context.ownFolders.find((candidate) => isWithin(`${source}/${file}`, candidate));
+      if (holder !== undefined)
+        return refusal({
+          kind: "folder-is-skerrys",
+          deployment,
+          request: name,
+          folder: `${source}/${file}`,
+          own: holder,
+        });
+    }
+    const gets = `${files.length} chosen file${files.length === 1 ? "" : "s"} of ${source}, read-only, at ${target}`;
+    return success({ ...plain, gets, contributions: [{ kind: "pick", source, files, target }] });
+  }
+  const contributions: readonly Contribution[] = [
+    { kind: "bind", source, target, access },
+    ...masks(source, target, access, shut),
+  ];
+  const startUp = access === "write" ? startUpFilesWithin(source, context.home) : [];
+  const warnings = startUp.length === 0 ? [] : [`${name} can write what runs when you log in: ${startUp.join(", ")}`];
+  return success({
+    ...plain,
+    gets: `${source}, ${access === "write" ? "read and write" : "read-only"}, at ${target}`,
+    contributions,
+    warnings,
+  });
+}
+
+/**
+ * Hides each of Skerry's own folders that lies below a granted one.
+ *
+ * With a writable grant every folder on the way is bound over itself: a mount point cannot be renamed, and so the app
+ * cannot move a parent aside and put a folder of its own in its place.
+ */
+function masks(
+  source: string,
+  target: string,
+  access: "read" | "write",
+  own: readonly string[],
+): readonly Contribution[] {
+  const below = own.filter((folder) => folder !== source && isWithin(folder, source)).toSorted();
+  const outermost = below.filter((folder) => !below.some((other) => other !== folder && isWithin(folder, other)));
+  const pinned = new Set<string>();
+  const out: Contribution[] = [];
+  for (const folder of outermost) {
+    const parts = folder.slice(source === "/" ? 1 : source.length + 1).split("/");
+    for (let depth = 1; access === "write" && depth < parts.length; depth++) {
+      const way = parts.slice(0, depth).join("/");
+      if (pinned.has(way)) continue;
+      pinned.add(way);
+      out.push({ kind: "bind", source: `${source === "/" ? "" : source}/${way}`, target: `${target}/${way}`, access });
+    }
+    out.push({ kind: "empty-folder", target: `${target}/${parts.join("/")}` });
+  }
+  return out;
+}
+
+/** An option that means nothing with this answer: believed to limit what it does not limit, it would open a door. */
+function optionAstray(request: Request, grant: Grant | undefined): string | undefined {
+  if (grant === undefined) return undefined;
+  if (grant.allow !== undefined && request.service !== "network") return "allow";
+  if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
+  if (grant.folder !== undefined && request.service !== "folder") return "folder";
+  return undefined;
+}
+
+/** The line to write in the deployment. */
+function exampleLine(name: string, request: Request): string {
+  if (request.service === "network") return `${name}: real`;
+  return `${name}: { answer: ${request.verbs.includes("write") ? "real" : "subset"}, folder: ~/SOME/FOLDER }`;
+}

@@ -1,0 +1,93 @@
+/** Files: how Skerry writes and reads its own. Whole or not at all, with limits, following no link at the end. */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, chown, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** What Skerry reads of its own files at the most. */
+export const READ_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** Writes a file so that whatever happens there is the old content or the new: temporary name, fsync, rename. */
+export async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(folder);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns undefined where there is no such file; a fault for what is no plain file or too large */
+export async function readTextIfThere(path: string, limitBytes = READ_LIMIT_BYTES): Promise<string | undefined> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+  try {
+    const about = await file.stat();
+    if (!about.isFile()) throw new Error(`${path} is no plain file`);
+    if (about.size > limitBytes) throw new Error(`${path} has ${about.size} bytes; at most ${limitBytes} are read`);
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
+}
+
+/** Names in a folder, sorted; none where there is no folder. */
+export async function listIfThere(path: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(path)).toSorted();
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+/** Makes a folder with exactly this mode and owner, or gives an existing one that mode and owner. */
+export async function makeFolder(
+  path: string,
+  mode: number,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
+  await mkdir(path, { recursive: true, mode });
+  if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder`);
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid);
+  await chmod(path, mode);
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+/** Makes a folder that only this user can open. @returns false where somebody else has put something there */
+export async function claimFolder(path: string, mode: number): Promise<boolean> {
+  await mkdir(path, { recursive: true, mode });
+  const about = await lstat(path);
+  if (!about.isDirectory() || about.uid !== process.getuid?.()) return false;
+  await chmod(path, mode);
+  return true;
+}

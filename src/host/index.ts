@@ -1,0 +1,17 @@
+/**
+ * Host: the one room that touches Linux.
+ *
+ * The command line opens some files beside this door, one at a time: to load all of them takes longer than most commands.
+ */
+export * from "./debian-packages.ts";
+export * from "./files.ts";
+export * from "./findings.ts";
+export * from "./helper-program.ts";
+export { realPerformer } from "./perform.ts";
+export { type ProbeOptions, probeHost } from "./probe.ts";
+export type { NamespaceBan } from "./probe-namespaces.ts";
+export { probePrograms } from "./probe-programs.ts";
+export * from "./probe-texts.ts";
+export * from "./processes.ts";
+export * from "./remove-trees.ts";
+export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";

@@ -1,0 +1,156 @@
+/**
+ * The real performer: the one place that acts on what was decided.
+ *
+ * Invariants
+ * - It writes and removes below Skerry's own folders only; a step for any other place is a fault.
+ * - It decides nothing: a step says all there is to do.
+ */
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { type HostFacts, isCleanAbsolutePath, isWithin, type Places } from "../model/index.ts";
+import { type Result, refusal, success, unreachable } from "../result.ts";
+import { describe, type Performed, type Performer, type Step, type StepProblem, type Watch } from "../step/index.ts";
+import { fetchFile } from "./fetch.ts";
+import { hasCode, listIfThere, makeFolder, readTextIfThere, writeWhole } from "./files.ts";
+import { runInside } from "./run-inside.ts";
+import { runProgram } from "./run-program.ts";
+import { startWall } from "./start-wall.ts";
+
+type Outcome = Result<Performed, StepProblem>;
+
+const NOTHING: Performed = { output: "", captured: {}, from: undefined };
+
+/** Of what a failed program said. */
+const WORDS_LIMIT = 4000;
+
+export interface HostSettings {
+  readonly facts: HostFacts;
+  readonly places: Places;
+  readonly proxy: string | undefined;
+}
+
+export function realPerformer(settings: HostSettings): Performer {
+  return {
+    perform: async (step, watch) => {
+      if (watch.signal.aborted) return refusal({ kind: "interrupted" });
+      try {
+        return await act(step, watch, settings);
+      } catch (error) {
+        return failure(step, error);
+      }
+    },
+    readText: readTextIfThere,
+    list: listIfThere,
+  };
+}
+
+async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Outcome> {
+  switch (step.kind) {
+    case "make-folder":
+      await makeFolder(own(step.path, settings), step.mode, step.owner);
+      return success(NOTHING);
+    case "write-file":
+      await writeWhole(own(step.path, settings), step.content, step.mode);
+      return success(NOTHING);
+    case "remove-tree":
+      return await removeTree(own(step.path, settings), watch, settings);
+    case "rename":
+      await mkdir(own(step.to, settings).replace(/\/[^/]*$/, ""), { recursive: true });
+      await rename(own(step.from, settings), step.to);
+      return success(NOTHING);
+    case "fetch": {
+      let done = 0;
+      const onBytes = (bytes: number) => {
+        done += bytes;
+        watch.report({ kind: "amount", text: step.path, done, total: step.size, unit: "bytes" });
+      };
+      const fetched = await fetchFile(
+        { ...step, path: own(step.path, settings) },
+        { signal: watch.signal, proxy: settings.proxy, onBytes },
+      );
+      return fetched.ok ? success({ ...NOTHING, from: fetched.value }) : fetched;
+    }
+    case "run":
+      return await run(step, watch, settings);
+    case "run-inside":
+      return await inside(step, watch, settings);
+    case "make-cgroup":
+      await mkdir(step.path, { recursive: true });
+      for (const [file, value] of Object.entries(step.settings)) await writeFile(`${step.path}/${file}`, value);
+      return success(NOTHING);
+    case "start-wall":
+      return await startWall(step, settings.places);
+    default:
+      return unreachable(step);
+  }
+}
+
+/** Every path that is written or removed passes here. */
+function own(path: string, { places }: HostSettings): string {
+  const roots = [places.config, places.data, places.state, places.cache, places.runtime];
+  const inside = roots.some((root) => path !== root && isWithin(path, root)) || roots.includes(path);
+  if (!isCleanAbsolutePath(path) || !inside)
+    throw new Error(`a step wants to change ${path}, which is not Skerry's own`);
+  return path;
+}
+
+async function run(step: Extract<Step, { kind: "run" }>, watch: Watch, { facts }: HostSettings): Promise<Outcome> {
+  // What nobody waits for any more must not go on: it would still hold its locks when the next agent comes.
+  const setpriv = facts.programs["setpriv"]?.path;
+  const argv = setpriv === undefined ? step.argv : ([setpriv, "--pdeathsig", "KILL", "--", ...step.argv] as const);
+  const end = await runProgram(argv, { environment: step.environment, signal: watch.signal });
+  if (!end.ok) {
+    if (end.problem.kind === "interrupted") return refusal({ kind: "interrupted" });
+    return refusal({ kind: "step-failed", step: step.why, because: `${step.argv[0]}: ${end.problem.kind}` });
+  }
+  const { code, stdout, stderr } = end.value;
+  if (code === 0) return success({ ...NOTHING, output: stdout });
+  const words = `${stdout}${stderr}`.slice(-WORDS_LIMIT).trim();
+  return refusal({ kind: "step-failed", step: step.why, because: words === "" ? `exit code ${code}` : words });
+}
+
+async function inside(
+  step: Extract<Step, { kind: "run-inside" }>,
+  watch: Watch,
+  { facts }: HostSettings,
+): Promise<Outcome> {
+  const total = step.commands.length;
+  const end = await runInside(facts, step.commands, {
+    signal: watch.signal,
+    ...(step.fills === undefined ? {} : { fills: step.fills }),
+    onStart: (done, text) => watch.report({ kind: "amount", text, done, total, unit: "steps" }),
+  });
+  if (end.ok) return success({ ...NOTHING, captured: end.value });
+  const { problem } = end;
+  if (problem.kind !== "inside-failed") return { ok: false, problem };
+  if (/No space left on device|Disk quota exceeded|You don't have enough free space/.test(problem.because))
+    return refusal({ kind: "no-space", path: step.why });
+  const words = problem.because.trim().slice(-WORDS_LIMIT);
+  return refusal({
+    kind: "step-failed",
+    step: `${step.why}: ${problem.label}`,
+    because: words === "" ? `exit code ${problem.code}` : words,
+  });
+}
+
+/** What belongs to subordinate ids can be removed only in a namespace that holds them. */
+async function removeTree(path: string, watch: Watch, settings: HostSettings): Promise<Outcome> {
+  try {
+    await rm(path, { recursive: true, force: true });
+    return success(NOTHING);
+  } catch (error) {
+    if (!hasCode(error, "EACCES") && !hasCode(error, "EPERM")) throw error;
+  }
+  const label = `remove ${path}`;
+  const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
+  const argv = ["/usr/bin/rm", "-rf", "--one-file-system", "--", path] as const;
+  return await inside({ kind: "run-inside", why: label, commands: [{ label, environment, argv }] }, watch, settings);
+}
+
+function failure(step: Step, error: unknown): Outcome {
+  if (hasCode(error, "ENOSPC") || hasCode(error, "EDQUOT")) {
+    return refusal({ kind: "no-space", path: "path" in step ? step.path : step.kind });
+  }
+  const isSystems = error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
+  if (!isSystems) throw error;
+  return refusal({ kind: "step-failed", step: describe(step)[0] ?? step.kind, because: error.message });
+}

@@ -1,0 +1,33 @@
+/**
+ * Store: where images and what they are made of lie, below the data folder. Paths only.
+ *
+ * Invariants
+ * - What has its final name is whole: everything is made under `building/` or a temporary name and then renamed.
+ * - Names in the store are hashes; nothing that an archive or an app chose becomes part of a path.
+ */
+import type { Places } from "../model/index.ts";
+
+export function storeOf(places: Places) {
+  const store = `${places.data}/store`;
+  return {
+    root: store,
+    debs: `${store}/debs`,
+    deb: (sha256: string) => `${store}/debs/${sha256}.deb`,
+    layers: `${store}/layers`,
+    layer: (key: string) => `${store}/layers/${key}`,
+    layerFs: (key: string) => `${store}/layers/${key}/fs`,
+    layerRecord: (key: string) => `${store}/layers/${key}/layer.json`,
+    layerStatus: (key: string) => `${store}/layers/${key}/status`,
+    buildings: `${store}/building`,
+    building: (key: string) => `${store}/building/${key}`,
+    mountPoints: (key: string) => `${store}/mount-points/${key}`,
+    baseLock: (base: string) => `${places.data}/locks/base.${base}.json`,
+    recipeLock: (recipe: string) => `${places.data}/locks/${recipe}.json`,
+    images: `${places.data}/images`,
+    image: (recipe: string) => `${places.data}/images/${recipe}.json`,
+    /** The package engine's private root; its lists are a cache. */
+    engineRoot: (base: string) => `${places.cache}/package-engines/${base}`,
+  };
+}
+
+export type Store = ReturnType<typeof storeOf>;

@@ -1,0 +1,58 @@
+/**
+ * Compartment spec: all that a backend is told about one start, and nothing about how to do it.
+ *
+ * A spec is what is left when the deployment, the image and every grant have been resolved. All backends read the same
+ * spec, so an app can move to another wall by one line of its deployment.
+ *
+ * Invariants
+ * - Sealed by default: with no contributions the app sees its own root and nothing else.
+ * - Complete: whatever is not in the spec does not reach the compartment.
+ * - Plain data: it survives JSON, so it can be logged, compared, sent to an agent and shown to a user.
+ */
+import type { Limits, NetworkZone } from "./deployment.ts";
+
+/** One thing let through the wall. The list is closed: a new kind is a decision, not an option. */
+export type Contribution =
+  /** A host folder or file appears at `target`. */
+  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly access: "read" | "write" }
+  /** Chosen files below a host folder appear below `target`; each is opened without following links out of it. */
+  | { readonly kind: "pick"; readonly source: string; readonly files: readonly string[]; readonly target: string }
+  /** An empty read-only folder appears at `target`: also what hides a part of a bind that lies below it. */
+  | { readonly kind: "empty-folder"; readonly target: string }
+  /** A folder in memory, private to one run, appears at `target`. */
+  | { readonly kind: "memory-folder"; readonly target: string }
+  /** A small read-only file with this content appears at `target`. */
+  | { readonly kind: "file"; readonly target: string; readonly content: string }
+  | { readonly kind: "variable"; readonly name: string; readonly value: string }
+  /** The internet, and of the host's own surroundings only the zones named. */
+  | { readonly kind: "network"; readonly zones: readonly NetworkZone[] };
+
+export interface CompartmentSpec {
+  /** The instance's name. */
+  readonly name: string;
+  /** Unique for this start: `NAME.` and eight lower-case hexadecimal digits. */
+  readonly id: string;
+  /** Host folders of the image's layers, the topmost first. */
+  readonly layers: readonly string[];
+  /** Program and arguments inside the compartment; never passed through a shell. */
+  readonly command: readonly [string, ...string[]];
+  /** Working directory inside. */
+  readonly directory: string;
+  readonly user: CompartmentUser;
+  /** In order; order decides which bind lies on top. */
+  readonly contributions: readonly Contribution[];
+  readonly limits: Limits;
+  /** Limits that the owner accepts to go without: `memory`, `tasks`, `cpu`. */
+  readonly acceptWeaker: readonly string[];
+  readonly ownSandbox: boolean;
+  /** The compartment ends with the program that started it (`run --rm`). */
+  readonly endsWithCaller: boolean;
+}
+
+/** Whom the app's processes are, inside and outside alike. */
+export interface CompartmentUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Skerry itself runs as root, and must become this user before anything of the app runs. */
+  readonly allocated: boolean;
+}

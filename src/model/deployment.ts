@@ -1,0 +1,50 @@
+/**
+ * Deployment: the owner's word on one instance of a recipe. Every request is bound to an answer.
+ *
+ * Complete, not a diff: what is not written is denied. Plain data, checked in descriptor/.
+ */
+import type { Answer } from "./answer.ts";
+import type { Request } from "./recipe.ts";
+
+export interface Deployment {
+  /** The instance's name: `[a-z][a-z0-9-]{0,39}`; the file's name without `.yaml`. */
+  readonly name: string;
+  /** Name of the recipe that it deploys. */
+  readonly recipe: string;
+  readonly isolation: "container";
+  /** Name of one of the recipe's programs; undefined means the recipe's default. */
+  readonly program: string | undefined;
+  /** Requests that the owner adds to those of the recipe, by name. */
+  readonly requests: Readonly<Record<string, Request>>;
+  /** By the request's name. */
+  readonly answers: Readonly<Record<string, Grant>>;
+  readonly limits: Limits;
+  /** Set inside, besides what Skerry sets itself. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** An answer with its options. Which options go with which answer is checked in grant/. */
+export interface Grant {
+  readonly answer: Answer;
+  /** Host folder, absolute (a leading `~/` is already resolved). */
+  readonly folder: string | undefined;
+  /** With `subset`: the chosen files, relative to the folder, without `..`. */
+  readonly files: readonly string[] | undefined;
+  /** With a network: what else may be reached besides the internet. */
+  readonly allow: readonly NetworkZone[] | undefined;
+}
+
+/** `host`: the host's own addresses. `lan`: private and link-local ranges. */
+export const NETWORK_ZONES = ["host", "lan"] as const;
+
+export type NetworkZone = (typeof NETWORK_ZONES)[number];
+
+/** What is undefined was not written: a default is then preferred, not promised. */
+export interface Limits {
+  /** Whole bytes. */
+  readonly memoryBytes: number | undefined;
+  /** Processes and threads. */
+  readonly tasks: number | undefined;
+  /** Whole percent of one CPU: 150 is one and a half. */
+  readonly cpuPercent: number | undefined;
+}

@@ -1,0 +1,10 @@
+/** Model: the nouns that all rooms share. Types and their invariants, no behaviour that touches a host. */
+export * from "./answer.ts";
+export * from "./compartment-spec.ts";
+export * from "./deployment.ts";
+export * from "./host-facts.ts";
+export * from "./lock.ts";
+export * from "./names.ts";
+export * from "./os-base.ts";
+export * from "./places.ts";
+export * from "./recipe.ts";

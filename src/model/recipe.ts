@@ -1,0 +1,65 @@
+/**
+ * Recipe: what an app is made of and what it asks for. It grants nothing.
+ *
+ * Plain data, checked in descriptor/; this file only says its shape.
+ */
+import type { Verb } from "./answer.ts";
+
+/** The services that a request can name today. A service is added here, in descriptor/ and in grant/. */
+export const SERVICES = ["folder", "network"] as const;
+
+export type ServiceName = (typeof SERVICES)[number];
+
+export interface Recipe {
+  /** `[a-z][a-z0-9-]{0,39}`; the file's name without `.yaml`. */
+  readonly name: string;
+  /** One line for listings. */
+  readonly summary: string;
+  /** Name of an OS base; undefined means the default base. */
+  readonly base: string | undefined;
+  /** Package names of the base's distribution, in the order written. */
+  readonly packages: readonly string[];
+  /** By name, in the order written. The first one is the default. */
+  readonly programs: Readonly<Record<string, Program>>;
+  /** By name, in the order written. */
+  readonly requests: Readonly<Record<string, Request>>;
+  /** By name, in the order written. */
+  readonly volumes: Readonly<Record<string, Volume>>;
+  /** The program brings a sandbox of its own (browsers) and so needs nested user namespaces. */
+  readonly ownSandbox: boolean;
+}
+
+export interface Program {
+  /** Absolute path inside, then fixed arguments. What the user adds comes behind. */
+  readonly command: readonly [string, ...string[]];
+  /**
+   * What arguments the user may add: `any` are passed untouched; `files` are passed untouched too, but one that names
+   * an existing host file becomes a read-only grant of that one file; `none` may be added.
+   */
+  readonly arguments: "any" | "files" | "none";
+}
+
+/** One wish for one resource outside the image. */
+export interface Request {
+  readonly service: ServiceName;
+  /** Why the app wants it, in the recipe's words; shown to the owner, escaped. */
+  readonly why: string;
+  /** A start without a required one is refused; an optional one is absent inside. */
+  readonly need: "required" | "optional";
+  /** What it wants to do there. A folder's verbs; a network has none. */
+  readonly verbs: readonly Verb[];
+  /** Where a folder appears: absolute path inside. Undefined for a network. */
+  readonly inside: string | undefined;
+}
+
+/** How long a volume's content is meant to live: the first three survive purge and rebuild, `temp` one run. */
+export const VOLUME_CLASSES = ["data", "settings", "cache", "temp"] as const;
+
+export type VolumeClass = (typeof VOLUME_CLASSES)[number];
+
+/** A writable folder of the instance's own, outside the image. */
+export interface Volume {
+  readonly class: VolumeClass;
+  /** Absolute path inside. */
+  readonly inside: string;
+}

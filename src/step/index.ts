@@ -1,0 +1,3 @@
+/** Step: what may be done to a host, as data, and who does it. */
+export * from "./performer.ts";
+export * from "./step.ts";

@@ -1,0 +1,116 @@
+/**
+ * Steps: everything Skerry may do to a host, as data.
+ *
+ * Decisions are made before anything is done. Planning returns a list of steps; `plan` prints it, the tests compare it,
+ * and host/perform.ts is the one place that acts on it. If a thing is not in this union, Skerry does not do it.
+ */
+import { unreachable } from "../result.ts";
+
+export type Step =
+  | { readonly kind: "make-folder"; readonly path: string; readonly mode: number; readonly owner?: Owner }
+  | { readonly kind: "write-file"; readonly path: string; readonly mode: number; readonly content: string | Uint8Array }
+  /** Removes a folder with all that is in it, also what belongs to the user's subordinate ids. Follows no link. */
+  | { readonly kind: "remove-tree"; readonly path: string }
+  | { readonly kind: "rename"; readonly from: string; readonly to: string }
+  /** Brings one file of known content into the store, from the first address that has it. */
+  | {
+      readonly kind: "fetch";
+      readonly uris: readonly string[];
+      readonly path: string;
+      readonly sha256: string;
+      readonly size: number;
+    }
+  /** Runs a host program to its end. */
+  | { readonly kind: "run"; readonly why: string; readonly argv: Argv; readonly environment: Environment }
+  /** Runs programs one after another in new user and mount namespaces that hold all of the user's ids. */
+  | {
+      readonly kind: "run-inside";
+      readonly why: string;
+      readonly commands: readonly InsideCommand[];
+      /** Folder that they fill. They are ended before its disk is full. */
+      readonly fills?: string;
+    }
+  /** Makes a control group and sets its files, in order. */
+  | { readonly kind: "make-cgroup"; readonly path: string; readonly settings: Readonly<Record<string, string>> }
+  /** Starts a compartment and leaves it running. */
+  | { readonly kind: "start-wall"; readonly id: string; readonly argv: Argv };
+
+export type Argv = readonly [string, ...string[]];
+
+export type Environment = Readonly<Record<string, string>>;
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface InsideCommand {
+  /** What a person reads while it runs: `unpack libc6`. */
+  readonly label: string;
+  readonly argv: Argv;
+  readonly environment: Environment;
+  /** A program whose output becomes this one's input. */
+  readonly source?: Argv;
+  /** Its output is part of the step's answer, under this name. */
+  readonly capture?: string;
+}
+
+/** Lines for a person: what `plan` prints, and what the golden plans in the tests hold. */
+export function describe(step: Step): readonly string[] {
+  switch (step.kind) {
+    case "make-folder": {
+      const owner = step.owner === undefined ? "" : ` for ${step.owner.uid}:${step.owner.gid}`;
+      return [`make folder ${quote(step.path)} (${octal(step.mode)}${owner})`];
+    }
+    case "write-file":
+      return [`write file ${quote(step.path)} (${octal(step.mode)}, ${Buffer.byteLength(step.content)} bytes)`];
+    case "remove-tree":
+      return [`remove ${quote(step.path)} with all that is in it`];
+    case "rename":
+      return [`rename ${quote(step.from)} to ${quote(step.to)}`];
+    case "fetch":
+      return [`fetch ${step.uris[0] ?? ""} (${step.size} bytes, sha256 ${step.sha256})`];
+    case "run":
+      return [`run, ${step.why}: ${commandLine(step.argv)}`];
+    case "run-inside":
+      return [
+        `run in namespaces of its own, ${step.why}:`,
+        ...step.commands.map((command) => `  ${insideLine(command)}`),
+      ];
+    case "make-cgroup":
+      return [
+        `make control group ${quote(step.path)}`,
+        ...Object.entries(step.settings).map(([file, value]) => `  ${file} = ${value}`),
+      ];
+    case "start-wall":
+      return [`start ${step.id}: ${commandLine(step.argv)}`];
+    default:
+      return unreachable(step);
+  }
+}
+
+function insideLine(command: InsideCommand): string {
+  const source = command.source === undefined ? "" : `${commandLine(command.source)} | `;
+  return `${command.label}: ${source}${commandLine(command.argv)}`;
+}
+
+/** A command as one would type it. For reading only: nothing that Skerry runs is ever made from such a line. */
+export function commandLine(argv: readonly string[]): string {
+  return argv.map(quote).join(" ");
+}
+
+/** Quotes a word only where a shell would need it, and shows what a terminal would act on as an escape. */
+function quote(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (/^[\x20-\x7e]*$/.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const escaped = [...word].map((char) => (/[\x20-\x7e]/.test(char) && !/['\\]/.test(char) ? char : escapeBytes(char)));
+  return `$'${escaped.join("")}'`;
+}
+
+function escapeBytes(char: string): string {
+  return [...Buffer.from(char)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, "0");
+}

@@ -1,0 +1,114 @@
+/**
+ * Trials: Skerry used as a person uses it, in a home of its own that is gone afterwards.
+ *
+ * Images are built once into a cache that outlives a test run (the one phase that fetches, tests/journeys/prepare.ts);
+ * each trial has its own deployments, volumes, agent and audit, and sees the cached store through links.
+ */
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { AgentClient } from "../../src/agent/client.ts";
+import { placesFrom } from "../../src/model/index.ts";
+
+export const ROOT = join(import.meta.dirname, "../..");
+
+const UID = process.getuid?.() ?? -1;
+
+/** Kept between runs. Passable by other users, since compartments of root run as such. */
+export const CACHE = process.env["SKERRY_TEST_CACHE"] ?? `/var/tmp/skerry-tests-${UID}`;
+
+/** Images that journeys may use without building them. */
+export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale"] as const;
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly directory?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+export interface Trial {
+  /** $SKERRY_HOME of this trial. */
+  readonly home: string;
+  /** A folder for the owner's files, outside Skerry's own; every user may pass it. */
+  readonly files: string;
+  /** Runs `skerry WORDS…` to its end. */
+  skerry(words: readonly string[], options?: RunOptions): Promise<Ended>;
+  /** Starts `skerry WORDS…` and leaves it to the test. */
+  begin(words: readonly string[], options?: RunOptions): ReturnType<typeof spawn>;
+  readonly client: AgentClient;
+  /** Ends what runs and removes everything. */
+  close(): Promise<void>;
+}
+
+export function environmentFor(home: string): Readonly<Record<string, string>> {
+  const { PATH = "/usr/bin:/bin", HOME = "/" } = process.env;
+  return { PATH, HOME, SKERRY_HOME: home, LANG: "C.UTF-8", TERM: "dumb" };
+}
+
+export function makeTrial(): Trial {
+  mkdirSync(`${CACHE}/t`, { recursive: true, mode: 0o755 });
+  // Short names: the agent's socket is below, and its path may have 107 bytes.
+  const home = mkdtempSync(`${CACHE}/t/`);
+  const files = `${home}/files`;
+  for (const folder of [home, files, `${home}/data`]) {
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o755);
+  }
+  for (const name of ["locks", "images"]) symlinkSync(`${CACHE}/home/data/${name}`, `${home}/data/${name}`);
+  // What is being built is each agent's own: a new agent removes what it finds there.
+  mkdirSync(`${home}/data/store`, { mode: 0o755 });
+  for (const name of ["debs", "layers", "mount-points"]) {
+    mkdirSync(`${CACHE}/home/data/store/${name}`, { recursive: true });
+    symlinkSync(`${CACHE}/home/data/store/${name}`, `${home}/data/store/${name}`);
+  }
+  const client = new AgentClient(placesFrom({ SKERRY_HOME: home }, UID, ROOT), environmentFor(home));
+  const begin: Trial["begin"] = (words, options = {}) =>
+    spawn(join(ROOT, "skerry"), words, {
+      cwd: options.directory ?? files,
+      env: { ...environmentFor(home), ...options.environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+  return {
+    home,
+    files,
+    client,
+    begin,
+    skerry: async (words, options = {}) => {
+      const child = begin(words, options);
+      child.stdin?.on("error", () => {});
+      child.stdin?.end(options.input ?? "");
+      return await endOf(child, options.timeoutMs ?? 120_000);
+    },
+    async close() {
+      const listed = await client.call<{ readonly compartments?: readonly { readonly name?: string }[] }>(
+        "ListCompartments",
+        {},
+      );
+      for (const { name = "" } of listed.ok ? (listed.value.compartments ?? []) : [])
+        await client.call("Kill", { name });
+      await client.shutdown();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the program printed, and its exit code; it is killed after the time, which then shows in the code. */
+export async function endOf(child: ReturnType<typeof spawn>, timeoutMs: number): Promise<Ended> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.on("data", (piece) => (stdout += String(piece)));
+  child.stderr?.on("data", (piece) => (stderr += String(piece)));
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  return await new Promise((resolve) => {
+    child.once("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? -1, stdout, stderr });
+    });
+  });
+}
