@@ -27,6 +27,8 @@ const RECIPE: Recipe = {
   },
   volumes: {},
   ownSandbox: false,
+  ready: undefined,
+  desktop: undefined,
 };
 
 test("a careful deployment denies every request by name", () => {

@@ -10,6 +10,7 @@ import {
   type Grant,
   isCleanAbsolutePath,
   NETWORK_ZONES,
+  NO_SERVICE,
   type NetworkZone,
   PACKAGE_PATTERN,
   type Recipe,
@@ -53,6 +54,7 @@ export function carefulDeployment(recipe: Recipe, name: string): Deployment {
     answers: Object.fromEntries(answers),
     limits: { memoryBytes: undefined, tasks: undefined, cpuPercent: undefined },
     environment: {},
+    service: NO_SERVICE,
   };
 }
 
@@ -84,6 +86,8 @@ export function passingRecipe(name: string, words: WantedWords): Result<Recipe, 
     requests: {},
     volumes: {},
     ownSandbox: false,
+    ready: undefined,
+    desktop: undefined,
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ABLE } from "../backends/contract.fixture.ts";
-import type { Contribution, Deployment, Places, Recipe } from "../model/index.ts";
+import { type Contribution, type Deployment, NO_SERVICE, type Places, type Recipe } from "../model/index.ts";
 import { environmentOf, type StartWanted, specFor } from "./spec.ts";
 
 const PLACES: Places = { config: "/c", data: "/d", state: "/s", cache: "/a", runtime: "/r", program: "/p" };
@@ -21,6 +21,8 @@ const RECIPE: Recipe = {
     scratch: { class: "temp", inside: "/home/app/scratch" },
   },
   ownSandbox: false,
+  ready: undefined,
+  desktop: undefined,
 };
 
 const DEPLOYMENT: Deployment = {
@@ -32,6 +34,7 @@ const DEPLOYMENT: Deployment = {
   answers: {},
   limits: { memoryBytes: undefined, tasks: undefined, cpuPercent: undefined },
   environment: { LANG: "de_DE.UTF-8", EXTRA: "x" },
+  service: NO_SERVICE,
 };
 
 const WANTED: StartWanted = {

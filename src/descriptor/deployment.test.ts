@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Deployment } from "../model/index.ts";
+import { type Deployment, NO_SERVICE } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
 import { parseDeployment } from "./deployment.ts";
 
@@ -37,6 +37,10 @@ answers:
   notes: deny
 limits: { memory: 512 MiB, tasks: 256, cpu: 150 % }
 environment: { LANG: C.UTF-8 }
+autostart: true
+restart: { when: always, delay: 500ms, longest-delay: 2m, most: 5 in 10m }
+ready: { port: 5432, within: 10s }
+links: [{ to: db }]
 `),
     {
       name: "x",
@@ -51,6 +55,12 @@ environment: { LANG: C.UTF-8 }
       },
       limits: { memoryBytes: 512 * 2 ** 20, tasks: 256, cpuPercent: 150 },
       environment: { LANG: "C.UTF-8" },
+      service: {
+        autostart: true,
+        restart: { when: "always", delayMs: 500, longestDelayMs: 120_000, most: { ends: 5, withinMs: 600_000 } },
+        ready: { sign: { kind: "port", port: 5432 }, withinMs: 10_000 },
+        links: [{ to: "db" }],
+      },
     },
   );
 });
@@ -65,6 +75,7 @@ test("a deployment of two lines grants nothing and limits nothing", () => {
     answers: {},
     limits: { memoryBytes: undefined, tasks: undefined, cpuPercent: undefined },
     environment: {},
+    service: NO_SERVICE,
   });
 });
 

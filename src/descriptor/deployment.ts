@@ -7,6 +7,7 @@ import type { DescriptorProblem, Source } from "./complaint.ts";
 import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
 import { bytesOf, resolveHome } from "./schema-parts.ts";
 import { deploymentSchema } from "./schemas.ts";
+import { checkService, toService } from "./service.ts";
 
 type DeploymentFile = z.output<typeof deploymentSchema>;
 type GrantFile = NonNullable<DeploymentFile["answers"]>[string];
@@ -50,6 +51,7 @@ export function parseDeployment(
       cpuPercent: limits.cpu === undefined ? undefined : Number.parseInt(limits.cpu, 10),
     },
     environment,
+    service: toService(file.value),
   });
 }
 
@@ -62,7 +64,12 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
           ...repeated(grant.allow ?? [], ["answers", name, "allow"]),
         ],
   );
-  return [...checkPlaces(file.requests ?? {}, {}), ...checkVerbs(file.requests ?? {}), ...answers];
+  return [
+    ...checkPlaces(file.requests ?? {}, {}),
+    ...checkVerbs(file.requests ?? {}),
+    ...answers,
+    ...checkService(file),
+  ];
 }
 
 function toGrant(grant: GrantFile, home: string): Grant {

@@ -2,6 +2,9 @@
 import { parse } from "yaml";
 import type { PlainData } from "./read-yaml.ts";
 
+/** A duration, or a count within one: text to YAML as well, though it begins with a digit. */
+const DURATION = /^([1-9][0-9]* in )?[1-9][0-9]*(ms|s|m|h)$/;
+
 /** What a plain scalar may look like both inside and outside of brackets; all else is put in quotes. */
 const PLAIN = /^[A-Za-z/~._?][A-Za-z0-9 /~._+@%=()?-]*$/;
 
@@ -24,7 +27,10 @@ function isList(value: PlainData): value is readonly PlainData[] {
 
 /** A string as it would be read back: `150 %` stays as it is, `true` and `1.5` are quoted. */
 export function inlineText(text: string): string {
-  const plain = (PLAIN.test(text) || /^[1-9][0-9]* ?([KMGT]iB|%)$/.test(text)) && !text.endsWith(" ") && isText(text);
+  const plain =
+    (PLAIN.test(text) || /^[1-9][0-9]* ?([KMGT]iB|%)$/.test(text) || DURATION.test(text)) &&
+    !text.endsWith(" ") &&
+    isText(text);
   // JSON's quoted strings are YAML's, too.
   return plain ? text : JSON.stringify(text);
 }

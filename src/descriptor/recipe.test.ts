@@ -31,6 +31,8 @@ requests:
 volumes:
   settings: { class: settings, inside: /home/app/.config }
 own-sandbox: true
+ready: { command: [/usr/bin/check, -q] }
+desktop: { name: An App, icon: app, categories: [Utility], mime-types: [text/plain] }
 `);
   assert.deepEqual(recipe, {
     name: "x",
@@ -53,6 +55,8 @@ own-sandbox: true
     },
     volumes: { settings: { class: "settings", inside: "/home/app/.config" } },
     ownSandbox: true,
+    ready: { sign: { kind: "command", command: ["/usr/bin/check", "-q"] }, withinMs: 30_000 },
+    desktop: { name: "An App", icon: "app", categories: ["Utility"], mimeTypes: ["text/plain"] },
   });
 });
 
@@ -69,6 +73,8 @@ test("what a recipe leaves out has careful defaults", () => {
     },
     volumes: {},
     ownSandbox: false,
+    ready: undefined,
+    desktop: undefined,
   });
 });
 
@@ -98,7 +104,7 @@ netwrok: deny
       '5:43: programs.rg.arguments: "file" is none of any, files, none. Did you mean "files"?',
       '7:33: insid: not a key of a folder request. Did you mean "inside"?',
       '7:56: requests.f.verbs[0]: "raed" is none of read, write. Did you mean "read"?',
-      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, packages, programs, requests, volumes, own-sandbox",
+      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, packages, programs, requests, volumes, own-sandbox, ready, desktop",
     ],
   );
 });

@@ -5,9 +5,11 @@ import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import { type DescriptorProblem, quote, type Source } from "./complaint.ts";
 import { insideFault, overlaps, type Placed } from "./inside.ts";
+import { toDesktop } from "./desktop.ts";
 import type { DataPath } from "./read-yaml.ts";
 import { programPath } from "./schema-parts.ts";
 import { recipeSchema } from "./schemas.ts";
+import { checkReady, toReadiness } from "./service.ts";
 
 type RecipeFile = z.output<typeof recipeSchema>;
 type RequestFile = NonNullable<RecipeFile["requests"]>[string];
@@ -22,7 +24,7 @@ type ProgramFile = RecipeFile["programs"][string];
 export function parseRecipe(text: string, source: Source): Result<Recipe, DescriptorProblem> {
   const file = readChecked(text, source, "recipe", recipeSchema, checkRecipe);
   if (!file.ok) return file;
-  const { summary, base, packages, programs, volumes = {} } = file.value;
+  const { summary, base, packages, programs, volumes = {}, ready, desktop } = file.value;
   return success({
     name: source.name,
     summary,
@@ -32,6 +34,8 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
     requests: mapValues(file.value.requests ?? {}, toRequest),
     volumes,
     ownSandbox: file.value["own-sandbox"] ?? false,
+    ready: ready === undefined ? undefined : toReadiness(ready),
+    desktop: desktop === undefined ? undefined : toDesktop(desktop),
   });
 }
 
@@ -41,6 +45,7 @@ function checkRecipe(file: RecipeFile): readonly PathFinding[] {
     ...checkPrograms(file.programs),
     ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
     ...checkVerbs(file.requests ?? {}),
+    ...(file.ready === undefined ? [] : checkReady(file.ready, ["ready"])),
   ];
 }
 

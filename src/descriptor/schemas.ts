@@ -16,6 +16,7 @@ import {
   VOLUME_CLASSES,
 } from "../model/index.ts";
 import { found, noneOf, quote } from "./complaint.ts";
+import { desktopSchema } from "./desktop.ts";
 import {
   address,
   chosenFile,
@@ -35,6 +36,7 @@ import {
   variableValue,
   wants,
 } from "./schema-parts.ts";
+import { readySchema, SERVICE_KEYS } from "./service.ts";
 
 /** The formats, with the versions that this program reads; the newest is last and is the one written. */
 export const FORMAT_VERSIONS = { recipe: [1], deployment: [1], base: [1], mirrors: [1], facts: [1] } as const;
@@ -119,6 +121,8 @@ export const recipeSchema = titled("a recipe", {
     .boolean(wants("true or false"))
     .optional()
     .describe("The program has a sandbox of its own and needs nested user namespaces. Default: false"),
+  ready: readySchema.optional().describe("How one sees that its first program can be used. Default: no sign"),
+  desktop: desktopSchema.optional().describe("Puts it into menus. Default: not there"),
 });
 
 const answerWord = z.enum(ANSWERS);
@@ -157,6 +161,7 @@ export const deploymentSchema = titled("a deployment", {
   environment: mapOf(variableName, variableValue, "variables", 100)
     .optional()
     .describe("Variables that are set inside. Default: none"),
+  ...SERVICE_KEYS,
 });
 
 /** apt-patterns(7), of which a base needs only a narrow part, or a package's name. */

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { ANSWERS, type Deployment, type Grant, type Recipe, type Request, VOLUME_CLASSES } from "../model/index.ts";
+import {
+  ANSWERS,
+  type Deployment,
+  type Grant,
+  NO_SERVICE,
+  type Recipe,
+  type Request,
+  VOLUME_CLASSES,
+} from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
 import { parseDeployment } from "./deployment.ts";
 import { parseRecipe } from "./recipe.ts";
+import { anyDesktop, anyReadiness, anyService } from "./service.fixture.ts";
 import { writeDeployment, writeRecipe } from "./write.ts";
 
 const HOME = "/home/ada";
@@ -24,6 +33,8 @@ const ripgrep: Recipe = {
   },
   volumes: {},
   ownSandbox: false,
+  ready: undefined,
+  desktop: undefined,
 };
 
 const deny: Grant = { answer: "deny", folder: undefined, files: undefined, allow: undefined };
@@ -38,6 +49,7 @@ test("a new deployment says for each request what it is, and what may be written
     answers: { folder: { ...deny, answer: "subset", folder: "/home/ada/src", files: ["a.txt", "b c"] }, network: deny },
     limits: { memoryBytes: 512 * 2 ** 20, tasks: undefined, cpuPercent: 150 },
     environment: {},
+    service: NO_SERVICE,
   };
   assert.equal(
     writeDeployment(deployment, ripgrep, { home: HOME }),
@@ -69,6 +81,13 @@ limits:
 
 # Variables that are set inside.
 environment: {}
+
+# In the background: started at boot or log-in, and again after its end (never, on-failure, always).
+autostart: false
+restart: never
+# ready: { port: 8080, within: 30s }
+# Instances that must be ready before it starts: [{ to: NAME }]
+links: []
 `,
   );
 });
@@ -83,7 +102,9 @@ test("a memory limit that cannot be written is a fault, not a file without it", 
     requests: {},
   } as const;
   assert.throws(() =>
-    writeDeployment({ ...deployment, answers: {}, limits, environment: {} }, ripgrep, { home: HOME }),
+    writeDeployment({ ...deployment, answers: {}, limits, environment: {}, service: NO_SERVICE }, ripgrep, {
+      home: HOME,
+    }),
   );
 });
 
@@ -190,6 +211,8 @@ const recipe: fc.Arbitrary<Recipe> = plain({
       ),
     ),
   ownSandbox: fc.boolean(),
+  ready: fc.option(anyReadiness(text), { nil: undefined }),
+  desktop: fc.option(anyDesktop(text), { nil: undefined }),
 });
 
 const grant: fc.Arbitrary<Grant> = plain({
@@ -221,6 +244,7 @@ const deployment = plain({
     cpuPercent: fc.option(fc.integer({ min: 1, max: 6400 }), { nil: undefined }),
   }),
   environment: fc.dictionary(fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,9}$/), text, { maxKeys: 4, noNullPrototype: true }),
+  service: anyService(name, text),
 });
 
 test("whatever recipe is written reads back as itself", () => {

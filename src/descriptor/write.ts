@@ -12,9 +12,11 @@ import {
   type Recipe,
   type Request,
 } from "../model/index.ts";
+import { desktopData } from "./desktop.ts";
 import { inline, inlineText } from "./inline.ts";
 import type { PlainData, PlainMap } from "./read-yaml.ts";
 import { shortenHome, sizeOf } from "./schema-parts.ts";
+import { readyData, serviceLines } from "./service.ts";
 
 /** Longer lines are broken into one for each key or entry. */
 const LINE_WIDTH = 120;
@@ -61,6 +63,8 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     "",
     "# Variables that are set inside.",
     ...block("environment", environment, ""),
+    "",
+    ...serviceLines(deployment.service),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -93,6 +97,16 @@ export function writeRecipe(recipe: Recipe): string {
     "",
     "# True for a program with a sandbox of its own, such as a browser.",
     `own-sandbox: ${recipe.ownSandbox}`,
+    "",
+    "# The sign that the first program can be used: { port: 8080 }, { file: /run/x } or { command: [/usr/bin/x] }.",
+    ...(recipe.ready === undefined
+      ? ["# ready: { port: 8080, within: 30s }"]
+      : block("ready", readyData(recipe.ready), "")),
+    "",
+    "# For the menus of a graphical session.",
+    ...(recipe.desktop === undefined
+      ? ["# desktop: { name: NAME, categories: [Utility] }"]
+      : block("desktop", desktopData(recipe.desktop), "")),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Answer, Deployment, Grant, Recipe, Request } from "../model/index.ts";
-import { ANSWERS, VERBS } from "../model/index.ts";
+import { ANSWERS, NO_SERVICE, VERBS } from "../model/index.ts";
 import { type JoinContext, joinGrants } from "./join.ts";
 
 const HOME = "/home/owner";
@@ -54,6 +54,8 @@ function recipe(requests: Readonly<Record<string, Request>>): Recipe {
     requests,
     volumes: {},
     ownSandbox: false,
+    ready: undefined,
+    desktop: undefined,
   };
 }
 
@@ -67,6 +69,7 @@ function deployment(answers: Readonly<Record<string, Grant>>): Deployment {
     answers,
     limits: { memoryBytes: undefined, tasks: undefined, cpuPercent: undefined },
     environment: {},
+    service: NO_SERVICE,
   };
 }
 

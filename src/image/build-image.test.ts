@@ -33,6 +33,8 @@ const RECIPE: Recipe = {
   requests: {},
   volumes: {},
   ownSandbox: false,
+  ready: undefined,
+  desktop: undefined,
 };
 
 const row = (name: keyof typeof HASHES, version: string) =>

@@ -5,6 +5,7 @@
  */
 import type { Answer } from "./answer.ts";
 import type { Request } from "./recipe.ts";
+import type { Service } from "./service.ts";
 
 export interface Deployment {
   /** The instance's name: `[a-z][a-z0-9-]{0,39}`; the file's name without `.yaml`. */
@@ -21,6 +22,8 @@ export interface Deployment {
   readonly limits: Limits;
   /** Set inside, besides what Skerry sets itself. */
   readonly environment: Readonly<Record<string, string>>;
+  /** How it lives in the background. */
+  readonly service: Service;
 }
 
 /** An answer with its options. Which options go with which answer is checked in grant/. */

@@ -4,6 +4,8 @@
  * Plain data, checked in descriptor/; this file only says its shape.
  */
 import type { Verb } from "./answer.ts";
+import type { Desktop } from "./desktop.ts";
+import type { Readiness } from "./service.ts";
 
 /** The services that a request can name today. A service is added here, in descriptor/ and in grant/. */
 export const SERVICES = ["folder", "network"] as const;
@@ -27,6 +29,10 @@ export interface Recipe {
   readonly volumes: Readonly<Record<string, Volume>>;
   /** The program brings a sandbox of its own (browsers) and so needs nested user namespaces. */
   readonly ownSandbox: boolean;
+  /** How one sees that its default program can be used; undefined where there is no sign. */
+  readonly ready: Readiness | undefined;
+  /** For menus; undefined for what has no window. */
+  readonly desktop: Desktop | undefined;
 }
 
 export interface Program {

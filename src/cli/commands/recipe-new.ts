@@ -43,6 +43,8 @@ export default defineCommand<{ readonly package?: readonly string[] }, [string]>
       requests: {},
       volumes: {},
       ownSandbox: false,
+      ready: undefined,
+      desktop: undefined,
     });
     await writeWhole(file, text, 0o600);
     print(world, `wrote ${file}\nedit it, then: skerry recipe check ${name}`);

@@ -1,0 +1,202 @@
+/**
+ * Service: the keys of a deployment that say how it lives in the background, and a recipe's sign of readiness; from text
+ * to value and back. What a key means stands with the type, in model/service.ts.
+ */
+import * as z from "zod";
+import {
+  isCleanAbsolutePath,
+  type Link,
+  NEVER_RESTARTED,
+  READY_WITHIN_MS,
+  type Readiness,
+  RESTART_WORDS,
+  type RestartPolicy,
+  type Service,
+} from "../model/index.ts";
+import { unreachable } from "../result.ts";
+import type { PathFinding } from "./check.ts";
+import { quote } from "./complaint.ts";
+import { countWithin, countWithinOf, duration, durationText, millisecondsOf } from "./duration.ts";
+import { inline } from "./inline.ts";
+import type { DataPath, PlainData } from "./read-yaml.ts";
+import { listOf, name, programPath, wants } from "./schema-parts.ts";
+
+const restartWord = z.enum(RESTART_WORDS);
+
+const restart = z.union([
+  restartWord,
+  z
+    .strictObject(
+      {
+        when: restartWord.describe("on-failure: after an end with another code than 0"),
+        delay: duration("100ms", "1h").optional().describe("Before the first restart; it doubles. Default: 1s"),
+        "longest-delay": duration("100ms", "24h").optional().describe("The longest delay. Default: 60s"),
+        most: countWithin.optional().describe("More ends than that, and it is given up. Default: never given up"),
+      },
+      wants("a map with the keys of a restart policy"),
+    )
+    .meta({ title: "a restart policy" }),
+]);
+
+const pathInside = z
+  .string(wants("an absolute path inside"))
+  .max(1000)
+  .refine((text) => isCleanAbsolutePath(text) && text !== "/", {
+    error: ({ input }) => `${quote(String(input))} is no clean absolute path inside`,
+  });
+
+/** Exactly one of the three signs, which `checkReady` sees to. */
+export const readySchema = z
+  .strictObject(
+    {
+      port: z
+        .int(wants("a port from 1 to 65535"))
+        .min(1)
+        .max(65_535)
+        .optional()
+        .describe("A TCP port that it listens on"),
+      file: pathInside.optional().describe("A path inside that exists"),
+      command: listOf(z.string(wants("text; put numbers in quotes")).max(4096), "a program and its arguments", 100)
+        .min(1)
+        .optional()
+        .describe("A program inside that ends with 0"),
+      within: duration("100ms", "1h").optional().describe("How long to wait for the sign. Default: 30s"),
+    },
+    wants("a map with one of port, file and command"),
+  )
+  .meta({ title: "a sign of readiness" });
+
+const link = z
+  .strictObject({ to: name.describe("Name of the instance") }, wants("a map such as { to: NAME }"))
+  .meta({ title: "a link" });
+
+/** The keys of a deployment; spread into its schema. */
+export const SERVICE_KEYS = {
+  autostart: z.boolean(wants("true or false")).optional().describe("Start it at boot or log-in. Default: false"),
+  restart: restart.optional().describe("What follows its end: never, on-failure or always. Default: never"),
+  ready: z
+    .union([z.literal("none"), readySchema])
+    .optional()
+    .describe("The sign that it can be used, or none. Default: the recipe's"),
+  links: listOf(link, "links", 20).optional().describe("Instances that must be ready before it starts. Default: none"),
+} as const;
+
+const serviceSchema = z.strictObject(SERVICE_KEYS);
+
+export type ServiceFile = z.output<typeof serviceSchema>;
+export type ReadyFile = z.output<typeof readySchema>;
+
+export function toService(file: ServiceFile): Service {
+  return {
+    autostart: file.autostart ?? false,
+    restart: toPolicy(file.restart),
+    ready: file.ready === undefined || file.ready === "none" ? file.ready : toReadiness(file.ready),
+    links: (file.links ?? []).map(({ to }): Link => ({ to })),
+  };
+}
+
+function toPolicy(file: ServiceFile["restart"]): RestartPolicy {
+  if (file === undefined) return NEVER_RESTARTED;
+  if (typeof file === "string") return { ...NEVER_RESTARTED, when: file };
+  const { when, delay, most } = file;
+  const delayMs = delay === undefined ? NEVER_RESTARTED.delayMs : millisecondsOf(delay);
+  const longest = file["longest-delay"];
+  return {
+    when,
+    delayMs,
+    // A first delay that is longer than the default moves the default.
+    longestDelayMs: longest === undefined ? Math.max(delayMs, NEVER_RESTARTED.longestDelayMs) : millisecondsOf(longest),
+    most: most === undefined ? undefined : countWithinOf(most),
+  };
+}
+
+/** @param file - as `checkReady` lets it pass */
+export function toReadiness({ port, file, command, within }: ReadyFile): Readiness {
+  const withinMs = within === undefined ? READY_WITHIN_MS : millisecondsOf(within);
+  if (port !== undefined) return { sign: { kind: "port", port }, withinMs };
+  if (file !== undefined) return { sign: { kind: "file", path: file }, withinMs };
+  const [program, ...rest] = command ?? [];
+  if (program === undefined) throw new Error("a sign of readiness without a sign was let in");
+  return { sign: { kind: "command", command: [program, ...rest] }, withinMs };
+}
+
+export function checkService(file: ServiceFile): readonly PathFinding[] {
+  const { restart: policy, links = [] } = file;
+  const shorter =
+    typeof policy === "object" && policy["longest-delay"] !== undefined
+      ? millisecondsOf(policy["longest-delay"]) < toPolicy(policy).delayMs
+      : false;
+  const names = links.map(({ to }) => to);
+  return [
+    ...(shorter
+      ? [
+          {
+            path: ["restart", "longest-delay"],
+            part: "value",
+            message: `shorter than the delay, which is ${durationText(toPolicy(policy).delayMs)}`,
+          } as const,
+        ]
+      : []),
+    ...(typeof file.ready === "object" ? checkReady(file.ready, ["ready"]) : []),
+    ...links.flatMap(({ to }, index): readonly PathFinding[] =>
+      names.indexOf(to) === index
+        ? []
+        : [{ path: ["links", index, "to"], part: "value", message: `${quote(to)} is listed twice` }],
+    ),
+  ];
+}
+
+export function checkReady(file: ReadyFile, path: DataPath): readonly PathFinding[] {
+  const signs = (["port", "file", "command"] as const).filter((key) => file[key] !== undefined);
+  if (signs.length === 0) return [{ path, part: "value", message: "no sign. Write one of port, file and command" }];
+  const second = signs[1];
+  if (second !== undefined)
+    return [
+      { path: [...path, second], part: "key", message: `${second}: a second sign, beside ${signs[0]}. Keep one` },
+    ];
+  const program = file.command?.[0];
+  const checked = programPath.safeParse(program);
+  if (program === undefined || checked.success) return [];
+  const message = checked.error.issues[0]?.message ?? "no program";
+  return [{ path: [...path, "command", 0], part: "value", message }];
+}
+
+/** Lines of a new deployment. */
+export function serviceLines({ autostart, restart: policy, ready, links }: Service): readonly string[] {
+  return [
+    "# In the background: started at boot or log-in, and again after its end (never, on-failure, always).",
+    `autostart: ${autostart}`,
+    `restart: ${inline(policyData(policy))}`,
+    ready === undefined
+      ? "# ready: { port: 8080, within: 30s }"
+      : `ready: ${inline(ready === "none" ? ready : readyData(ready))}`,
+    "# Instances that must be ready before it starts: [{ to: NAME }]",
+    `links: ${inline(links.map(({ to }) => ({ to })))}`,
+  ];
+}
+
+function policyData(policy: RestartPolicy): PlainData {
+  const { when, delayMs, longestDelayMs, most } = policy;
+  const usual = delayMs === NEVER_RESTARTED.delayMs && longestDelayMs === NEVER_RESTARTED.longestDelayMs;
+  if (usual && most === undefined) return when;
+  return {
+    when,
+    delay: durationText(delayMs),
+    "longest-delay": durationText(longestDelayMs),
+    ...(most === undefined ? {} : { most: `${most.ends} in ${durationText(most.withinMs)}` }),
+  };
+}
+
+export function readyData({ sign, withinMs }: Readiness): PlainData {
+  const within = durationText(withinMs);
+  switch (sign.kind) {
+    case "port":
+      return { port: sign.port, within };
+    case "file":
+      return { file: sign.path, within };
+    case "command":
+      return { command: sign.command, within };
+    default:
+      return unreachable(sign);
+  }
+}
