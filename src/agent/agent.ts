@@ -72,7 +72,7 @@ export class Agent {
     return written.ok ? success(undefined) : written;
   }
 
-  /** @returns folders of volumes that were kept */
+  /** @returns folders of volumes and copies that were kept */
   async undeploy(name: string, withData: boolean): Answer<readonly string[]> {
     const { performer, places, audit } = this.context;
     const file = deploymentFile(this.context, name);
@@ -83,15 +83,18 @@ export class Agent {
     await this.compartments.look();
     const running = this.compartments.running(name);
     if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
-    const volumes = `${places.data}/volumes/${name}`;
+    const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
-    const gone = [file, ...(withData ? [volumes, instanceStateFile(this.context, name), ...logs] : [])];
+    const gone = [file, ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : [])];
     for (const path of gone) {
       const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);
       if (!removed.ok) return removed;
     }
     await audit.append({ kind: "undeploy", instance: name, withData });
-    return success(withData ? [] : (await performer.list(volumes)).map((volume) => `${volumes}/${volume}`));
+    const left = await Promise.all(
+      data.map(async (folder) => (await performer.list(folder)).map((each) => `${folder}/${each}`)),
+    );
+    return success(left.flat());
   }
 
   async describe(

@@ -361,7 +361,8 @@ export class Compartments {
     const { performer, places } = this.#context;
     await removeCgroups(cgroups);
     const logs = log === undefined ? [] : [log, `${log}.1`];
-    const own = [`${places.data}/volumes/${spec.name}`, instanceStateFile(this.#context, spec.name), ...logs];
+    const data = [`${places.data}/volumes/${spec.name}`, `${places.data}/copies/${spec.name}`];
+    const own = [...data, instanceStateFile(this.#context, spec.name), ...logs];
     // The record goes last, with its folder: as long as it is there, another agent would finish this.
     const paths = [...(passing ? own : []), `${this.#folder()}/${spec.id}`];
     for (const path of paths) await performer.perform({ kind: "remove-tree", path }, QUIET);

@@ -85,6 +85,16 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.deployment}: ${escapeText(problem.folder)}, granted for writing as "${problem.request}", holds ${escapeText(problem.link)}, a link that leads to Skerry's own folders`,
         "an app could put another in its place; put a folder where the link is, or grant another folder",
       );
+    case "folder-holds-copies":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted as a copy as "${problem.request}", holds ${problem.own}, where what is written to copies is kept`,
+        "grant a folder below it, or answer subset or real",
+      );
+    case "folder-holds-mount":
+      return refused(
+        `${problem.deployment}: ${escapeText(problem.folder)}, granted as a copy as "${problem.request}", has another file system below it, at ${escapeText(problem.mount)}`,
+        "a copy would leave that out; grant a folder beside or below it, or answer subset or real",
+      );
     case "folder-is-systems":
       return refused(
         `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", reaches ${escapeText(problem.system)}, through which the host itself is within reach`,

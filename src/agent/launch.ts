@@ -199,6 +199,7 @@ export async function joinContext(deployment: Deployment, context: AgentContext)
   const own = [places.config, places.data, places.state, places.cache, places.runtime];
   return {
     findings,
+    dataFolder: await realOrSelf(places.data),
     ownFolders: await Promise.all(own.map(realOrSelf)),
     ownLinks: (await Promise.all([...own, places.program].map(linksOnTheWay))).flat(),
     programFolder: await realOrSelf(places.program),

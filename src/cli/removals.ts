@@ -26,11 +26,13 @@ export async function listRemovals(
   if (home !== undefined && home !== "" && (!home.startsWith("/") || home === "/" || home === environment["HOME"])) {
     return refusal({ kind: "strange-home", path: home });
   }
-  // A data folder holds the apps' volumes beside what can be made again.
-  const data = (await readdir(places.data).catch(() => [])).filter((name) => name !== "volumes").toSorted();
+  // A data folder holds the apps' volumes and copies beside what can be made again.
+  const data = (await readdir(places.data).catch(() => []))
+    .filter((name) => name !== "volumes" && name !== "copies")
+    .toSorted();
   const program = [`${places.program}/helper/build`, `${places.program}/node_modules`, `${places.program}/.node`];
   const own = [...data.map((name) => `${places.data}/${name}`), places.cache, places.runtime, places.state];
-  const owners = [`${places.data}/volumes`, places.config];
+  const owners = [`${places.data}/volumes`, `${places.data}/copies`, places.config];
   return success({
     remove: await existing([...own, ...(withData ? owners : []), ...program]),
     keep: withData ? [] : await existing(owners),

@@ -9,7 +9,6 @@ import type { Answer, ServiceName } from "../model/index.ts";
 const NOT_SERVED: Readonly<Record<ServiceName, Partial<Record<Answer, string>>>> = {
   folder: {
     fake: "made-up folders are not served by this version",
-    copy: "copies of folders are not served by this version",
     ask: "asking at the time of use is not served by this version",
   },
   network: {

@@ -30,6 +30,8 @@ export interface PathFinding {
   readonly type: "folder" | "file" | "other" | "none";
   /** A mount of the kernel's own (/proc, /sys, devices) that holds the path or lies below it. */
   readonly kernelMount?: string | undefined;
+  /** Another file system that is mounted below it: a copy would not show it. */
+  readonly mountBelow?: string | undefined;
 }
 
 export interface JoinContext {
@@ -37,6 +39,8 @@ export interface JoinContext {
   readonly findings: ReadonlyMap<string, PathFinding>;
   /** Skerry's own folders with every link followed: config, data, state, cache, runtime. */
   readonly ownFolders: readonly string[];
+  /** The one of them in which copies are kept. */
+  readonly dataFolder: string;
   /** Links by which the paths of Skerry's own folders and of its program lead there. */
   readonly ownLinks: readonly string[];
   /** The folder that Skerry's program lies in: may be read, never written. */
@@ -114,6 +118,20 @@ export type JoinProblem =
       readonly request: string;
       readonly folder: string;
       readonly link: string;
+    }
+  | {
+      readonly kind: "folder-holds-copies";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly own: string;
+    }
+  | {
+      readonly kind: "folder-holds-mount";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly mount: string;
     }
   | {
       readonly kind: "folder-is-systems";
@@ -224,7 +242,9 @@ function folder(
     return refusal({ kind: "folder-not-there", deployment, request: name, folder: written, type: finding.type });
   }
   const source = finding.real;
-  const access = plain.answer === "real" && request.verbs.includes("write") ? "write" : "read";
+  // What is written to a copy may come to the folder one day: a copy is let to no place that writing is not let to.
+  const copied = plain.answer === "copy";
+  const access = copied || (plain.answer === "real" && request.verbs.includes("write")) ? "write" : "read";
   const shut = access === "write" ? [...context.ownFolders, context.programFolder] : context.ownFolders;
   const own = shut.find((candidate) => isWithin(source, candidate));
   if (own !== undefined) return refusal({ kind: "folder-is-skerrys", deployment, request: name, folder: written, own });
@@ -251,6 +271,24 @@ function folder(
     }
     const gets = `${files.length} chosen file${files.length === 1 ? "" : "s"} of ${source}, read-only, at ${target}`;
     return success({ ...plain, gets, contributions: [{ kind: "pick", source, files, target }] });
+  }
+  if (copied) {
+    // Overlayfs refuses to keep what is written to a folder within that folder.
+    if (isWithin(context.dataFolder, source))
+      return refusal({
+        kind: "folder-holds-copies",
+        deployment,
+        request: name,
+        folder: written,
+        own: context.dataFolder,
+      });
+    const below = finding.mountBelow;
+    if (below !== undefined)
+      return refusal({ kind: "folder-holds-mount", deployment, request: name, folder: written, mount: below });
+    // Overlayfs itself keeps a folder from being moved that lies in the lower tree: nothing has to be pinned.
+    const hidden = masks(source, target, "read", shut);
+    const gets = `a copy of ${source}, at ${target}; what is written waits for skerry changes`;
+    return success({ ...plain, gets, contributions: [{ kind: "copy", request: name, source, target }, ...hidden] });
   }
   const contributions: readonly Contribution[] = [
     { kind: "bind", source, target, access },

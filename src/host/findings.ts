@@ -11,6 +11,8 @@ export interface Finding {
   readonly type: "folder" | "file" | "other" | "none";
   /** A mount of the kernel's own (/proc, /sys, devices) that holds the path or lies below it. */
   readonly kernelMount: string | undefined;
+  /** The first mount below the path, of whatever kind. */
+  readonly mountBelow: string | undefined;
 }
 
 /** File systems that are windows into the kernel, by their names in filesystems(5). */
@@ -35,26 +37,36 @@ export async function findPath(path: string): Promise<Finding> {
   try {
     const real = await realpath(path);
     const about = await stat(real);
-    const kernelMount = kernelMountNear(real, textIf("/proc/self/mountinfo"));
+    const table = textIf("/proc/self/mountinfo");
+    const kernelMount = kernelMountNear(real, table);
     // A file of the kernel's is one by name only.
     const type = about.isDirectory() ? "folder" : about.isFile() && kernelMount === undefined ? "file" : "other";
-    return { real, type, kernelMount };
+    return { real, type, kernelMount, mountBelow: mountBelow(real, table) };
   } catch {
-    return { real: undefined, type: "none", kernelMount: undefined };
+    return { real: undefined, type: "none", kernelMount: undefined, mountBelow: undefined };
   }
 }
 
 /** The first kernel's own mount that holds the path or lies below it. @param table - proc_pid_mountinfo(5) */
 export function kernelMountNear(path: string, table: string): string | undefined {
-  for (const line of table.split("\n")) {
+  return mountsOf(table).find(
+    ({ place, type }) => KERNEL_FILE_SYSTEMS.has(type) && (isWithin(path, place) || isWithin(place, path)),
+  )?.place;
+}
+
+/** The first mount that lies below the path. @param table - proc_pid_mountinfo(5) */
+export function mountBelow(path: string, table: string): string | undefined {
+  return mountsOf(table).find(({ place }) => place !== path && isWithin(place, path))?.place;
+}
+
+function mountsOf(table: string): readonly { readonly place: string; readonly type: string }[] {
+  return table.split("\n").flatMap((line) => {
     const [before = "", after = ""] = line.split(" - ");
     const place = (before.split(" ")[4] ?? "").replace(/\\([0-7]{3})/g, (_, code: string) =>
       String.fromCharCode(Number.parseInt(code, 8)),
     );
-    if (!KERNEL_FILE_SYSTEMS.has(after.split(" ")[0] ?? "") || place === "") continue;
-    if (isWithin(path, place) || isWithin(place, path)) return place;
-  }
-  return undefined;
+    return place === "" ? [] : [{ place, type: after.split(" ")[0] ?? "" }];
+  });
 }
 
 /** Every link by which a path leads where it leads, by its own real place. */

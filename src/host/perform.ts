@@ -138,7 +138,8 @@ async function removeTree(path: string, watch: Watch, settings: HostSettings): P
     await rm(path, { recursive: true, force: true });
     return success(NOTHING);
   } catch (error) {
-    if (!hasCode(error, "EACCES") && !hasCode(error, "EPERM")) throw error;
+    // What an app has made can also be nested deeper than a path may be long; rm(1) goes down step by step.
+    if (!["EACCES", "EPERM", "ENAMETOOLONG"].some((code) => hasCode(error, code))) throw error;
   }
   const label = `remove ${path}`;
   const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };

@@ -15,6 +15,8 @@ import type { Limits, NetworkZone } from "./deployment.ts";
 export type Contribution =
   /** A host folder or file appears at `target`. */
   | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly access: "read" | "write" }
+  /** A host folder appears at `target` and can be written; what is written goes to a folder of the instance's own. */
+  | { readonly kind: "copy"; readonly request: string; readonly source: string; readonly target: string }
   /** Chosen files below a host folder appear below `target`; each is opened without following links out of it. */
   | { readonly kind: "pick"; readonly source: string; readonly files: readonly string[]; readonly target: string }
   /** An empty read-only folder appears at `target`: also what hides a part of a bind that lies below it. */

@@ -8,7 +8,7 @@
 export interface Places {
   /** The owner's files: `deployments/NAME.yaml`, `recipes/`, `os-bases/`, `facts.yaml`, `mirrors.yaml`. */
   readonly config: string;
-  /** `store/debs`, `store/layers`, `locks/`, `volumes/INSTANCE/VOLUME`. */
+  /** `store/debs`, `store/layers`, `locks/`, `volumes/INSTANCE/VOLUME`, `copies/INSTANCE/REQUEST`. */
   readonly data: string;
   /** `audit/`, `uids.json`. */
   readonly state: string;
@@ -64,3 +64,12 @@ export function placesFrom(
     program,
   };
 }
+
+/** Where an instance keeps what it wrote to a folder that was granted as `copy`. */
+export function copyFolder({ data }: Places, instance: string, request: string): string {
+  return `${data}/copies/${instance}/${request}`;
+}
+
+/** The parts of such a folder: what the app wrote, as overlayfs keeps it, and what overlayfs needs beside it. */
+export const COPY_UPPER = "upper";
+export const COPY_WORK = "work";

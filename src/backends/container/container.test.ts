@@ -84,6 +84,33 @@ test("started by root, the app is another user, and folders are shown as that us
   assert.ok(argv.indexOf("--uid") < argv.indexOf("--"));
 });
 
+test("a copy is an overlay over the folder, by names that tell nothing, and the folder itself is bound nowhere", () => {
+  const contributions = [{ kind: "copy", request: "place", source: "/home/owner/a,b:c", target: "/work" }] as const;
+  const folder = "/r/compartments/viewer.0badcafe/copy-1";
+  const argv = argvOf({ ...SEALED, contributions });
+  assert.deepEqual(behind(argv, "-o", 1), [
+    "nosuid,nodev,userxattr,lowerdir=lower,upperdir=own/upper,workdir=own/work",
+  ]);
+  const mounts = argv.slice(0, argv.indexOf("--"));
+  assert.deepEqual(behind(mounts, "--bind", 3), ["/home/owner/a,b:c", `${folder}/lower`, ";"]);
+  const wall = argv.slice(argv.indexOf("--") + 1);
+  assert.deepEqual(behind(wall, "--bind", 2), [`${folder}/merged`, "/work"]);
+  assert.ok(!wall.some((word) => word.includes("/home/owner") || word.includes("/copies/")));
+  // Started by root, the folder is shown as the app's user's, and what is written belongs to that user.
+  const user = { uid: 165535, gid: 165535, allocated: true };
+  const plan = planWith(container, { ...SEALED, user, contributions }, CONTEXT);
+  assert.ok(plan.ok);
+  assert.deepEqual(behind(plan.value.argv, "--idmap", 1), ["/home/owner/a,b:c"]);
+  assert.match(behind(plan.value.argv, "-o", 1)[0] ?? "", /lowerdir=\.\.\/stage\/1,/);
+  assert.deepEqual(
+    plan.value.steps.flatMap(describe).filter((line) => line.includes("/copies/viewer/place/")),
+    [
+      "make folder /d/copies/viewer/place/upper (0700 for 165535:165535)",
+      "make folder /d/copies/viewer/place/work (0700 for 165535:165535)",
+    ],
+  );
+});
+
 test("chosen files are picked one by one, and the folder around them is read-only", () => {
   const contributions = [{ kind: "pick", source: "/home/owner", files: ["a.txt", "sub/b"], target: "/work" }] as const;
   const argv = argvOf({ ...SEALED, contributions });

@@ -20,7 +20,7 @@ const OVERLAY_SINCE = [0, 11] as const;
 export const container: Backend = {
   name: "container",
   summary: "Linux namespaces, through bubblewrap; shares the host's kernel.",
-  enforces: new Set(["bind", "pick", "empty-folder", "memory-folder", "file", "variable", "network"]),
+  enforces: new Set(["bind", "copy", "pick", "empty-folder", "memory-folder", "file", "variable", "network"]),
 
   missing(facts: HostFacts): readonly string[] {
     const out: string[] = [];
@@ -38,7 +38,7 @@ export const container: Backend = {
     const folder = `${context.places.runtime}/compartments/${spec.id}`;
     const network = planNetwork(spec, context, folder);
     if (!network.ok) return network;
-    const furnishing = furnish(spec, folder);
+    const furnishing = furnish(spec, folder, context);
     const points = mountPointLayer(furnishing.mountPoints, context.places);
     const steps: readonly Step[] = [
       // The user of an allocated id must pass it, and may not look around in it.
@@ -113,6 +113,7 @@ function helperPart({ spec, context, folder, limits, furnishing, layers }: Wall,
     ...limits.helper,
     ...(makesOverlays(facts) ? [] : overlay),
     ...(furnishing.staged.length === 0 ? [] : ["--stage", `${folder}/stage`, ...furnishing.staged]),
+    ...furnishing.mounted,
     ...network,
   ];
 }

@@ -6,8 +6,10 @@
  * user, and bubblewrap binds that.
  */
 import { isWithin, type CompartmentSpec, type Contribution } from "../../model/index.ts";
+import type { BackendContext } from "../backend.ts";
 import { unreachable } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
+import { copiedFolder } from "./copied-folder.ts";
 import type { MountPoint } from "./mount-points.ts";
 
 export interface Furnishing {
@@ -17,6 +19,8 @@ export interface Furnishing {
   readonly variables: readonly string[];
   /** The helper's arguments for what is staged. */
   readonly staged: readonly string[];
+  /** The helper's arguments for what is mounted in its namespaces. */
+  readonly mounted: readonly string[];
   readonly steps: readonly Step[];
   /** What must be there in the root for the mounts. */
   readonly mountPoints: readonly MountPoint[];
@@ -37,7 +41,7 @@ const SHARED_MEMORY_MIB = 512;
 /** A memory folder that a volume or grant asks for. */
 const MEMORY_FOLDER_MIB = 256;
 
-export function furnish(spec: CompartmentSpec, folder: string): Furnishing {
+export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
   const { uid } = spec.user;
   const args: string[] = ["--proc", "/proc", "--dev", "/dev"];
   // bubblewrap's /dev is a folder in memory of no certain size that belongs to the app: only what is meant to grow may.
@@ -53,6 +57,7 @@ export function furnish(spec: CompartmentSpec, folder: string): Furnishing {
   args.push("--perms", "0700", "--dir", `/run/user/${uid}`);
   const variables: string[] = [];
   const staged: string[] = [];
+  const insideMounts: string[] = [];
   const steps: Step[] = [];
   const mountPoints: MountPoint[] = ["/proc", "/dev", ...IN_MEMORY.map(({ path }) => path)].map((path) => ({
     path,
@@ -68,7 +73,7 @@ export function furnish(spec: CompartmentSpec, folder: string): Furnishing {
     count += 1;
     furnishOne(contribution, count);
   }
-  return { arguments: args, variables, staged, steps, mountPoints };
+  return { arguments: args, variables, staged, mounted: insideMounts, steps, mountPoints };
 
   function furnishOne(contribution: Contribution, number: number): void {
     switch (contribution.kind) {
@@ -79,6 +84,16 @@ export function furnish(spec: CompartmentSpec, folder: string): Furnishing {
           sourceOf(contribution.source, number),
           contribution.target,
         );
+        break;
+      }
+      case "copy": {
+        place(contribution.target, "folder");
+        if (spec.user.allocated) sourceOf(contribution.source, number);
+        const staged = spec.user.allocated ? `../stage/${number}` : undefined;
+        const copied = copiedFolder(contribution, spec, `${folder}/copy-${number}`, staged, context);
+        steps.push(...copied.steps);
+        insideMounts.push(...copied.mounted);
+        args.push("--bind", copied.merged, contribution.target);
         break;
       }
       case "pick": {

@@ -9,7 +9,7 @@ import { print, printJson } from "../print.ts";
 export default defineCommand<{ readonly withData: boolean; readonly json: boolean }, [string]>({
   parameters: {
     flags: {
-      withData: { kind: "boolean", brief: "Its volumes and logs too, for ever.", default: false },
+      withData: { kind: "boolean", brief: "Its volumes, copies and logs too, for ever.", default: false },
       json: JSON_FLAG,
     },
     positional: {

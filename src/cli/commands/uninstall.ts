@@ -2,7 +2,7 @@
  * `skerry uninstall`: removes what Skerry has put on this host. Shows it first, and asks.
  *
  * Invariants
- * - The owner's files and the apps' volumes go only with --with-data.
+ * - The owner's files, and the apps' volumes and copies, go only with --with-data.
  * - Only folders of Skerry's own are removed, and no symbolic link is followed out of them.
  * - Nothing is removed under an app that runs, and no agent is left that would write to what is gone.
  */
@@ -23,14 +23,14 @@ export default defineCommand<{ readonly yes: boolean; readonly withData: boolean
       yes: YES_FLAG,
       withData: {
         kind: "boolean",
-        brief: "Remove deployments, own recipes and the apps' volumes, too.",
+        brief: "Remove deployments, own recipes, and the apps' volumes and copies of folders, too.",
         default: false,
       },
     },
   },
   description: [
     "Removes images, caches, records, and the Node and libraries that Skerry has fetched. Deployments, own",
-    "recipes and the apps' volumes stay, unless --with-data is given. Debian packages stay.",
+    "recipes, and the apps' volumes and copies of folders stay, unless --with-data is given. Debian packages stay.",
   ].join("\n"),
   examples: ["uninstall", "uninstall --yes --with-data"],
   async run(world, { yes, withData }) {

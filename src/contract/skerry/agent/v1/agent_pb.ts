@@ -704,7 +704,7 @@ export const UndeployRequestSchema: GenMessage<UndeployRequest, {jsonType: Undep
  */
 export type UndeployResponse = Message<"skerry.agent.v1.UndeployResponse"> & {
   /**
-   * Folders of volumes that were kept.
+   * Folders of volumes and of copies that were kept.
    *
    * @generated from field: repeated string kept = 1;
    */
@@ -716,7 +716,7 @@ export type UndeployResponse = Message<"skerry.agent.v1.UndeployResponse"> & {
  */
 export type UndeployResponseJson = {
   /**
-   * Folders of volumes that were kept.
+   * Folders of volumes and of copies that were kept.
    *
    * @generated from field: repeated string kept = 1;
    */
