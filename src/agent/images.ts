@@ -4,7 +4,15 @@
  * A build ends early when the last who waited for it has left, and not before.
  */
 import { createHash } from "node:crypto";
-import { buildImage, findImage, type Image, type ImageProblem, type ImageWanted, lockImage } from "../image/index.ts";
+import {
+  buildImage,
+  findImage,
+  type Image,
+  type ImageProblem,
+  type ImageWanted,
+  lockImage,
+  settleLock,
+} from "../image/index.ts";
 import type { Lock, Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Progress, StepProblem } from "../step/index.ts";
@@ -107,11 +115,22 @@ export class Images {
     if (!wanted.ok) return wanted;
     const built = await buildImage(wanted.value, imageContext(this.#context, work));
     if (built.ok) {
+      const settled = await this.#settle(built.value, work);
+      if (!settled.ok) return settled;
       const lock = (await this.#context.performer.readText(this.#context.store.recipeLock(recipe.name))) ?? "";
       const image = built.value.layers.at(-1) ?? "";
       await this.#context.audit.append({ kind: "build", recipe: recipe.name, image, lock: sha256(lock) });
     }
     return built;
+  }
+
+  /** Compares digests with the lock, and puts what differs on record. */
+  async #settle(image: Image, work: Work): Promise<Result<void, BuildImageProblem>> {
+    const settled = await settleLock(image, imageContext(this.#context, work));
+    if (!settled.ok) return settled;
+    for (const { layer, locked, built } of settled.value)
+      await this.#context.audit.append({ kind: "digest-differs", recipe: image.recipe, layer, locked, built });
+    return success(undefined);
   }
 
   async #wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, CatalogueProblem>> {

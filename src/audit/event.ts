@@ -15,6 +15,14 @@ export type AuditEvent =
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
   /** `image` is its key, `lock` the SHA-256 of the lock's text. */
   | { readonly kind: "build"; readonly recipe: string; readonly image: string; readonly lock: string }
+  /** A layer was built anew from its lock and is not the same, byte for byte. */
+  | {
+      readonly kind: "digest-differs";
+      readonly recipe: string;
+      readonly layer: string;
+      readonly locked: string;
+      readonly built: string;
+    }
   | { readonly kind: "lock"; readonly recipe: string; readonly lock: string; readonly packages: number }
   | {
       readonly kind: "start";

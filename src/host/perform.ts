@@ -8,11 +8,20 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { type HostFacts, isCleanAbsolutePath, isWithin, type Places } from "../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../result.ts";
-import { describe, type Performed, type Performer, type Step, type StepProblem, type Watch } from "../step/index.ts";
+import {
+  describe,
+  type Performed,
+  type Performer,
+  type Step,
+  type StepProblem,
+  type TreeTask,
+  type Watch,
+} from "../step/index.ts";
 import { fetchFile } from "./fetch.ts";
 import { hasCode, listIfThere, makeFolder, readTextIfThere, writeWhole } from "./files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
+import { runTree } from "./run-tree.ts";
 import { startWall } from "./start-wall.ts";
 
 type Outcome = Result<Performed, StepProblem>;
@@ -73,6 +82,11 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return await run(step, watch, settings);
     case "run-inside":
       return await inside(step, watch, settings);
+    case "work-on-tree": {
+      for (const path of treePaths(step.task)) own(path, settings);
+      const done = await runTree(settings.facts, step.why, step.task, watch);
+      return done.ok ? success({ ...NOTHING, output: done.value }) : done;
+    }
     case "make-cgroup":
       await mkdir(step.path, { recursive: true });
       for (const [file, value] of Object.entries(step.settings)) await writeFile(`${step.path}/${file}`, value);
@@ -91,6 +105,23 @@ function own(path: string, { places }: HostSettings): string {
   if (!isCleanAbsolutePath(path) || !inside)
     throw new Error(`a step wants to change ${path}, which is not Skerry's own`);
   return path;
+}
+
+/** Every path that a tree task touches; what it writes as well as what it only reads. */
+function treePaths(task: TreeTask): readonly string[] {
+  switch (task.kind) {
+    case "seal":
+    case "verify":
+      return [task.tree, task.files];
+    case "link":
+      return [task, ...task.candidates].flatMap(({ tree, files }) => [tree, files]);
+    case "export":
+      return [task.tree, task.blob];
+    case "measure":
+      return task.groups.flat();
+    default:
+      return unreachable(task);
+  }
 }
 
 async function run(step: Extract<Step, { kind: "run" }>, watch: Watch, { facts }: HostSettings): Promise<Outcome> {

@@ -40,10 +40,13 @@ const RECIPE: Recipe = {
 const row = (name: keyof typeof HASHES, version: string) =>
   `'${ARCHIVE}/pool/${name}.deb' ${name}_${version}_amd64.deb 10 SHA256:${HASHES[name]}\n`;
 
+const SEALED = { digest: "c".repeat(64), filesDigest: "d".repeat(64), entries: 1, bytes: 1, refused: [] };
+
 /** An archive of two packages, and builds that install what they were given. */
 const honest: Reaction = (step) => {
   if (step.kind === "run" && step.why === "resolve base") return success({ output: row("bash", "5") });
   if (step.kind === "run" && step.why === "resolve search") return success({ output: row("ripgrep", "1%3a14") });
+  if (step.kind === "work-on-tree") return success({ output: JSON.stringify(SEALED) });
   if (step.kind === "run-inside") {
     const installed = step.why === "build search" ? "bash 5 ii \nripgrep 1:14 ii \n" : "bash 5 ii \n";
     return success({

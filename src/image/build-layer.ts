@@ -8,7 +8,9 @@ import { CAPTURED, engineOf, type InstalledProblem, type Mirrors, mirrorOf } fro
 import { type Result, refusal, success } from "../result.ts";
 import type { Progress, Step, StepProblem } from "../step/index.ts";
 import type { LayerRecord } from "./image.ts";
+import { buildTime } from "./build-time.ts";
 import type { ImageContext } from "./resolve.ts";
+import { sealLayer } from "./seal-layer.ts";
 
 export type BuildProblem =
   | StepProblem
@@ -64,13 +66,15 @@ async function buildIn(
 
   watch.report({ kind: "phase", text: `building ${wanted.layer.name}` });
   const engine = engineOf(wanted.base);
+  const epoch = await buildTime(wanted.layer.packages, context);
+  if (!epoch.ok) return epoch;
   const build = {
     facts: context.facts,
     debs: store.debs,
     packages: wanted.layer.packages,
     folder,
     below: wanted.below.toReversed().map(store.layerFs),
-    epoch: Math.floor(Date.parse(wanted.resolved) / 1000),
+    epoch: epoch.value,
   };
   const commands = wanted.below.length === 0 ? engine.buildBase(build, wanted.base) : engine.buildOnTop(build);
   const done = await performer.perform(
@@ -85,7 +89,12 @@ async function buildIn(
   const compared = engine.compareInstalled(captured[CAPTURED.installed] ?? "", wanted.expected);
   if (!compared.ok) return compared;
 
+  const sealed = await sealLayer(wanted, folder, context);
+  if (!sealed.ok) return sealed;
+
   const record: LayerRecord = {
+    digest: sealed.value.digest,
+    filesDigest: sealed.value.filesDigest,
     key: wanted.key,
     name: wanted.layer.name,
     parent: wanted.below.at(-1),

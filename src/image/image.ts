@@ -3,10 +3,14 @@ import { createHash } from "node:crypto";
 import type { LockedLayer, LockedPackage, OsBase, Recipe } from "../model/index.ts";
 
 /** Changes when a build of the same packages would give another tree. */
-const BUILD_FORMAT = 2;
+const BUILD_FORMAT = 3;
 
 export interface LayerRecord {
   readonly key: string;
+  /** SHA-256 of the tree's canonical form (host/tree/canonical.ts). */
+  readonly digest: string;
+  /** SHA-256 of the list of files beside it. */
+  readonly filesDigest: string;
   /** `base`, or the recipe's name. */
   readonly name: string;
   readonly parent: string | undefined;

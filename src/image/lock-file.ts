@@ -53,11 +53,12 @@ function time(value: unknown): string {
 }
 
 function layerOf(value: unknown): LockedLayer {
-  const { name, wanted, packages } = record(value, "layer");
+  const { name, wanted, packages, digest } = record(value, "layer");
   return {
     name: text(name, "layer name", NAME_PATTERN),
     wanted: list(wanted, "wanted", PACKAGES_LIMIT).map((wish) => text(wish, "wanted", /^[\w?():+.~-]{1,200}$/)),
     packages: list(packages, "packages", PACKAGES_LIMIT).map(packageOf),
+    ...(digest === undefined ? {} : { digest: text(digest, "digest", /^[0-9a-f]{64}$/) }),
   };
 }
 

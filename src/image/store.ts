@@ -17,6 +17,8 @@ export function storeOf(places: Places) {
     layer: (key: string) => `${store}/layers/${key}`,
     layerFs: (key: string) => `${store}/layers/${key}/fs`,
     layerRecord: (key: string) => `${store}/layers/${key}/layer.json`,
+    /** The list of the layer's files, by which `verify` names what differs. */
+    layerFiles: (key: string) => `${store}/layers/${key}/files`,
     layerStatus: (key: string) => `${store}/layers/${key}/status`,
     buildings: `${store}/building`,
     building: (key: string) => `${store}/building/${key}`,

@@ -24,6 +24,8 @@ export interface LockedLayer {
   readonly wanted: readonly string[];
   /** Sorted by name. */
   readonly packages: readonly LockedPackage[];
+  /** SHA-256 of the layer's canonical form, once it was built: what a rebuild has to give. */
+  readonly digest?: string | undefined;
 }
 
 export interface LockedPackage {

@@ -137,6 +137,8 @@ export function cleanUp(build: LayerBuild, root: string): readonly InsideCommand
   return [
     behindWall(build, root, "clean up", ["/usr/bin/find", ...lists, "-xdev", "-type", "f", "-delete"]),
     behindWall(build, root, "clean up", ["/usr/bin/rm", "-f", ...leftovers]),
+    // Each instance has its own, which is laid over it.
+    behindWall(build, root, "clean up", ["/usr/bin/truncate", "--no-create", "--size=0", "/etc/machine-id"]),
   ];
 }
 
@@ -154,10 +156,13 @@ export function harmless(build: LayerBuild, whiteouts: boolean): readonly Inside
   const special = [...["-type", "b", "-o", "-type", "f", "-perm", "/6000"], ...(whiteouts ? [] : ["-o", "-type", "c"])];
   // Also a change of owner that changes nothing takes away set-id bits and file capabilities (chown(2), capabilities(7)).
   const chown = ["/usr/bin/chown", "--no-dereference", "", "{}", "+"];
+  const settle = ["/usr/bin/touch", "--no-dereference", `--date=@${build.epoch}`, "--"];
   const others = ["/usr/bin/chmod", "ug-s", "{}", "+"];
   return [
     withHostTools(build, "take away file rights", [...look, "-type", "f", "-perm", "/111", "-exec", ...chown]),
     withHostTools(build, "take away file rights", [...look, "-type", "f", "-perm", "/6000", "-exec", ...others]),
+    // Packages' own files are older; what was made here would else say when.
+    withHostTools(build, "settle times", [...look, "-newermt", `@${build.epoch}`, "-exec", ...settle, "{}", "+"]),
     {
       ...withHostTools(build, "look for device nodes", [...look, "(", ...special, ")", "-printf", "/%P\\n"]),
       capture: CAPTURED.special,

@@ -1,3 +1,4 @@
 /** Step: what may be done to a host, as data, and who does it. */
 export * from "./performer.ts";
 export * from "./step.ts";
+export type * from "./tree.ts";

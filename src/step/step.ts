@@ -5,6 +5,7 @@
  * and host/perform.ts is the one place that acts on it. If a thing is not in this union, Skerry does not do it.
  */
 import { unreachable } from "../result.ts";
+import type { TreeTask } from "./tree.ts";
 
 export type Step =
   | { readonly kind: "make-folder"; readonly path: string; readonly mode: number; readonly owner?: Owner }
@@ -30,6 +31,8 @@ export type Step =
       /** Folder that they fill. They are ended before its disk is full. */
       readonly fills?: string;
     }
+  /** Works on a layer's files in such namespaces. Its answer is JSON: see tree.ts. */
+  | { readonly kind: "work-on-tree"; readonly why: string; readonly task: TreeTask }
   /** Makes a control group and sets its files, in order. */
   | { readonly kind: "make-cgroup"; readonly path: string; readonly settings: Readonly<Record<string, string>> }
   /** Starts a compartment and leaves it running. */
@@ -77,6 +80,8 @@ export function describe(step: Step): readonly string[] {
         `run in namespaces of its own, ${step.why}:`,
         ...step.commands.map((command) => `  ${insideLine(command)}`),
       ];
+    case "work-on-tree":
+      return [`${step.why}: ${step.task.kind} files in namespaces of its own`];
     case "make-cgroup":
       return [
         `make control group ${quote(step.path)}`,

@@ -1,0 +1,67 @@
+/**
+ * Tree tasks: what is done with a layer's files where they have their true owners, in the namespaces of a build.
+ *
+ * The canonical form of a tree is a tar archive (host/tree/canonical.ts): its SHA-256 is the layer's digest. Beside a
+ * layer lies its list of files, one line each with owner, time and hash; it says which file it is that differs.
+ */
+
+export type TreeTask =
+  /** Writes the list of files and tells the digest. */
+  | { readonly kind: "seal"; readonly tree: string; readonly files: string }
+  /** Compares a tree with its list. */
+  | { readonly kind: "verify"; readonly tree: string; readonly files: string }
+  /** Replaces files by hard links to equal ones of whole layers. The tree is nobody else's yet. */
+  | { readonly kind: "link"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
+  /** Writes the canonical archive. */
+  | { readonly kind: "export"; readonly tree: string; readonly blob: string }
+  /** Which disk blocks each tree takes, alone and together with others. */
+  | { readonly kind: "measure"; readonly groups: readonly (readonly string[])[] };
+
+export interface ListedTree {
+  readonly tree: string;
+  readonly files: string;
+}
+
+/** `refused`: what in the tree has no canonical form. */
+export interface Sealed {
+  readonly digest: string;
+  /** SHA-256 of the list of files. */
+  readonly filesDigest: string;
+  readonly entries: number;
+  /** Of file content. */
+  readonly bytes: number;
+  readonly refused: readonly string[];
+}
+
+export interface FileDifference {
+  readonly kind: "changed" | "missing" | "extra";
+  /** Untrusted; bytes that are no printable ASCII are escaped. */
+  readonly path: string;
+  /** With `changed`: `content`, `mode`, `owner`, `time`, `type`, `target`, `attributes`. */
+  readonly what: readonly string[];
+}
+
+export interface Verified {
+  readonly digest: string;
+  readonly filesDigest: string;
+  readonly bytes: number;
+  /** At most a thousand. */
+  readonly differences: readonly FileDifference[];
+  readonly more: number;
+}
+
+export interface Linked {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface Exported {
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+/** Bytes by group: `own` is in no other group, `shared` is in another one as well; `all` counts everything once. */
+export interface Measured {
+  readonly groups: readonly { readonly own: number; readonly shared: number }[];
+  readonly all: number;
+}
