@@ -7,6 +7,7 @@
 import { type DescriptorProblem, parseBase, parseDeployment, parseRecipe } from "../descriptor/index.ts";
 import { type Deployment, NAME_PATTERN, nearest, type OsBase, type Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
+import { withKeys } from "./components.ts";
 import type { AgentContext } from "./context.ts";
 
 /** For a recipe that names none. */
@@ -16,7 +17,7 @@ export type CatalogueProblem =
   | DescriptorProblem
   | {
       readonly kind: "no-such";
-      readonly what: "recipe" | "base" | "deployment";
+      readonly what: "recipe" | "base" | "component" | "deployment";
       readonly name: string;
       readonly meant: string | undefined;
       readonly places: readonly string[];
@@ -44,7 +45,9 @@ export async function findRecipe(name: string, context: Context): Promise<Result
     const text = await context.performer.readText(file);
     if (text === undefined) continue;
     const recipe = parseRecipe(text, { file, name });
-    return recipe.ok ? success({ thing: recipe.value, file, text, origin }) : recipe;
+    if (!recipe.ok) return recipe;
+    const whole = await withKeys(recipe.value, folder, context);
+    return whole.ok ? success({ thing: whole.value, file, text, origin }) : whole;
   }
   const meant = nearest(name, await recipeNames(context));
   return refusal({ kind: "no-such", what: "recipe", name, meant, places: places.map(({ folder }) => folder) });

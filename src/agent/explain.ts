@@ -197,6 +197,21 @@ export function explain(problem: AgentProblem): Explained {
         `the base ${problem.base} is retired; nothing new is built on it`,
         "choose another base in the recipe",
       );
+    case "component-circle":
+      return refused(
+        `these components of ${problem.base} need each other, or are too many: ${problem.names.join(", ")}`,
+        `take a word out of their needs: (os-bases/${problem.base}/components/)`,
+      );
+    case "repository-astray":
+      return refused(
+        `the repository ${problem.uri} and the base's archive ${problem.other} lie in each other`,
+        "which of the two a package is from could not be told; name the repository by another address",
+      );
+    case "repository-replaces":
+      return refused(
+        `the repository ${problem.uri} would replace packages that the base has: ${problem.packages.slice(0, 10).join(", ")}`,
+        "if that is meant, write may-replace: true at the repository in the recipe",
+      );
     case "not-as-locked":
       return refused(
         "what was installed is not what was locked; the image was thrown away:",

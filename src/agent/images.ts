@@ -17,9 +17,10 @@ import type { Lock, Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Progress, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, DEFAULT_BASE, findBase } from "./catalogue.ts";
+import { type ComponentProblem, findComponents } from "./components.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 
-export type BuildImageProblem = ImageProblem | CatalogueProblem | StepProblem;
+export type BuildImageProblem = ImageProblem | CatalogueProblem | ComponentProblem | StepProblem;
 
 interface Building {
   readonly result: Promise<Result<Image, BuildImageProblem>>;
@@ -50,7 +51,7 @@ export class Images {
   }
 
   /** @returns the image as it stands, or undefined where it has to be built */
-  async find(recipe: Recipe): Promise<Result<Image | undefined, CatalogueProblem>> {
+  async find(recipe: Recipe): Promise<Result<Image | undefined, ComponentProblem>> {
     const wanted = await this.#wanted(recipe, false);
     if (!wanted.ok) return wanted;
     const quiet = { signal: new AbortController().signal, report: () => {} };
@@ -62,7 +63,7 @@ export class Images {
     const found = await this.find(recipe);
     if (!found.ok) return found;
     if (found.value !== undefined) return success(found.value);
-    const key = JSON.stringify([recipe.name, recipe.base, recipe.packages]);
+    const key = JSON.stringify([recipe.name, recipe.base, recipe.components, recipe.packages, recipe.repositories]);
     const running = this.#building.get(key);
     // One whose last waiter has just left is ending, and no answer for anybody.
     const building = running === undefined || running.ending.signal.aborted ? this.#begin(key, recipe) : running;
@@ -133,9 +134,11 @@ export class Images {
     return success(undefined);
   }
 
-  async #wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, CatalogueProblem>> {
+  async #wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, ComponentProblem>> {
     const base = await findBase(recipe.base ?? DEFAULT_BASE, this.#context);
-    return base.ok ? success({ recipe, base: base.value, update }) : base;
+    if (!base.ok) return base;
+    const components = await findComponents(recipe.components, base.value.name, this.#context);
+    return components.ok ? success({ recipe, base: base.value, components: components.value, update }) : components;
   }
 
   async #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {

@@ -19,7 +19,9 @@ const RECIPE: Recipe = {
   name: "search",
   summary: "",
   base: undefined,
+  components: [],
   packages: ["ripgrep"],
+  repositories: [],
   programs: { rg: { command: ["/usr/bin/rg"], arguments: "files" } },
   requests: {
     folder: { service: "folder", why: "to search", need: "optional", verbs: ["read"], inside: "/work" },

@@ -10,7 +10,9 @@ const RECIPE: Recipe = {
   name: "notes",
   summary: "",
   base: undefined,
+  components: [],
   packages: [],
+  repositories: [],
   programs: {
     edit: { command: ["/usr/bin/edit", "--quiet"], arguments: "files" },
     list: { command: ["/usr/bin/list"], arguments: "none" },

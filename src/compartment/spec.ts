@@ -143,15 +143,15 @@ function extraWords({ extra, files }: StartWanted): readonly string[] {
   });
 }
 
-function variables({ deployment, user, terminal }: StartWanted, facts: HostFacts): readonly Contribution[] {
+function variables({ deployment, image, user, terminal }: StartWanted, facts: HostFacts): readonly Contribution[] {
   const values: Readonly<Record<string, string>> = {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games",
     HOME: HOME_INSIDE,
     USER: "app",
     LOGNAME: "app",
     SHELL: "/bin/sh",
-    // The one locale that every image has.
-    LANG: "C.UTF-8",
+    // The one locale that every image has, where no component has made the host's.
+    LANG: image.locale ?? "C.UTF-8",
     TZ: facts.timeZone,
     XDG_RUNTIME_DIR: `/run/user/${user.uid}`,
     ...(terminal === undefined ? {} : { TERM: terminal }),

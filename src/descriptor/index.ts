@@ -1,5 +1,6 @@
 /** Descriptor: what people write, as values; or complaints with file, line, column, and the way out. Pure. */
 export { type Complaint, type DescriptorProblem, showComplaint, type Source } from "./complaint.ts";
+export { parseComponent } from "./component.ts";
 export { parseDeployment } from "./deployment.ts";
 export { insideFault } from "./inside.ts";
 export { jsonSchemas } from "./json-schemas.ts";
@@ -8,3 +9,4 @@ export { type FactOverrides, type Mirrors, parseBase, parseFacts, parseMirrors }
 export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
 export { writeDeployment, writeRecipe } from "./write.ts";
 export type { PlainData } from "./read-yaml.ts";
+export { keyFault } from "./schema-parts.ts";

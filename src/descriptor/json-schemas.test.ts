@@ -3,10 +3,18 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as z from "zod";
 import { jsonSchemas } from "./json-schemas.ts";
-import { baseSchema, deploymentSchema, FORMAT_VERSIONS, factsSchema, mirrorsSchema, recipeSchema } from "./schemas.ts";
+import {
+  baseSchema,
+  componentSchema,
+  deploymentSchema,
+  FORMAT_VERSIONS,
+  factsSchema,
+  mirrorsSchema,
+  recipeSchema,
+} from "./schemas.ts";
 
 const PROGRAM = new URL("../../", import.meta.url);
-const SCHEMAS = { recipeSchema, deploymentSchema, baseSchema, mirrorsSchema, factsSchema };
+const SCHEMAS = { recipeSchema, deploymentSchema, baseSchema, componentSchema, mirrorsSchema, factsSchema };
 
 test("the JSON Schemas for editors are those of the formats", () => {
   assert.deepEqual(Object.keys(jsonSchemas()).toSorted(), Object.keys(FORMAT_VERSIONS).toSorted());

@@ -1,11 +1,20 @@
 /** JSON Schemas of all formats, for editors. They are a little wider than the real checks: see schema-parts.ts. */
 import * as z from "zod";
-import { baseSchema, deploymentSchema, factsSchema, type Format, mirrorsSchema, recipeSchema } from "./schemas.ts";
+import {
+  baseSchema,
+  componentSchema,
+  deploymentSchema,
+  factsSchema,
+  type Format,
+  mirrorsSchema,
+  recipeSchema,
+} from "./schemas.ts";
 
 const SCHEMAS: Readonly<Record<Format, z.ZodType>> = {
   recipe: recipeSchema,
   deployment: deploymentSchema,
   base: baseSchema,
+  component: componentSchema,
   mirrors: mirrorsSchema,
   facts: factsSchema,
 };

@@ -38,7 +38,9 @@ desktop: { name: An App, icon: app, categories: [Utility], mime-types: [text/pla
     name: "x",
     summary: "Search files for text, fast",
     base: "debian-13",
+    components: [],
     packages: ["ripgrep", "ca-certificates"],
+    repositories: [],
     programs: {
       rg: { command: ["/usr/bin/rg", "--no-config"], arguments: "files" },
       help: { command: ["/usr/bin/rg", "--help"], arguments: "none" },
@@ -66,7 +68,9 @@ test("what a recipe leaves out has careful defaults", () => {
     name: "x",
     summary: "x",
     base: undefined,
+    components: [],
     packages: ["ripgrep"],
+    repositories: [],
     programs: { rg: { command: ["/usr/bin/rg"], arguments: "any" } },
     requests: {
       pictures: { service: "folder", why: "to show them", need: "optional", verbs: ["read"], inside: "/mnt/pictures" },
@@ -104,7 +108,7 @@ netwrok: deny
       '5:43: programs.rg.arguments: "file" is none of any, files, none. Did you mean "files"?',
       '7:33: insid: not a key of a folder request. Did you mean "inside"?',
       '7:56: requests.f.verbs[0]: "raed" is none of read, write. Did you mean "read"?',
-      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, packages, programs, requests, volumes, own-sandbox, ready, desktop",
+      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, components, packages, repositories, programs, requests, volumes, own-sandbox, ready, desktop",
     ],
   );
 });

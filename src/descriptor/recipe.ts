@@ -1,6 +1,6 @@
 /** Recipe: from text to value. What a key means stands with the type, in model/recipe.ts. */
 import type * as z from "zod";
-import type { Program, Recipe, Request } from "../model/index.ts";
+import type { Program, Recipe, Repository, Request } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import { type DescriptorProblem, quote, type Source } from "./complaint.ts";
@@ -29,7 +29,9 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
     name: source.name,
     summary,
     base,
+    components: file.value.components ?? [],
     packages,
+    repositories: (file.value.repositories ?? []).map(toRepository),
     programs: mapValues(programs, toProgram),
     requests: mapValues(file.value.requests ?? {}, toRequest),
     volumes,
@@ -41,12 +43,33 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
 
 function checkRecipe(file: RecipeFile): readonly PathFinding[] {
   return [
+    ...repeated(file.components ?? [], ["components"]),
     ...repeated(file.packages, ["packages"]),
+    ...checkRepositories(file.repositories ?? []),
     ...checkPrograms(file.programs),
     ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
     ...checkVerbs(file.requests ?? {}),
     ...(file.ready === undefined ? [] : checkReady(file.ready, ["ready"])),
   ];
+}
+
+/** Of two repositories at one address, or at addresses of which one lies in the other, a package's origin is unclear. */
+function checkRepositories(repositories: NonNullable<RecipeFile["repositories"]>): readonly PathFinding[] {
+  return repositories.flatMap(({ uri }, index): readonly PathFinding[] => {
+    const other = repositories.slice(0, index).find((before) => nested(before.uri, uri));
+    if (other === undefined) return [];
+    const message = `${quote(uri)} is, or holds, or lies in ${quote(other.uri)}, named above. Name each archive once, with all its suites`;
+    return [{ path: ["repositories", index, "uri"], part: "value", message }];
+  });
+}
+
+function nested(left: string, right: string): boolean {
+  return `${left}/`.startsWith(`${right}/`) || `${right}/`.startsWith(`${left}/`);
+}
+
+function toRepository(written: NonNullable<RecipeFile["repositories"]>[number]): Repository {
+  const { uri, suites, components, key } = written;
+  return { uri, suites, components, key: { file: key }, mayReplace: written["may-replace"] ?? false };
 }
 
 function checkPrograms(programs: RecipeFile["programs"]): readonly PathFinding[] {

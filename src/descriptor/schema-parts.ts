@@ -222,3 +222,24 @@ export const address = z
     ),
   )
   .check(saying((text) => (/\/\.\.?(\/|$)/.test(text) ? `${escapeText(text)} has "." or ".." in it` : undefined)));
+
+/** RFC 9580, 6.2: headers, an empty line, base64, perhaps a checksum. One key block and nothing around it. */
+const ARMORED_KEY =
+  /^-----BEGIN PGP PUBLIC KEY BLOCK-----\n(?:[A-Za-z]{1,20}: [ -~]{0,200}\n){0,10}\n(?:[A-Za-z0-9+/=]{1,76}\n){1,2000}-----END PGP PUBLIC KEY BLOCK-----\n?$/;
+
+/** @returns why a text is no armored key, or undefined where it is one */
+export function keyFault(text: string): string | undefined {
+  if (ARMORED_KEY.test(text)) return undefined;
+  if (/PRIVATE KEY/.test(text.slice(0, 200))) return "a private key. Export the public one (gpg --armor --export)";
+  return "no armored OpenPGP public key. Write one key block and nothing else (gpg --armor --export)";
+}
+
+/** A file beside the recipe: a descriptor's texts are of one line each, and a key has many. */
+export const keyFile = z
+  .string(wants("the name of a file beside the recipe, such as example.asc"))
+  .check(
+    pattern(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.asc$/,
+      (text) => `${quote(text)} is no name of a key file beside the recipe. Write one such as example.asc`,
+    ),
+  );

@@ -8,6 +8,8 @@ import * as z from "zod";
 import {
   ANSWERS,
   BASE_STATES,
+  COMPONENT_FACTS,
+  COMPONENT_PLACES,
   isCleanAbsolutePath,
   NETWORK_ZONES,
   PACKAGE_PATTERN,
@@ -23,6 +25,7 @@ import {
   cpuShare,
   hostFolder,
   insidePath,
+  keyFile,
   listOf,
   mapOf,
   memorySize,
@@ -39,7 +42,14 @@ import {
 import { readySchema, SERVICE_KEYS } from "./service.ts";
 
 /** The formats, with the versions that this program reads; the newest is last and is the one written. */
-export const FORMAT_VERSIONS = { recipe: [1], deployment: [1], base: [1], mirrors: [1], facts: [1] } as const;
+export const FORMAT_VERSIONS = {
+  recipe: [1],
+  deployment: [1],
+  base: [1],
+  component: [1],
+  mirrors: [1],
+  facts: [1],
+} as const;
 
 export type Format = keyof typeof FORMAT_VERSIONS;
 
@@ -99,11 +109,32 @@ function serviceFault(input: unknown): string {
 
 const requests = mapOf(name, request, "requests", 50);
 
+const archiveWord = z
+  .string(wants("a word"))
+  .check(pattern(/^[a-z0-9][a-z0-9+._/-]{0,99}$/, (text) => `${quote(text)} is no name of a suite or component`));
+
+const repository = titled("a repository", {
+  uri: address.describe("Address of the archive's root"),
+  suites: listOf(archiveWord, "suites", 20).min(1),
+  components: listOf(archiveWord, "components", 20).min(1),
+  key: keyFile.describe("The key that its signature must verify with: an armored file beside the recipe"),
+  "may-replace": z
+    .boolean(wants("true or false"))
+    .optional()
+    .describe("It may bring packages that the base has too. Default: false"),
+});
+
 export const recipeSchema = titled("a recipe", {
   skerry: z.literal("recipe/1"),
   summary: sentence("one line that says what the app is", 200),
   base: name.optional().describe("Name of an OS base. Default: the default base"),
+  components: listOf(name, "names of components", 20)
+    .optional()
+    .describe("Components of the base that lie below the app. Default: none"),
   packages: listOf(packageName, "package names", 200).describe("Packages of the base's distribution"),
+  repositories: listOf(repository, "repositories", 10)
+    .optional()
+    .describe("Archives besides the base's, each with its own key. Default: none"),
   programs: mapOf(name, program, "programs", 50).describe("By name; the first one is the default"),
   requests: requests.optional().describe("What the app asks for. Default: nothing"),
   volumes: mapOf(
@@ -174,10 +205,6 @@ const packageWish = z
     ),
   );
 
-const archiveWord = z
-  .string(wants("a word"))
-  .check(pattern(/^[a-z0-9][a-z0-9+._/-]{0,99}$/, (text) => `${quote(text)} is no name of a suite or component`));
-
 /** The path goes into a list of archives, where a space or bracket would begin something else. */
 const keyringPath = z
   .string(wants("the absolute path of a keyring"))
@@ -215,6 +242,62 @@ export const baseSchema = titled("a base", {
     .describe("Folders of the root that are links into /usr. Default: none"),
 });
 
+function vendorOf(words: string) {
+  return z
+    .string(wants("a vendor"))
+    .check(
+      pattern(
+        new RegExp(`^(${words}|[0-9a-f]{4})$`),
+        (text) => `${quote(text)} is no vendor. Write ${words.replaceAll("|", ", ")}, or four hexadecimal digits`,
+      ),
+    );
+}
+
+const vendor = vendorOf("intel|amd|nvidia");
+const vendorOrNone = vendorOf("none|intel|amd|nvidia");
+
+const language = z
+  .string(wants("a language"))
+  .check(
+    pattern(
+      /^[a-z]{2,3}(_[A-Z]{2})?$/,
+      (text) => `${quote(text)} is no language. Write one such as de, or with its country, such as de_AT`,
+    ),
+  );
+
+export const componentSchema = titled("a component", {
+  skerry: z.literal("component/1"),
+  summary: sentence("one line that says what the component is", 200),
+  needs: listOf(name, "names of components", 20)
+    .optional()
+    .describe("Components of the same base that lie below it. Default: none"),
+  facts: listOf(z.enum(COMPONENT_FACTS), "facts", COMPONENT_FACTS.length)
+    .optional()
+    .describe("Facts of the host that it depends on; only these enter its layer. Default: none"),
+  packages: listOf(packageName, "package names", 200).optional().describe("Packages it always has. Default: none"),
+  when: listOf(
+    titled("a choice", {
+      gpus: listOf(vendorOrNone, "vendors", 16)
+        .min(1)
+        .optional()
+        .describe("A graphics card of one of them was found; none: no card was found"),
+      locale: listOf(language, "languages", 50).min(1).optional().describe("The host's locale is one of them"),
+      packages: listOf(packageName, "package names", 200).min(1),
+    }),
+    "choices",
+    100,
+  )
+    .optional()
+    .describe("Packages it has where the facts are so. Default: none"),
+  generates: listOf(z.enum(["locale"]), "words", 1)
+    .optional()
+    .describe("locale: the host's locale is made in the layer, and is LANG inside. Default: nothing"),
+  place: z
+    .enum(COMPONENT_PLACES)
+    .optional()
+    .describe("Large and shared by many: bottom. Default: top with facts, middle without"),
+});
+
 function isDate(text: string): boolean {
   if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(text)) return false;
   const time = Date.parse(`${text}T00:00:00Z`);
@@ -244,18 +327,7 @@ export const factsSchema = titled("facts", {
   seccomp: yesOrNo.optional(),
   tun: yesOrNo.optional(),
   kvm: yesOrNo.optional(),
-  gpus: listOf(
-    z
-      .string(wants("a vendor"))
-      .check(
-        pattern(
-          /^(intel|amd|nvidia|[0-9a-f]{4})$/,
-          (text) => `${quote(text)} is no vendor. Write intel, amd, nvidia, or four hexadecimal digits`,
-        ),
-      ),
-    "vendors",
-    16,
-  ).optional(),
+  gpus: listOf(vendor, "vendors", 16).optional(),
   locale: z
     .string(wants("a locale such as C.UTF-8"))
     .check(pattern(/^[A-Za-z0-9_.@-]{1,50}$/, (text) => `${quote(text)} is no locale. Write one such as C.UTF-8`))

@@ -68,7 +68,7 @@ merged-usr: [bin, lib64]
           uri: "https://archive.example.org:8443/debian",
           suites: ["stable", "stable/updates"],
           components: ["main", "contrib"],
-          keyring: "/usr/share/keyrings/example.gpg",
+          trusts: { keyring: "/usr/share/keyrings/example.gpg" },
           snapshotName: undefined,
         },
       ],

@@ -10,7 +10,11 @@ export function parseBase(text: string, source: Source): Result<OsBase, Descript
   const file = readChecked(text, source, "base", baseSchema);
   if (!file.ok) return file;
   const { summary, engine, state, until, packages, snapshot } = file.value;
-  const archives = file.value.archives.map(({ snapshot, ...archive }) => ({ ...archive, snapshotName: snapshot }));
+  const archives = file.value.archives.map(({ snapshot, keyring, ...archive }) => ({
+    ...archive,
+    trusts: { keyring },
+    snapshotName: snapshot,
+  }));
   const mergedUsr = file.value["merged-usr"] ?? [];
   return success({ name: source.name, summary, engine, state, until, archives, packages, snapshot, mergedUsr });
 }

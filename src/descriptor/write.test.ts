@@ -22,7 +22,9 @@ const ripgrep: Recipe = {
   name: "ripgrep",
   summary: "Search files for text, fast",
   base: undefined,
+  components: [],
   packages: ["ripgrep"],
+  repositories: [],
   programs: {
     rg: { command: ["/usr/bin/rg"], arguments: "files" },
     help: { command: ["/usr/bin/rg", "-h"], arguments: "none" },
@@ -191,7 +193,19 @@ const recipe: fc.Arbitrary<Recipe> = plain({
   name: fc.constant("x"),
   summary: text,
   base: fc.option(name, { nil: undefined }),
+  components: fc.uniqueArray(name, { maxLength: 4 }),
   packages: fc.uniqueArray(fc.stringMatching(/^[a-z0-9][a-z0-9+.-]{1,30}[a-z+]$/), { maxLength: 20 }),
+  repositories: fc
+    .uniqueArray(fc.stringMatching(/^[a-z]{1,9}$/), { maxLength: 2 })
+    .map((hosts): Recipe["repositories"] =>
+      hosts.map((host, index) => ({
+        uri: `https://${host}.example/debian`,
+        suites: ["stable"],
+        components: ["main", "extra"],
+        key: { file: `${host}.asc` },
+        mayReplace: index === 1,
+      })),
+    ),
   programs: fc
     .tuple(name, record(fc.array(text, { maxLength: 12 })))
     .map(([first, others]): Recipe["programs"] =>

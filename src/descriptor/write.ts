@@ -10,6 +10,7 @@ import {
   type Grant,
   type Program,
   type Recipe,
+  type Repository,
   type Request,
 } from "../model/index.ts";
 import { desktopData } from "./desktop.ts";
@@ -75,9 +76,11 @@ export function writeRecipe(recipe: Recipe): string {
     "skerry: recipe/1",
     `summary: ${inlineText(recipe.summary)}`,
     recipe.base === undefined ? "# base: debian-13" : `base: ${recipe.base}`,
+    ...(recipe.components.length === 0 ? ["# components: [fonts, gtk]"] : block("components", recipe.components, "")),
     "",
     "# Package names of the base's distribution.",
     ...block("packages", recipe.packages, ""),
+    ...(recipe.repositories.length === 0 ? [] : block("repositories", recipe.repositories.map(repositoryData), "")),
     "",
     "# The first program is the default. Arguments that may be added: any, files or none.",
     ...block("programs", mapData(recipe.programs, programData), ""),
@@ -134,6 +137,11 @@ function grantIn(answers: Deployment["answers"], name: string, home: string): Pl
 
 function requestData({ service, why, need, verbs, inside }: Request): PlainMap {
   return inside === undefined ? { service, why, need } : { service, why, need, verbs, inside };
+}
+
+function repositoryData({ uri, suites, components, key, mayReplace }: Repository): PlainMap {
+  if (!("file" in key)) throw new Error("a repository is written with the file of its key");
+  return { uri, suites, components, key: key.file, "may-replace": mayReplace };
 }
 
 function programData(program: Program): PlainMap {

@@ -5,7 +5,8 @@ import type { OsBase, Recipe } from "../model/index.ts";
 import { refusal, success } from "../result.ts";
 import type { Step } from "../step/index.ts";
 import { type Reaction, type Remembering, rememberingPerformer } from "../step/remembering.fixture.ts";
-import { buildImage, findImage, lockImage } from "./build-image.ts";
+import { buildImage, findImage } from "./build-image.ts";
+import { lockImage } from "./lock-image.ts";
 import type { ImageContext } from "./resolve.ts";
 import { storeOf } from "./store.ts";
 
@@ -18,7 +19,7 @@ const BASE: OsBase = {
   engine: "apt",
   state: "supported",
   until: undefined,
-  archives: [{ uri: ARCHIVE, suites: ["x"], components: ["main"], keyring: "/k", snapshotName: "debian" }],
+  archives: [{ uri: ARCHIVE, suites: ["x"], components: ["main"], trusts: { keyring: "/k" }, snapshotName: "debian" }],
   packages: ["?essential"],
   snapshot: "http://snapshot.test/archive",
   mergedUsr: ["bin"],
@@ -28,7 +29,9 @@ const RECIPE: Recipe = {
   name: "search",
   summary: "",
   base: undefined,
+  components: [],
   packages: ["ripgrep"],
+  repositories: [],
   programs: { rg: { command: ["/usr/bin/rg"], arguments: "any" } },
   requests: {},
   volumes: {},
@@ -70,7 +73,7 @@ function contextFor(performer: Remembering): ImageContext {
   };
 }
 
-const WANTED = { recipe: RECIPE, base: BASE, update: false } as const;
+const WANTED = { recipe: RECIPE, base: BASE, components: [], update: false } as const;
 
 const kinds = (steps: readonly Step[]) => steps.map(({ kind }) => kind);
 

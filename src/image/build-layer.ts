@@ -31,8 +31,6 @@ export interface LayerToBuild {
   readonly below: readonly string[];
   /** All that must be installed afterwards, the layers below included. */
   readonly expected: readonly LockedPackage[];
-  /** ISO time of the lock. */
-  readonly resolved: string;
 }
 
 /** @returns the layer's record, also where it had been built before */
@@ -75,6 +73,7 @@ async function buildIn(
     folder,
     below: wanted.below.toReversed().map(store.layerFs),
     epoch: epoch.value,
+    locale: wanted.layer.locale,
   };
   const commands = wanted.below.length === 0 ? engine.buildBase(build, wanted.base) : engine.buildOnTop(build);
   const done = await performer.perform(
@@ -232,6 +231,6 @@ function snapshotAddress(locked: LockedPackage, wanted: LayerToBuild, mirrors: M
   const name = wanted.base.archives.find(({ uri }) => uri === locked.archive)?.snapshotName;
   const snapshot = mirrors.snapshot ?? wanted.base.snapshot;
   if (name === undefined || snapshot === undefined) return undefined;
-  const time = wanted.resolved.replace(/\.\d+Z$/, "Z").replaceAll(/[-:]/g, "");
+  const time = wanted.layer.resolved.replace(/\.\d+Z$/, "Z").replaceAll(/[-:]/g, "");
   return `${snapshot}/${name}/${time}/${locked.path}`;
 }

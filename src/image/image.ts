@@ -1,6 +1,6 @@
 /** Image and layer: what a built one is, and which key it has. */
 import { createHash } from "node:crypto";
-import type { LockedLayer, LockedPackage, OsBase, Recipe } from "../model/index.ts";
+import type { LayerFacts, LockedLayer, LockedPackage, OsBase, Recipe } from "../model/index.ts";
 
 /** Changes when a build of the same packages would give another tree. */
 const BUILD_FORMAT = 3;
@@ -11,7 +11,7 @@ export interface LayerRecord {
   readonly digest: string;
   /** SHA-256 of the list of files beside it. */
   readonly filesDigest: string;
-  /** `base`, or the recipe's name. */
+  /** `base`, or the component's or recipe's name. */
   readonly name: string;
   readonly parent: string | undefined;
   readonly packages: readonly LockedPackage[];
@@ -29,6 +29,8 @@ export interface Image {
   readonly base: string;
   /** Bottom layer first. */
   readonly layers: readonly string[];
+  /** What LANG is inside where it is not the built-in one. */
+  readonly locale?: string;
   readonly passwd: string;
   readonly group: string;
   /** ISO time, UTC. */
@@ -46,12 +48,24 @@ export function layerKey(layer: LockedLayer, base: OsBase, architecture: string,
     parent: parent ?? null,
     packages,
     mergedUsr,
+    // Left out where there are none, which is what most layers have.
+    ...(Object.keys(layer.facts).length === 0 ? {} : { facts: factList(layer.facts) }),
+    ...(layer.locale === undefined ? {} : { locale: layer.locale }),
   });
+}
+
+/** Always in the same order, so that it can be compared and hashed. */
+export function factList({ gpus, locale }: LayerFacts): readonly (readonly [keyof LayerFacts, string])[] {
+  return [
+    ...(gpus === undefined ? [] : [["gpus", gpus] as const]),
+    ...(locale === undefined ? [] : [["locale", locale] as const]),
+  ];
 }
 
 /** Digest of the part of a recipe that its image depends on. */
 export function recipeDigest(recipe: Recipe, base: OsBase): string {
-  return digest({ base: base.name, packages: recipe.packages });
+  const { components, packages, repositories } = recipe;
+  return digest({ base: base.name, components, packages, repositories });
 }
 
 /** 32 hexadecimal digits of SHA-256 over JSON. The caller makes the value with its keys always in the same order. */

@@ -1,8 +1,9 @@
-/** Image: recipe, base and facts → lock → layers. */
+/** Image: recipe, base, components and facts → lock → layers. */
 export * from "./build-image.ts";
 export { readLayerRecord } from "./build-layer.ts";
-export * from "./image.ts";
-export * from "./lock-file.ts";
+export type { Image, LayerRecord } from "./image.ts";
+export { type ImageProblem, type ImageWanted, lockImage } from "./lock-image.ts";
+export { type ComponentCircle, orderComponents } from "./order-components.ts";
 export type { ImageContext } from "./resolve.ts";
 export * from "./settle-lock.ts";
 export * from "./store.ts";

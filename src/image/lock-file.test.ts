@@ -5,13 +5,16 @@ import type { Lock } from "../model/index.ts";
 import { readLock, writeLock } from "./lock-file.ts";
 
 const LOCK: Lock = {
-  version: 1,
+  version: 2,
   base: "debian-13",
   architecture: "amd64",
-  resolved: "2026-11-20T12:00:00.000Z",
   layers: [
     {
+      kind: "component",
       name: "base",
+      resolved: "2026-11-20T12:00:00.000Z",
+      facts: { gpus: "amd intel", locale: "de_DE.UTF-8" },
+      locale: "de_DE.UTF-8",
       wanted: ["?essential", "?priority(required)", "apt"],
       packages: [
         {
@@ -22,6 +25,15 @@ const LOCK: Lock = {
           sha256: "0".repeat(64),
           archive: "http://deb.debian.org/debian",
           path: "pool/main/g/g++_4%3a14.2.0-1_amd64.deb",
+        },
+      ],
+      repositories: [
+        {
+          uri: "https://example.org/debian",
+          suites: ["stable"],
+          components: ["main"],
+          keySha256: "0".repeat(64),
+          mayReplace: false,
         },
       ],
     },
@@ -72,10 +84,28 @@ test("what would leave the store or the archive is refused", () => {
   }
 });
 
+test("a lock of version 1 is read as what it meant", () => {
+  const {
+    kind: _,
+    resolved,
+    facts: _facts,
+    locale: _locale,
+    repositories: _repositories,
+    ...old
+  } = LOCK.layers[0] ?? {};
+  const first = { version: 1, base: "debian-13", architecture: "amd64", resolved, layers: [old, old] };
+  const read = readLock(JSON.stringify(first), "f");
+  assert.ok(read.ok, JSON.stringify(read));
+  assert.deepEqual(
+    read.value.layers.map((layer) => [layer.kind, layer.resolved, layer.facts, layer.locale, layer.repositories]),
+    ["base", "app"].map((kind) => [kind, resolved, {}, undefined, []]),
+  );
+});
+
 test("text that is no JSON, and endless lists, are refused", () => {
   assert.equal(readLock("{", "f").ok, false);
   assert.equal(
-    readLock(JSON.stringify({ ...LOCK, layers: Array.from({ length: 17 }, () => LOCK.layers[0]) }), "f").ok,
+    readLock(JSON.stringify({ ...LOCK, layers: Array.from({ length: 65 }, () => LOCK.layers[0]) }), "f").ok,
     false,
   );
 });

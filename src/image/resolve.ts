@@ -1,8 +1,9 @@
 /** Resolve: from wishes to a locked layer, by the package engine in its private root. */
-import { type HostFacts, type LockedLayer, nearest, type OsBase } from "../model/index.ts";
+import { type HostFacts, type LockedPackage, nearest } from "../model/index.ts";
 import { engineOf, type Mirrors, type ResolutionProblem } from "../package-engines/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Performer, StepProblem, Watch } from "../step/index.ts";
+import type { RepositoryProblem, Sources } from "./repositories.ts";
 import type { Store } from "./store.ts";
 
 export interface ImageContext {
@@ -15,13 +16,24 @@ export interface ImageContext {
   readonly now: () => string;
 }
 
-export type ResolveProblem = ResolutionProblem | StepProblem | { readonly kind: "retired-base"; readonly base: string };
+export type ResolveProblem =
+  | ResolutionProblem
+  | StepProblem
+  | RepositoryProblem
+  | { readonly kind: "retired-base"; readonly base: string };
 
-/** Makes the engine's private root and brings its lists up to date. */
-export async function refreshLists(base: OsBase, context: ImageContext): Promise<Result<void, ResolveProblem>> {
+/**
+ * Makes the engine's private root and brings its lists up to date.
+ *
+ * @param whose - how the lists are called where their reading is shown
+ */
+export async function refreshLists(
+  { base, root }: Sources,
+  whose: string,
+  context: ImageContext,
+): Promise<Result<void, ResolveProblem>> {
   const engine = engineOf(base);
-  const root = context.store.engineRoot(base.name);
-  context.watch.report({ kind: "phase", text: `reading the package lists of ${base.name}` });
+  context.watch.report({ kind: "phase", text: `reading the package lists of ${whose}` });
   for (const [name, content] of Object.entries(
     engine.rootFiles(base, root, context.facts.architecture, context.mirrors),
   )) {
@@ -44,23 +56,23 @@ export async function refreshLists(base: OsBase, context: ImageContext): Promise
  * Resolves one layer's wishes against what lies below.
  *
  * @param status - the engine's record of what is installed below; empty for a base
+ * @returns the packages that have to be installed, sorted by name
  */
 export async function resolveLayer(
   name: string,
   wanted: readonly string[],
   status: string,
-  base: OsBase,
+  { base, root }: Sources,
   context: ImageContext,
-): Promise<Result<LockedLayer, ResolveProblem>> {
+): Promise<Result<readonly LockedPackage[], ResolveProblem>> {
   const engine = engineOf(base);
-  const root = context.store.engineRoot(base.name);
   const path = `${root}/${engine.statusFile}`;
   const written = await context.performer.perform(
     { kind: "write-file", path, mode: 0o644, content: status },
     context.watch,
   );
   if (!written.ok) return written;
-  if (wanted.length === 0) return success({ name, wanted, packages: [] });
+  if (wanted.length === 0) return success([]);
   const { argv, environment } = engine.resolve(root, wanted, context.facts);
   const resolved = await context.performer.perform(
     { kind: "run", why: `resolve ${name}`, argv, environment },
@@ -72,16 +84,20 @@ export async function resolveLayer(
   if (!packages.ok) return packages;
   const unmet = engine.unmet(wanted, packages.value, status);
   if (unmet !== undefined) {
-    const meant = nearest(unmet, await archiveNames(root, base, context));
-    return refusal({ kind: "unknown-package", name: unmet, meant });
+    // Without an answer there is no "did you mean".
+    const names = await archiveNames({ base, root }, context);
+    return refusal({ kind: "unknown-package", name: unmet, meant: names.ok ? nearest(unmet, names.value) : undefined });
   }
-  return success({ name, wanted, packages: packages.value });
+  return packages;
 }
 
-/** For "did you mean"; without an answer there is no such hint. */
-async function archiveNames(root: string, base: OsBase, context: ImageContext): Promise<readonly string[]> {
+/** Every name of a package that the archives have. */
+export async function archiveNames(
+  { base, root }: Sources,
+  context: ImageContext,
+): Promise<Result<readonly string[], StepProblem>> {
   const { argv, environment } = engineOf(base).names(root, context.facts);
   const step = { kind: "run", why: "read the names of packages", argv, environment } as const;
   const named = await context.performer.perform(step, context.watch);
-  return named.ok ? named.value.output.split("\n").filter((name) => name !== "") : [];
+  return named.ok ? success(named.value.output.split("\n").filter((name) => name !== "")) : named;
 }

@@ -12,6 +12,7 @@ import { readLayerRecord } from "./build-layer.ts";
 import type { Image } from "./image.ts";
 import { type BadLock, readLock, writeLock } from "./lock-file.ts";
 import type { ImageContext } from "./resolve.ts";
+import { addsNothing } from "./stack.ts";
 
 export interface OtherDigest {
   readonly layer: string;
@@ -53,5 +54,5 @@ export async function settleLock(
 
 /** A layer above the base that adds nothing is none. */
 function isBuilt(lock: Lock, layer: LockedLayer): boolean {
-  return layer === lock.layers[0] || layer.packages.length > 0;
+  return layer === lock.layers[0] || !addsNothing(layer);
 }

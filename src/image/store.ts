@@ -24,11 +24,19 @@ export function storeOf(places: Places) {
     building: (key: string) => `${store}/building/${key}`,
     mountPoints: (key: string) => `${store}/mount-points/${key}`,
     baseLock: (base: string) => `${places.data}/locks/base.${base}.json`,
+    /** @param key - over the stack below, the wishes and the facts: apps whose stacks agree so far share the lock */
+    componentLock: (base: string, component: string, key: string) =>
+      `${places.data}/locks/components/${base}.${component}.${key}.json`,
     recipeLock: (recipe: string) => `${places.data}/locks/${recipe}.json`,
     images: `${places.data}/images`,
     image: (recipe: string) => `${places.data}/images/${recipe}.json`,
-    /** The package engine's private root; its lists are a cache. */
-    engineRoot: (base: string) => `${places.cache}/package-engines/${base}`,
+    /**
+     * The package engine's private root; its lists are a cache.
+     *
+     * @param repositories - digest of a recipe's own archives; a root that knows them serves nobody else
+     */
+    engineRoot: (base: string, repositories?: string) =>
+      `${places.cache}/package-engines/${base}${repositories === undefined ? "" : `.${repositories}`}`,
   };
 }
 

@@ -7,6 +7,7 @@ export * from "./host-facts.ts";
 export * from "./lock.ts";
 export * from "./names.ts";
 export * from "./os-base.ts";
+export * from "./os-component.ts";
 export * from "./places.ts";
 export * from "./recipe.ts";
 export * from "./service.ts";

@@ -33,8 +33,10 @@ export interface Archive {
   readonly uri: string;
   readonly suites: readonly string[];
   readonly components: readonly string[];
-  /** Absolute path of the keyring that the archive's signature must verify with. */
-  readonly keyring: string;
+  /** What the archive's signature must verify with: the absolute path of a keyring, or an armored key. */
+  readonly trusts: { readonly keyring: string } | { readonly armored: string };
   /** Name of this archive in the snapshot archive: `debian`, `debian-security`. */
   readonly snapshotName: string | undefined;
+  /** What another archive has too is taken from there. */
+  readonly yields?: boolean;
 }

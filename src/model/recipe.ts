@@ -19,8 +19,12 @@ export interface Recipe {
   readonly summary: string;
   /** Name of an OS base; undefined means the default base. */
   readonly base: string | undefined;
+  /** Names of the base's components, in the order written; which lies below which is not for a recipe to say. */
+  readonly components: readonly string[];
   /** Package names of the base's distribution, in the order written. */
   readonly packages: readonly string[];
+  /** Archives besides the base's, for this recipe's own packages. */
+  readonly repositories: readonly Repository[];
   /** By name, in the order written. The first one is the default. */
   readonly programs: Readonly<Record<string, Program>>;
   /** By name, in the order written. */
@@ -33,6 +37,18 @@ export interface Recipe {
   readonly ready: Readiness | undefined;
   /** For menus; undefined for what has no window. */
   readonly desktop: Desktop | undefined;
+}
+
+/** An archive that a recipe brings along, with the one key that it is believed by. */
+export interface Repository {
+  /** http or https address of the archive's root, without a slash at the end. */
+  readonly uri: string;
+  readonly suites: readonly string[];
+  readonly components: readonly string[];
+  /** The armored text of an OpenPGP public key; until it has been read, the name of a file beside the recipe. */
+  readonly key: { readonly armored: string } | { readonly file: string };
+  /** It may bring packages that the base has too; else such a package is refused. */
+  readonly mayReplace: boolean;
 }
 
 export interface Program {

@@ -78,6 +78,17 @@ export function installing(build: LayerBuild, root: string, label: string, argv:
   return behindWall(build, root, label, argv, packages);
 }
 
+/** The locale as files of its own and not in one archive, which would hold those of the layers below once more. */
+export function generateLocale(build: LayerBuild, root: string): readonly InsideCommand[] {
+  const { locale } = build;
+  if (locale === undefined) return [];
+  // `de_DE.UTF-8@euro` is made from the source `de_DE@euro`; localedef(1).
+  const source = locale.replace(".UTF-8", "");
+  const aliases = "/usr/share/locale/locale.alias";
+  const argv = ["/usr/bin/localedef", "--no-archive", "-i", source, "-f", "UTF-8", "-A", aliases, locale] as const;
+  return [behindWall(build, root, `generate the locale ${locale}`, argv)];
+}
+
 /** The layer itself as the root, and nothing else. */
 function behindWall(
   build: LayerBuild,

@@ -10,6 +10,7 @@ import type { InsideCommand } from "../step/index.ts";
 import {
   cleanUp,
   fewDescriptors,
+  generateLocale,
   harmless,
   installed,
   installing,
@@ -17,6 +18,7 @@ import {
   overlay,
   withHostTools,
 } from "./apt-build.ts";
+import { sourceFiles } from "./apt-sources.ts";
 import { type Mirrors, mirrorOf, type PackageEngine, type ResolutionProblem } from "./engine.ts";
 
 /** More than any image needs, and few enough that a lock stays small. */
@@ -39,17 +41,11 @@ export const apt: PackageEngine = {
   statusFile: "var/lib/dpkg/status",
 
   rootFiles(base, root, architecture, mirrors) {
-    const sources = base.archives.flatMap((archive) =>
-      archive.suites.map(
-        (suite) =>
-          `deb [signed-by=${archive.keyring}] ${mirrorOf(archive, mirrors)} ${suite} ${archive.components.join(" ")}`,
-      ),
-    );
     const settings = {
       Dir: root,
       "Dir::State::status": `${root}/var/lib/dpkg/status`,
       "Dir::Etc::sourcelist": `${root}/etc/apt/sources.list`,
-      "Dir::Etc::sourceparts": "/dev/null",
+      "Dir::Etc::sourceparts": `${root}/etc/apt/sources.list.d`,
       "APT::Architecture": architecture,
       "APT::Architectures": architecture,
       "APT::Install-Recommends": "false",
@@ -70,7 +66,8 @@ export const apt: PackageEngine = {
       "apt.conf": Object.entries(settings)
         .map(([key, value]) => `${key} "${value}";\n`)
         .join(""),
-      "etc/apt/sources.list": `${sources.join("\n")}\n`,
+      "etc/apt/sources.list.d/.keep": "",
+      ...sourceFiles(base, mirrors),
       "etc/apt/apt.conf.d/.keep": "",
       "etc/apt/preferences.d/.keep": "",
       "etc/apt/trusted.gpg.d/.keep": "",
@@ -244,6 +241,7 @@ export const apt: PackageEngine = {
     return [
       overlay(build),
       ...install,
+      ...generateLocale(build, merged),
       ...cleanUp(build, merged),
       ...installed(build, merged),
       leaveOverlay(build),
@@ -266,6 +264,7 @@ function readRow(line: string, base: OsBase, mirrors: Mirrors): LockedPackage | 
   const row = /^'([^']+)' (\S+) (\d+) SHA256:([0-9a-f]{64})$/.exec(line.trim());
   const [, uri, file, size, sha256] = row ?? [];
   if (uri === undefined || file === undefined || size === undefined || sha256 === undefined) return undefined;
+  // No archive lies in another, so at most one fits (image/repositories.ts).
   const archive = base.archives.find((candidate) => uri.startsWith(`${mirrorOf(candidate, mirrors)}/`));
   const parts = /^([^_]+)_([^_]+)_([a-z0-9-]+)\.deb$/.exec(file);
   const [, name, version, architecture] = parts ?? [];

@@ -64,6 +64,8 @@ export interface LayerBuild {
   readonly below: readonly string[];
   /** Seconds since 1970 for what wants a time. */
   readonly epoch: number;
+  /** To be generated, such as `de_DE.UTF-8`. */
+  readonly locale: string | undefined;
 }
 
 /** Names of what a build captures. */
@@ -94,6 +96,6 @@ export interface Difference {
   readonly found: string | undefined;
 }
 
-export function mirrorOf(archive: Archive, mirrors: Mirrors): string {
-  return mirrors.mirrors[archive.uri] ?? archive.uri;
+export function mirrorOf({ uri }: Pick<Archive, "uri">, mirrors: Mirrors): string {
+  return mirrors.mirrors[uri] ?? uri;
 }

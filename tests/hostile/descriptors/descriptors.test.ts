@@ -10,6 +10,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   parseBase,
+  parseComponent,
   parseDeployment,
   parseFacts,
   parseMirrors,
@@ -27,6 +28,7 @@ function read(file: string, text: string) {
   if (format === "recipe") return parseRecipe(text, source);
   if (format === "deployment") return parseDeployment(text, source, { home: "/home/ada" });
   if (format === "base") return parseBase(text, source);
+  if (format === "component") return parseComponent(text, source);
   if (format === "mirrors") return parseMirrors(text, source);
   if (format === "facts") return parseFacts(text, source);
   throw new Error(`${file} begins with no format`);
