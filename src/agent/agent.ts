@@ -15,7 +15,7 @@ import { processOf, runProgram } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step } from "../step/index.ts";
 import { deploymentFile, type Found, findDeployment, findRecipe } from "./catalogue.ts";
-import { Compartments, type StartRecord } from "./compartments.ts";
+import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { Images, sha256 } from "./images.ts";
@@ -23,18 +23,26 @@ import { instanceStateFile } from "./instance-state.ts";
 import { type Chosen, choose, joinContext, type Prepared, prepare } from "./launch.ts";
 import { carefulDeployment, type WantedWords } from "./wanted.ts";
 import { noteOnce } from "./note-once.ts";
+import { Life, readyOf } from "./life.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
 export class Agent {
   readonly context: AgentContext;
-  readonly compartments: Compartments;
+  readonly life: Life;
   readonly #images: Images;
 
   constructor(context: AgentContext) {
     this.context = context;
-    this.compartments = new Compartments(context);
+    this.life = new Life(context, {
+      launch: async (words, work, again) => await this.launch(words, undefined, work, again),
+      entry: (start, command) => this.#entry(start, { command }),
+    });
     this.#images = new Images(context);
+  }
+
+  get compartments(): Compartments {
+    return this.life.compartments;
   }
 
   async deploy(recipe: string, name: string): Answer<{ readonly file: string; readonly text: string }> {
@@ -83,6 +91,7 @@ export class Agent {
     await this.compartments.look();
     const running = this.compartments.running(name);
     if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
+    await this.life.services.stopping(name);
     const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
     const gone = [file, ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : [])];
@@ -90,6 +99,7 @@ export class Agent {
       const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);
       if (!removed.ok) return removed;
     }
+    await this.life.services.forget(name);
     await audit.append({ kind: "undeploy", instance: name, withData });
     const left = await Promise.all(
       data.map(async (folder) => (await performer.list(folder)).map((each) => `${folder}/${each}`)),
@@ -220,14 +230,16 @@ export class Agent {
    * Prepares a start, and in the background makes it.
    *
    * @param caller - process id of who starts the wall in the foreground; undefined in the background
+   * @param again - by its restart policy, not by its owner
    * @returns what starts the wall; empty where it stands already
    */
   async launch(
     words: WantedWords,
     caller: number | undefined,
     work: Work,
+    again = false,
   ): Answer<{ readonly prepared: Prepared; readonly argv: readonly string[]; readonly notes: readonly string[] }> {
-    const launched = await this.#launch(words, caller, work);
+    const launched = await this.#launch(words, caller, work, again);
     if (!launched.ok) {
       const because = explain(launched.problem).text;
       await this.context.audit.append({
@@ -240,10 +252,17 @@ export class Agent {
     return launched;
   }
 
-  async #launch(words: WantedWords, caller: number | undefined, work: Work): ReturnType<Agent["launch"]> {
+  async #launch(
+    words: WantedWords,
+    caller: number | undefined,
+    work: Work,
+    again: boolean,
+  ): ReturnType<Agent["launch"]> {
     const background = caller === undefined;
     const chosen = await choose(words, this.context, false);
     if (!chosen.ok) return chosen;
+    const linked = await this.life.bringUpLinked(chosen.value.deployment, work);
+    if (!linked.ok) return linked;
     const image = await this.#images.build(chosen.value.recipe, work);
     if (!image.ok) return image;
     const prepared = await prepare(words, chosen.value, image.value, this.context, { background, dry: false });
@@ -252,8 +271,11 @@ export class Agent {
     const record = this.#recordOf(words, chosen.value, prepared.value, caller);
     const registered = await this.compartments.register(record);
     if (!registered.ok) return registered;
+    const policy = chosen.value.deployment.service.restart;
+    await this.life.services.begins(record, { words, policy, again });
     const made = await this.#make(prepared.value, record, background);
     if (!made.ok) {
+      await this.life.services.failed(record, again);
       await this.compartments.forget(spec.id);
       return made;
     }
@@ -261,7 +283,11 @@ export class Agent {
     return success({
       prepared: prepared.value,
       argv: background ? [] : plan.argv,
-      notes: [...prepared.value.notes, ...said],
+      notes: [
+        ...linked.value.map((name) => `${name} was started, since ${words.name} links to it`),
+        ...prepared.value.notes,
+        ...said,
+      ],
     });
   }
 
@@ -281,6 +307,7 @@ export class Agent {
       background,
       caller: processOf(caller ?? process.pid),
       passing: words.remove || words.packages.length > 0,
+      ready: readyOf(deployment, recipe),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };
   }
@@ -329,24 +356,30 @@ export class Agent {
     const { wall, start } = standing.value;
     // What enters is put into the frozen group, and would stand still as well.
     if (start.state === "frozen") return refusal({ kind: "is-frozen", name });
-    const backend = BACKENDS[start.record.isolation];
-    if (backend === undefined) throw new Error(`no backend for ${start.record.isolation}`);
     const [program, ...rest] = wanted.command;
     const command: Argv = program === undefined ? [SHELL, ...SHELL_ARGUMENTS] : [program, ...rest];
-    const entry: Entry = {
-      command,
-      directory: wanted.directory === "" ? wall.spec.directory : wanted.directory,
-      environment: environmentOf(wall.spec, wanted.terminal === "" ? undefined : wanted.terminal),
-    };
     await this.context.audit.append({ kind: "exec", instance: name, id: wall.spec.id, command });
-    return success(
-      backend.enter(wall, entry, {
-        facts: this.context.facts,
-        places: this.context.places,
-        streams: "passed-on",
-        hostAddresses: [],
-      }),
-    );
+    const argv = this.#entry(start, { command, directory: wanted.directory, terminal: wanted.terminal });
+    if (argv === undefined) throw new Error(`${name} stands, and has no first process`);
+    return success(argv);
+  }
+
+  /** What runs a command in a compartment that stands; undefined before it does. Records nothing. */
+  #entry(
+    { record: { spec, cgroups, isolation }, child }: Start,
+    wanted: { readonly command: Argv; readonly directory?: string; readonly terminal?: string },
+  ): Argv | undefined {
+    if (child === undefined) return undefined;
+    const backend = BACKENDS[isolation];
+    if (backend === undefined) throw new Error(`no backend for ${isolation}`);
+    const entry: Entry = {
+      command: wanted.command,
+      directory: wanted.directory || spec.directory,
+      environment: environmentOf(spec, wanted.terminal || undefined),
+    };
+    const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };
+    const { facts, places } = this.context;
+    return backend.enter(wall, entry, { facts, places, streams: "passed-on", hostAddresses: [] });
   }
 
   /** Records an act on a compartment once it is done. */

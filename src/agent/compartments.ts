@@ -25,7 +25,7 @@ import {
   usageOf,
   waitForEnd,
 } from "../host/index.ts";
-import { type CompartmentSpec, nearest } from "../model/index.ts";
+import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { instanceStateFile } from "./instance-state.ts";
@@ -43,6 +43,8 @@ export interface StartRecord {
   readonly caller: ProcessName | undefined;
   /** Nothing of the instance is kept after its end. */
   readonly passing: boolean;
+  /** The sign that it can be used; undefined where there is none. */
+  readonly ready?: Readiness | undefined;
   readonly log: string | undefined;
 }
 
@@ -75,16 +77,24 @@ const ENDS_WITHIN_MS = 10_000;
 /** Ended starts that are kept for `wait` and `ps --all`. */
 const KEPT_ENDS = 200;
 
+export interface Hears {
+  readonly stands: (start: Start) => void;
+  readonly ended: (start: Start) => Promise<void>;
+}
+
 export class Compartments {
   readonly #context: AgentContext;
   readonly #starts = new Map<string, Start>();
   readonly #waiting = new Set<() => void>();
+  /** Told of each start as soon as its first process is seen, and of each end before anybody else. */
+  readonly #hears: Hears;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
   #nextLook: Promise<void> | undefined;
 
-  constructor(context: AgentContext) {
+  constructor(context: AgentContext, hears: Hears) {
     this.#context = context;
+    this.#hears = hears;
   }
 
   /** Takes over what an earlier agent left: running compartments are adopted, ended ones recorded. */
@@ -157,6 +167,10 @@ export class Compartments {
     return [...this.#starts.values()].find(
       ({ record, state }) => record.spec.name === name && (state === "running" || state === "frozen"),
     );
+  }
+
+  byId(id: string): Start | undefined {
+    return this.#starts.get(id);
   }
 
   all(): readonly Start[] {
@@ -309,7 +323,9 @@ export class Compartments {
     const child = start.child ?? (status.childPid === undefined ? undefined : this.#childOf(status.childPid, wall));
     if (child !== undefined && start.child === undefined) {
       const frozen = (await performer.readText(`${this.#folder()}/${id}/frozen`)) !== undefined;
-      this.#starts.set(id, { ...start, child, state: frozen ? "frozen" : "running" });
+      const standing: Start = { ...start, child, state: frozen ? "frozen" : "running" };
+      this.#starts.set(id, standing);
+      this.#hears.stands(standing);
     }
     if (status.exitCode !== undefined) {
       // The wall, while it lives, ends what the app has left running; without it that is for us to do.
@@ -349,6 +365,7 @@ export class Compartments {
     await this.#clear(start.record);
     // Only now: who hears that it has ended may end this agent, or remove its folders.
     this.#starts.set(id, ended);
+    await this.#hears.ended(ended);
     for (const name of (await performer.list(`${places.state}/ended`)).slice(0, -KEPT_ENDS)) {
       await performer.perform({ kind: "remove-tree", path: `${places.state}/ended/${name}` }, QUIET);
     }

@@ -9,9 +9,13 @@ import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { LaunchProblem } from "./launch.ts";
+import type { LinkProblem } from "./links.ts";
+import { describeSign, type ReadyProblem } from "./readiness.ts";
 
 export type AgentProblem =
   | LaunchProblem
+  | LinkProblem
+  | ReadyProblem
   | CompartmentProblem
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
@@ -128,6 +132,26 @@ export function explain(problem: AgentProblem): Explained {
       return refused(
         `${problem.name} was killed and has not ended`,
         "one of its processes waits for the kernel; skerry ps shows when it has gone",
+      );
+    case "link-cycle":
+      return refused(
+        `these wait for each other: ${problem.cycle.join(" → ")}`,
+        `take one of the links out (skerry edit ${problem.cycle[0] ?? "NAME"})`,
+      );
+    case "link-fails":
+      return refused(
+        `${problem.name} needs ${problem.to}, which is not ready:`,
+        ...explain(problem.because).text.split("\n"),
+      );
+    case "not-ready":
+      return refused(
+        `${problem.name} runs, and is not ready: waited ${problem.withinMs / 1000} s for ${escapeText(describeSign(problem.sign), 200)}`,
+        `skerry logs ${problem.name} shows what it says; ready: in its deployment or recipe says what is waited for`,
+      );
+    case "ended-before-ready":
+      return refused(
+        `${problem.name} has ended${problem.exitCode === undefined ? "" : ` (exit code ${problem.exitCode})`} before it was ready`,
+        `skerry logs ${problem.name} shows what it said`,
       );
     case "deployed-already":
       return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     home,
     version,
   });
-  await agent.compartments.adopt();
+  await agent.life.adopt();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });
 
   let asked = Date.now();
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
 
   const shutdown = async (because: string) => {
     clearInterval(idle);
-    agent.compartments.close();
+    agent.life.close();
     await audit.value.append({ kind: "agent-stopped", because });
     if (isOurs()) rmSync(socket, { force: true });
     process.exit(0);
@@ -87,8 +87,7 @@ async function main(): Promise<void> {
   const idle = setInterval(() => {
     // Nobody can ask it any more: its folders were removed. To write there would make them again.
     if (inode !== undefined && !isOurs()) process.exit(0);
-    const running = agent.compartments.all().some(({ state }) => state === "running" || state === "frozen");
-    if (!running && Date.now() - asked > IDLE_MS) void shutdown("idle");
+    if (!agent.life.busy && Date.now() - asked > IDLE_MS) void shutdown("idle");
   }, LOOK_EVERY_MS);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => void shutdown(name));
 }

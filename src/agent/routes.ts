@@ -13,6 +13,7 @@ import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./cata
 import type { Start } from "./compartments.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
+import type { Life } from "./life.ts";
 import { hasChanged } from "./version.ts";
 import { withProgress } from "./with-progress.ts";
 import type { WantedWords } from "./wanted.ts";
@@ -102,6 +103,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
           })),
           volumes: agent.volumesOf(found.thing, recipe),
           state: compartments.newest(name)?.state ?? "never started",
+          ...livingOf(name, agent.life),
         };
       },
 
@@ -169,24 +171,28 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
 
       async listCompartments({ all, usage }) {
         await compartments.look();
-        const starts = compartments.all().filter(({ state }) => all || state === "running" || state === "frozen");
+        const starts = compartments.all().filter((start) => all || isListed(start, agent.life));
         return {
           compartments: await Promise.all(
             starts.map(async (start) => {
               const used = usage ? await compartments.usage(start) : undefined;
-              return { ...wireOf(start), ...(used === undefined ? {} : { usage: used }) };
+              return {
+                ...wireOf(start),
+                ...livingOf(start.record.spec.name, agent.life, start),
+                ...(used === undefined ? {} : { usage: used }),
+              };
             }),
           ),
         };
       },
 
       async stop({ name, graceMs }) {
-        const exitCode = valueOf(await compartments.stop(name, graceMs === 0 ? GRACE_MS : graceMs));
+        const exitCode = valueOf(await agent.life.stop(name, graceMs === 0 ? GRACE_MS : graceMs));
         await agent.record("stop", name);
         return { exitCode };
       },
       async kill({ name }) {
-        const exitCode = valueOf(await compartments.kill(name));
+        const exitCode = valueOf(await agent.life.kill(name));
         await agent.record("kill", name);
         return { exitCode };
       },
@@ -203,6 +209,21 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       async wait({ name }, { signal }) {
         const { exitCode, ended } = valueOf(await compartments.wait(name, signal));
         return { exitCode: exitCode ?? -1, ended: ended ?? "" };
+      },
+      async *waitReady({ name }, { signal }) {
+        for await (const event of withProgress((work) => agent.life.waitUntilReady(name, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const start = valueOf(event.result);
+            yield { done: { id: start.record.spec.id, ready: agent.life.readiness.stateOf(start) } };
+          }
+        }
+      },
+      async *autostart({ except }, { signal }) {
+        for await (const event of withProgress((work) => agent.life.autostart(except, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: { instances: [...event.result] } };
+        }
       },
     });
 }
@@ -228,6 +249,22 @@ function wireOf({ record, state, child, exitCode, ended }: Start) {
     ended: ended ?? "",
     log: record.log ?? "",
   };
+}
+
+/** What runs, and what is to run again or was given up: of each instance its newest start. */
+function isListed(start: Start, { compartments, services }: Life): boolean {
+  if (start.state === "running" || start.state === "frozen") return true;
+  const { name } = start.record.spec;
+  const state = services.statusOf(name)?.state;
+  return (state === "waiting" || state === "given-up") && compartments.newest(name) === start;
+}
+
+/** How an instance lives; of a start only where it is the newest. */
+function livingOf(name: string, { compartments, services, readiness }: Life, start = compartments.newest(name)) {
+  const ready = start === undefined ? "none" : readiness.stateOf(start);
+  const status = start === compartments.newest(name) ? services.statusOf(name) : undefined;
+  if (status === undefined) return { ready };
+  return { ready, service: { state: status.state, restarts: status.restarts, due: status.due ?? "" } };
 }
 
 function progressOf(event: Progress) {

@@ -42,6 +42,10 @@ export type AuditEvent =
       readonly signal: string | undefined;
     }
   | { readonly kind: "stop" | "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
+  /** By its policy, after this many restarts in a row. */
+  | { readonly kind: "restart"; readonly instance: string; readonly inARow: number }
+  /** It has ended more often than its policy lets pass. */
+  | { readonly kind: "given-up"; readonly instance: string; readonly most: number; readonly withinMs: number }
   | { readonly kind: "exec"; readonly instance: string; readonly id: string; readonly command: readonly string[] }
   | {
       readonly kind: "copy";

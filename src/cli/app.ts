@@ -66,6 +66,10 @@ export const COMMANDS: CommandTable = {
   images: { brief: "List what is built, and what it takes.", load: () => import("./commands/images.ts") },
   run: { brief: "Run an app here, with this terminal.", load: () => import("./commands/run.ts") },
   start: { brief: "Start an app in the background.", load: () => import("./commands/start.ts") },
+  autostart: {
+    brief: "Start all that is to run from boot or log-in on.",
+    load: () => import("./commands/autostart.ts"),
+  },
   plan: { brief: "Show every step of a start, and do none.", load: () => import("./commands/plan.ts") },
   ps: { brief: "List what runs.", load: () => import("./commands/ps.ts") },
   stats: { brief: "Show what running apps use.", load: () => import("./commands/stats.ts") },

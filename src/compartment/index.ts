@@ -1,3 +1,5 @@
 /** Compartment: deployment → spec → plan, and what became of a start. */
+export * from "./link-order.ts";
+export * from "./restart.ts";
 export * from "./spec.ts";
 export * from "./status.ts";

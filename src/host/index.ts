@@ -7,6 +7,7 @@ export * from "./debian-packages.ts";
 export * from "./files.ts";
 export * from "./findings.ts";
 export * from "./helper-program.ts";
+export { existsInside, listensOn } from "./look-inside.ts";
 export { realPerformer } from "./perform.ts";
 export { type ProbeOptions, probeHost } from "./probe.ts";
 export type { NamespaceBan } from "./probe-namespaces.ts";

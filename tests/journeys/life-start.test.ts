@@ -31,7 +31,7 @@ test("what was started shows in ps and stats, and stop reports how it ended", as
   assert.equal(row.name, "dev-shell");
   assert.equal(row.state, "running");
   assert.match(readFileSync(`/proc/${row.pid}/cmdline`, "utf8"), /\S/);
-  assert.match((await done(trial, ["ps"])).stdout, /^NAME +STATE.*\ndev-shell +running +container /);
+  assert.match((await done(trial, ["ps"])).stdout, /^NAME +STATE.*\ndev-shell +running +- +container /);
   const stats = await json(trial, ["stats"]);
   assert.ok(Array.isArray(stats));
   assert.deepEqual(Object.keys(stats[0]), ["name", "state", "processes", "residentBytes", "cpuMs"]);

@@ -1,5 +1,5 @@
 /** `describe`: one instance; with --effective what it really gets. */
-import type { DescribeResponseJson } from "../../contract/index.ts";
+import type { DescribeResponseJson, ServiceJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -23,13 +23,25 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
   async run(world, flags, name) {
     const answer = await ask<DescribeResponseJson>(world, "Describe", { name });
     if (!answer.ok) return answer.problem.exit;
-    const { effective = [], volumes = [], text = "", file = "", state = "", recipe = "" } = answer.value;
+    const {
+      effective = [],
+      volumes = [],
+      text = "",
+      file = "",
+      state = "",
+      recipe = "",
+      ready = "",
+      service,
+    } = answer.value;
     if (flags.json) {
       printJson(world, answer.value);
       return EXIT.done;
     }
     if (!flags.effective) {
-      print(world, `# ${file}\n# recipe ${recipe}; ${state}\n${text.trimEnd()}`);
+      print(
+        world,
+        `# ${file}\n# recipe ${recipe}; ${[state, ...livingWords(ready, service)].join(", ")}\n${text.trimEnd()}`,
+      );
       return EXIT.done;
     }
     printTable(
@@ -52,3 +64,10 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
     return EXIT.done;
   },
 });
+
+function livingWords(ready: string, service: ServiceJson | undefined): readonly string[] {
+  const again = service?.state === "waiting" ? [`starts again ${service.due ?? ""}`] : [];
+  const gaveUp =
+    service?.state === "given-up" ? ["given up: it ended more often than its restart policy lets pass"] : [];
+  return [...(ready === "none" ? [] : [ready === "ready" ? "ready" : "not ready"]), ...again, ...gaveUp];
+}

@@ -1,5 +1,5 @@
 /** `ps`: what runs. */
-import type { ListCompartmentsResponseJson } from "../../contract/index.ts";
+import type { CompartmentJson, ListCompartmentsResponseJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -24,8 +24,9 @@ export default defineCommand<{ readonly all: boolean; readonly json: boolean }>(
           { title: "NAME", cell: ({ name = "" }) => name },
           {
             title: "STATE",
-            cell: ({ state = "", exitCode }) => (state === "ended" ? `ended (${exitCode ?? "?"})` : state),
+            cell: stateOf,
           },
+          { title: "READY", cell: ({ ready = "" }) => (ready === "none" ? "-" : ready) },
           { title: "ISOLATION", cell: ({ isolation = "" }) => isolation },
           { title: "STARTED", cell: ({ started = "" }) => started },
           { title: "PID", cell: ({ pid = 0 }) => String(pid), right: true },
@@ -37,3 +38,9 @@ export default defineCommand<{ readonly all: boolean; readonly json: boolean }>(
     return EXIT.done;
   },
 });
+
+function stateOf({ state = "", exitCode, service }: CompartmentJson): string {
+  const ended = state === "ended" ? `ended (${exitCode ?? "?"})` : state;
+  if (service?.state === "waiting") return `${ended}, starts again ${service.due ?? ""}`;
+  return service?.state === "given-up" ? `${ended}, given up` : ended;
+}

@@ -1,5 +1,5 @@
-/** `start`: an app in the background. */
-import type { LaunchResponseJson } from "../../contract/index.ts";
+/** `start`: an app in the background; waits until it can be used. */
+import type { LaunchResponseJson, WaitReadyResponseJson } from "../../contract/index.ts";
 import { follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -9,6 +9,7 @@ import { QUIET_FLAG, WANTED_FLAGS, WANTED_WORDS, type WantedFlags, wantedOf } fr
 interface Flags extends WantedFlags {
   readonly quiet: boolean;
   readonly json: boolean;
+  readonly wait: boolean;
 }
 
 export default defineCommand<Flags, string[]>({
@@ -17,11 +18,12 @@ export default defineCommand<Flags, string[]>({
       ...WANTED_FLAGS,
       quiet: QUIET_FLAG,
       json: JSON_FLAG,
+      wait: { kind: "boolean", brief: "Wait until it is ready, where there is a sign of that.", default: true },
     },
     positional: WANTED_WORDS,
     aliases: { q: "quiet" },
   },
-  examples: ["start radicale", "start dev-shell -- -c 'make -C /work'"],
+  examples: ["start radicale", "start radicale --no-wait", "start dev-shell -- -c 'make -C /work'"],
   async run(world, flags, ...words) {
     const wanted = wantedOf(world, flags, words);
     if (wanted.name === "" && wanted.packages?.length === 0) {
@@ -32,8 +34,14 @@ export default defineCommand<Flags, string[]>({
     if (!launched.ok) return launched.problem.exit;
     const { id = "", name = "", notes = [] } = launched.value.launched ?? {};
     if (!flags.quiet) for (const note of notes) say(world, note);
+    let ready = "";
+    if (flags.wait) {
+      const waited = await follow<WaitReadyResponseJson>(world, "WaitReady", { name }, flags.quiet);
+      if (!waited.ok) return waited.problem.exit;
+      ready = waited.value.done?.ready ?? "";
+    }
     if (flags.json) printJson(world, { id, name });
-    else print(world, `${name} runs; skerry logs ${name} shows what it says`);
+    else print(world, `${name} ${ready === "ready" ? "is ready" : "runs"}; skerry logs ${name} shows what it says`);
     return EXIT.done;
   },
 });

@@ -1,13 +1,14 @@
-/** `wait`: until it has ended; the exit code is the app's. */
-import type { WaitResponseJson } from "../../contract/index.ts";
-import { ask } from "../ask-agent.ts";
+/** `wait`: until it has ended; the exit code is the app's. With --ready until it can be used. */
+import type { WaitReadyResponseJson, WaitResponseJson } from "../../contract/index.ts";
+import { ask, follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { proposeRunning } from "../names.ts";
 import { print, printJson } from "../print.ts";
 
-export default defineCommand<{ readonly json: boolean }, [string]>({
+export default defineCommand<{ readonly json: boolean; readonly ready: boolean }, [string]>({
   parameters: {
-    flags: { json: JSON_FLAG },
+    flags: { ready: { kind: "boolean", brief: "Until it is ready instead.", default: false }, json: JSON_FLAG },
     positional: {
       kind: "tuple",
       parameters: [
@@ -15,8 +16,15 @@ export default defineCommand<{ readonly json: boolean }, [string]>({
       ],
     },
   },
-  examples: ["wait radicale"],
-  async run(world, { json }, name) {
+  examples: ["wait radicale", "wait --ready radicale"],
+  async run(world, { json, ready }, name) {
+    if (ready) {
+      const waited = await follow<WaitReadyResponseJson>(world, "WaitReady", { name }, json);
+      if (!waited.ok) return waited.problem.exit;
+      if (json) printJson(world, { name, ready: waited.value.done?.ready ?? "" });
+      else print(world, waited.value.done?.ready === "ready" ? `${name} is ready` : `${name} has no sign of readiness`);
+      return EXIT.done;
+    }
     const answer = await ask<WaitResponseJson>(world, "Wait", { name });
     if (!answer.ok) return answer.problem.exit;
     const { exitCode = 0, ended = "" } = answer.value;

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/agent.proto.
  */
 export const file_skerry_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSINCgtJbmZvUmVxdWVzdCJMCgxJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdwcm9ncmFtGAIgASgJEgsKA3BpZBgDIAEoBRINCgVzdGFsZRgEIAEoCCIRCg9TaHV0ZG93blJlcXVlc3QiEgoQU2h1dGRvd25SZXNwb25zZSLAAQoIUHJvZ3Jlc3MSLAoEa2luZBgBIAEoDjIeLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcy5LaW5kEgwKBHRleHQYAiABKAkSDAoEZG9uZRgDIAEoARINCgV0b3RhbBgEIAEoASJbCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIOCgpLSU5EX1BIQVNFEAESDgoKS0lORF9CWVRFUxACEg4KCktJTkRfU1RFUFMQAxINCglLSU5EX05PVEUQBCJ2CgZSZWNpcGUSDAoEbmFtZRgBIAEoCRIPCgdzdW1tYXJ5GAIgASgJEgwKBGJhc2UYAyABKAkSEAoIcGFja2FnZXMYBCADKAkSDgoGb3JpZ2luGAUgASgJEgwKBGZpbGUYBiABKAkSDwoHcHJvYmxlbRgHIAEoCSIUChJMaXN0UmVjaXBlc1JlcXVlc3QiPwoTTGlzdFJlY2lwZXNSZXNwb25zZRIoCgdyZWNpcGVzGAEgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlJlY2lwZSJtCgpEZXBsb3ltZW50EgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEhEKCWlzb2xhdGlvbhgDIAEoCRIMCgRmaWxlGAQgASgJEg8KB3J1bm5pbmcYBSABKAgSDwoHcHJvYmxlbRgGIAEoCSIYChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0IksKF0xpc3REZXBsb3ltZW50c1Jlc3BvbnNlEjAKC2RlcGxveW1lbnRzGAEgAygLMhsuc2tlcnJ5LmFnZW50LnYxLkRlcGxveW1lbnQiLQoNRGVwbG95UmVxdWVzdBIOCgZyZWNpcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6Cg5EZXBsb3lSZXNwb25zZRIMCgRuYW1lGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEdGV4dBgDIAEoCSIzChVTYXZlRGVwbG95bWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIiYKFlNhdmVEZXBsb3ltZW50UmVzcG9uc2USDAoEZmlsZRgBIAEoCSIyCg9VbmRlcGxveVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCgl3aXRoX2RhdGEYAiABKAgiIAoQVW5kZXBsb3lSZXNwb25zZRIMCgRrZXB0GAEgAygJIh8KD0Rlc2NyaWJlUmVxdWVzdBIMCgRuYW1lGAEgASgJIrkBChBEZXNjcmliZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEgwKBGZpbGUYAyABKAkSDAoEdGV4dBgEIAEoCRIyCgllZmZlY3RpdmUYBSADKAsyHy5za2VycnkuYWdlbnQudjEuRWZmZWN0aXZlR3JhbnQSKAoHdm9sdW1lcxgGIAMoCzIXLnNrZXJyeS5hZ2VudC52MS5Wb2x1bWUSDQoFc3RhdGUYByABKAkicwoORWZmZWN0aXZlR3JhbnQSDwoHcmVxdWVzdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg4KBmFuc3dlchgDIAEoCRIMCgRnZXRzGAQgASgJEg8KB2JlY2F1c2UYBSABKAkSEAoId2FybmluZ3MYBiADKAkiRQoGVm9sdW1lEgwKBG5hbWUYASABKAkSDQoFY2xhc3MYAiABKAkSDgoGaW5zaWRlGAMgASgJEg4KBmZvbGRlchgEIAEoCSKpAQoGV2FudGVkEgwKBG5hbWUYASABKAkSEAoIcGFja2FnZXMYAiADKAkSDwoHZm9sZGVycxgDIAMoCRIPCgduZXR3b3JrGAQgASgJEhEKCWFyZ3VtZW50cxgFIAMoCRIRCglkaXJlY3RvcnkYBiABKAkSEAoIdGVybWluYWwYByABKAkSFQoNYWNjZXB0X3dlYWtlchgIIAMoCRIOCgZyZW1vdmUYCSABKAgiNgoLUGxhblJlcXVlc3QSJwoGd2FudGVkGAEgASgLMhcuc2tlcnJ5LmFnZW50LnYxLldhbnRlZCIyCgxQbGFuUmVzcG9uc2USDQoFbGluZXMYASADKAkSEwoLaW1hZ2VfYnVpbHQYAiABKAgiKwoLTG9ja1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZ1cGRhdGUYAiABKAgiZAoMTG9ja1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTG9ja0RvbmUiOQoITG9ja0RvbmUSDAoEZmlsZRgBIAEoCRIQCghwYWNrYWdlcxgCIAEoBRINCgVieXRlcxgDIAEoASIcCgxCdWlsZFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJmCg1CdWlsZFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEigKBGRvbmUYAiABKAsyGi5za2VycnkuYWdlbnQudjEuQnVpbGREb25lIjoKCUJ1aWxkRG9uZRIOCgZyZWNpcGUYASABKAkSDgoGbGF5ZXJzGAIgAygJEg0KBWJ1aWx0GAMgASgJIn8KBUltYWdlEg4KBnJlY2lwZRgBIAEoCRIMCgRiYXNlGAIgASgJEg4KBmxheWVycxgDIAMoCRINCgVidWlsdBgEIAEoCRIQCghwYWNrYWdlcxgFIAEoBRIRCglvd25fYnl0ZXMYBiABKAESFAoMc2hhcmVkX2J5dGVzGAcgASgBIhMKEUxpc3RJbWFnZXNSZXF1ZXN0IjwKEkxpc3RJbWFnZXNSZXNwb25zZRImCgZpbWFnZXMYASADKAsyFi5za2VycnkuYWdlbnQudjEuSW1hZ2UiYAoNTGF1bmNoUmVxdWVzdBInCgZ3YW50ZWQYASABKAsyFy5za2VycnkuYWdlbnQudjEuV2FudGVkEhIKCmJhY2tncm91bmQYAiABKAgSEgoKY2FsbGVyX3BpZBgDIAEoBSJqCg5MYXVuY2hSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCghsYXVuY2hlZBgCIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5MYXVuY2hlZCJBCghMYXVuY2hlZBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBGFyZ3YYAyADKAkSDQoFbm90ZXMYBCADKAkiYwoMRW50ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIRCglkaXJlY3RvcnkYAyABKAkSEAoIdGVybWluYWwYBCABKAkSDwoHcHVycG9zZRgFIAEoCSIdCg1FbnRlclJlc3BvbnNlEgwKBGFyZ3YYASADKAki8QEKC0NvbXBhcnRtZW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcmVjaXBlGAMgASgJEhEKCWlzb2xhdGlvbhgEIAEoCRINCgVzdGF0ZRgFIAEoCRIPCgdzdGFydGVkGAYgASgJEgsKA3BpZBgHIAEoBRIPCgdjb21tYW5kGAggAygJEhYKCWV4aXRfY29kZRgJIAEoBUgAiAEBEg0KBWVuZGVkGAogASgJEiUKBXVzYWdlGAsgASgLMhYuc2tlcnJ5LmFnZW50LnYxLlVzYWdlEgsKA2xvZxgMIAEoCUIMCgpfZXhpdF9jb2RlIkIKBVVzYWdlEhEKCXByb2Nlc3NlcxgBIAEoBRIWCg5yZXNpZGVudF9ieXRlcxgCIAEoARIOCgZjcHVfbXMYAyABKAEiNQoXTGlzdENvbXBhcnRtZW50c1JlcXVlc3QSCwoDYWxsGAEgASgIEg0KBXVzYWdlGAIgASgIIk4KGExpc3RDb21wYXJ0bWVudHNSZXNwb25zZRIyCgxjb21wYXJ0bWVudHMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQ29tcGFydG1lbnQiLQoLU3RvcFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghncmFjZV9tcxgCIAEoBSIhCgxTdG9wUmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFIhsKC0tpbGxSZXF1ZXN0EgwKBG5hbWUYASABKAkiIQoMS2lsbFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBSIdCg1GcmVlemVSZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoORnJlZXplUmVzcG9uc2USCgoCYnkYASABKAkiGwoLVGhhd1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIaCgxUaGF3UmVzcG9uc2USCgoCYnkYASABKAkiGwoLV2FpdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIwCgxXYWl0UmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFEg0KBWVuZGVkGAIgASgJMr4MCgxBZ2VudFNlcnZpY2USQwoESW5mbxIcLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVzcG9uc2USTwoIU2h1dGRvd24SIC5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlNodXRkb3duUmVzcG9uc2USWAoLTGlzdFJlY2lwZXMSIy5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RSZWNpcGVzUmVzcG9uc2USZAoPTGlzdERlcGxveW1lbnRzEicuc2tlcnJ5LmFnZW50LnYxLkxpc3REZXBsb3ltZW50c1JlcXVlc3QaKC5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVzcG9uc2USSQoGRGVwbG95Eh4uc2tlcnJ5LmFnZW50LnYxLkRlcGxveVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRGVwbG95UmVzcG9uc2USYQoOU2F2ZURlcGxveW1lbnQSJi5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXF1ZXN0Gicuc2tlcnJ5LmFnZW50LnYxLlNhdmVEZXBsb3ltZW50UmVzcG9uc2USTwoIVW5kZXBsb3kSIC5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlVuZGVwbG95UmVzcG9uc2USTwoIRGVzY3JpYmUSIC5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLkRlc2NyaWJlUmVzcG9uc2USQwoEUGxhbhIcLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVzcG9uc2USRQoETG9jaxIcLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVzcG9uc2UwARJICgVCdWlsZBIdLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQnVpbGRSZXNwb25zZTABElUKCkxpc3RJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEksKBkxhdW5jaBIeLnNrZXJyeS5hZ2VudC52MS5MYXVuY2hSZXF1ZXN0Gh8uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlc3BvbnNlMAESRgoFRW50ZXISHS5za2VycnkuYWdlbnQudjEuRW50ZXJSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkVudGVyUmVzcG9uc2USZwoQTGlzdENvbXBhcnRtZW50cxIoLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVxdWVzdBopLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USQwoEU3RvcBIcLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVzcG9uc2USQwoES2lsbBIcLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVzcG9uc2USSQoGRnJlZXplEh4uc2tlcnJ5LmFnZW50LnYxLkZyZWV6ZVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRnJlZXplUmVzcG9uc2USQwoEVGhhdxIcLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVzcG9uc2USQwoEV2FpdBIcLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSINCgtJbmZvUmVxdWVzdCJMCgxJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdwcm9ncmFtGAIgASgJEgsKA3BpZBgDIAEoBRINCgVzdGFsZRgEIAEoCCIRCg9TaHV0ZG93blJlcXVlc3QiEgoQU2h1dGRvd25SZXNwb25zZSLAAQoIUHJvZ3Jlc3MSLAoEa2luZBgBIAEoDjIeLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcy5LaW5kEgwKBHRleHQYAiABKAkSDAoEZG9uZRgDIAEoARINCgV0b3RhbBgEIAEoASJbCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIOCgpLSU5EX1BIQVNFEAESDgoKS0lORF9CWVRFUxACEg4KCktJTkRfU1RFUFMQAxINCglLSU5EX05PVEUQBCJ2CgZSZWNpcGUSDAoEbmFtZRgBIAEoCRIPCgdzdW1tYXJ5GAIgASgJEgwKBGJhc2UYAyABKAkSEAoIcGFja2FnZXMYBCADKAkSDgoGb3JpZ2luGAUgASgJEgwKBGZpbGUYBiABKAkSDwoHcHJvYmxlbRgHIAEoCSIUChJMaXN0UmVjaXBlc1JlcXVlc3QiPwoTTGlzdFJlY2lwZXNSZXNwb25zZRIoCgdyZWNpcGVzGAEgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlJlY2lwZSJtCgpEZXBsb3ltZW50EgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEhEKCWlzb2xhdGlvbhgDIAEoCRIMCgRmaWxlGAQgASgJEg8KB3J1bm5pbmcYBSABKAgSDwoHcHJvYmxlbRgGIAEoCSIYChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0IksKF0xpc3REZXBsb3ltZW50c1Jlc3BvbnNlEjAKC2RlcGxveW1lbnRzGAEgAygLMhsuc2tlcnJ5LmFnZW50LnYxLkRlcGxveW1lbnQiLQoNRGVwbG95UmVxdWVzdBIOCgZyZWNpcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6Cg5EZXBsb3lSZXNwb25zZRIMCgRuYW1lGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEdGV4dBgDIAEoCSIzChVTYXZlRGVwbG95bWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIiYKFlNhdmVEZXBsb3ltZW50UmVzcG9uc2USDAoEZmlsZRgBIAEoCSIyCg9VbmRlcGxveVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCgl3aXRoX2RhdGEYAiABKAgiIAoQVW5kZXBsb3lSZXNwb25zZRIMCgRrZXB0GAEgAygJIh8KD0Rlc2NyaWJlUmVxdWVzdBIMCgRuYW1lGAEgASgJIvMBChBEZXNjcmliZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEgwKBGZpbGUYAyABKAkSDAoEdGV4dBgEIAEoCRIyCgllZmZlY3RpdmUYBSADKAsyHy5za2VycnkuYWdlbnQudjEuRWZmZWN0aXZlR3JhbnQSKAoHdm9sdW1lcxgGIAMoCzIXLnNrZXJyeS5hZ2VudC52MS5Wb2x1bWUSDQoFc3RhdGUYByABKAkSDQoFcmVhZHkYCCABKAkSKQoHc2VydmljZRgJIAEoCzIYLnNrZXJyeS5hZ2VudC52MS5TZXJ2aWNlInMKDkVmZmVjdGl2ZUdyYW50Eg8KB3JlcXVlc3QYASABKAkSDwoHc2VydmljZRgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDAoEZ2V0cxgEIAEoCRIPCgdiZWNhdXNlGAUgASgJEhAKCHdhcm5pbmdzGAYgAygJIkUKBlZvbHVtZRIMCgRuYW1lGAEgASgJEg0KBWNsYXNzGAIgASgJEg4KBmluc2lkZRgDIAEoCRIOCgZmb2xkZXIYBCABKAkiqQEKBldhbnRlZBIMCgRuYW1lGAEgASgJEhAKCHBhY2thZ2VzGAIgAygJEg8KB2ZvbGRlcnMYAyADKAkSDwoHbmV0d29yaxgEIAEoCRIRCglhcmd1bWVudHMYBSADKAkSEQoJZGlyZWN0b3J5GAYgASgJEhAKCHRlcm1pbmFsGAcgASgJEhUKDWFjY2VwdF93ZWFrZXIYCCADKAkSDgoGcmVtb3ZlGAkgASgIIjYKC1BsYW5SZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQiMgoMUGxhblJlc3BvbnNlEg0KBWxpbmVzGAEgAygJEhMKC2ltYWdlX2J1aWx0GAIgASgIIisKC0xvY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdXBkYXRlGAIgASgIImQKDExvY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxInCgRkb25lGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxvY2tEb25lIjkKCExvY2tEb25lEgwKBGZpbGUYASABKAkSEAoIcGFja2FnZXMYAiABKAUSDQoFYnl0ZXMYAyABKAEiHAoMQnVpbGRSZXF1ZXN0EgwKBG5hbWUYASABKAkiZgoNQnVpbGRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLkJ1aWxkRG9uZSI6CglCdWlsZERvbmUSDgoGcmVjaXBlGAEgASgJEg4KBmxheWVycxgCIAMoCRINCgVidWlsdBgDIAEoCSJ/CgVJbWFnZRIOCgZyZWNpcGUYASABKAkSDAoEYmFzZRgCIAEoCRIOCgZsYXllcnMYAyADKAkSDQoFYnVpbHQYBCABKAkSEAoIcGFja2FnZXMYBSABKAUSEQoJb3duX2J5dGVzGAYgASgBEhQKDHNoYXJlZF9ieXRlcxgHIAEoASITChFMaXN0SW1hZ2VzUmVxdWVzdCI8ChJMaXN0SW1hZ2VzUmVzcG9uc2USJgoGaW1hZ2VzGAEgAygLMhYuc2tlcnJ5LmFnZW50LnYxLkltYWdlImAKDUxhdW5jaFJlcXVlc3QSJwoGd2FudGVkGAEgASgLMhcuc2tlcnJ5LmFnZW50LnYxLldhbnRlZBISCgpiYWNrZ3JvdW5kGAIgASgIEhIKCmNhbGxlcl9waWQYAyABKAUiagoOTGF1bmNoUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSKwoIbGF1bmNoZWQYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTGF1bmNoZWQiQQoITGF1bmNoZWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRhcmd2GAMgAygJEg0KBW5vdGVzGAQgAygJImMKDEVudGVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB2NvbW1hbmQYAiADKAkSEQoJZGlyZWN0b3J5GAMgASgJEhAKCHRlcm1pbmFsGAQgASgJEg8KB3B1cnBvc2UYBSABKAkiHQoNRW50ZXJSZXNwb25zZRIMCgRhcmd2GAEgAygJIqsCCgtDb21wYXJ0bWVudBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnJlY2lwZRgDIAEoCRIRCglpc29sYXRpb24YBCABKAkSDQoFc3RhdGUYBSABKAkSDwoHc3RhcnRlZBgGIAEoCRILCgNwaWQYByABKAUSDwoHY29tbWFuZBgIIAMoCRIWCglleGl0X2NvZGUYCSABKAVIAIgBARINCgVlbmRlZBgKIAEoCRIlCgV1c2FnZRgLIAEoCzIWLnNrZXJyeS5hZ2VudC52MS5Vc2FnZRILCgNsb2cYDCABKAkSDQoFcmVhZHkYDSABKAkSKQoHc2VydmljZRgOIAEoCzIYLnNrZXJyeS5hZ2VudC52MS5TZXJ2aWNlQgwKCl9leGl0X2NvZGUiNwoHU2VydmljZRINCgVzdGF0ZRgBIAEoCRIQCghyZXN0YXJ0cxgCIAEoBRILCgNkdWUYAyABKAkiQgoFVXNhZ2USEQoJcHJvY2Vzc2VzGAEgASgFEhYKDnJlc2lkZW50X2J5dGVzGAIgASgBEg4KBmNwdV9tcxgDIAEoASI1ChdMaXN0Q29tcGFydG1lbnRzUmVxdWVzdBILCgNhbGwYASABKAgSDQoFdXNhZ2UYAiABKAgiTgoYTGlzdENvbXBhcnRtZW50c1Jlc3BvbnNlEjIKDGNvbXBhcnRtZW50cxgBIAMoCzIcLnNrZXJyeS5hZ2VudC52MS5Db21wYXJ0bWVudCItCgtTdG9wUmVxdWVzdBIMCgRuYW1lGAEgASgJEhAKCGdyYWNlX21zGAIgASgFIiEKDFN0b3BSZXNwb25zZRIRCglleGl0X2NvZGUYASABKAUiGwoLS2lsbFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIhCgxLaWxsUmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFIh0KDUZyZWV6ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIcCg5GcmVlemVSZXNwb25zZRIKCgJieRgBIAEoCSIbCgtUaGF3UmVxdWVzdBIMCgRuYW1lGAEgASgJIhoKDFRoYXdSZXNwb25zZRIKCgJieRgBIAEoCSIbCgtXYWl0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjAKDFdhaXRSZXNwb25zZRIRCglleGl0X2NvZGUYASABKAUSDQoFZW5kZWQYAiABKAkiIAoQV2FpdFJlYWR5UmVxdWVzdBIMCgRuYW1lGAEgASgJImoKEVdhaXRSZWFkeVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEigKBGRvbmUYAiABKAsyGi5za2VycnkuYWdlbnQudjEuUmVhZHlEb25lIiYKCVJlYWR5RG9uZRIKCgJpZBgBIAEoCRINCgVyZWFkeRgCIAEoCSIiChBBdXRvc3RhcnRSZXF1ZXN0Eg4KBmV4Y2VwdBgBIAMoCSJuChFBdXRvc3RhcnRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIsCgRkb25lGAIgASgLMh4uc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydERvbmUiQAoNQXV0b3N0YXJ0RG9uZRIvCglpbnN0YW5jZXMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQXV0b3N0YXJ0ZWQiOgoLQXV0b3N0YXJ0ZWQSDAoEbmFtZRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgwKBHRleHQYAyABKAky6g0KDEFnZW50U2VydmljZRJDCgRJbmZvEhwuc2tlcnJ5LmFnZW50LnYxLkluZm9SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLkluZm9SZXNwb25zZRJPCghTaHV0ZG93bhIgLnNrZXJyeS5hZ2VudC52MS5TaHV0ZG93blJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXNwb25zZRJYCgtMaXN0UmVjaXBlcxIjLnNrZXJyeS5hZ2VudC52MS5MaXN0UmVjaXBlc1JlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXNwb25zZRJkCg9MaXN0RGVwbG95bWVudHMSJy5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVxdWVzdBooLnNrZXJyeS5hZ2VudC52MS5MaXN0RGVwbG95bWVudHNSZXNwb25zZRJJCgZEZXBsb3kSHi5za2VycnkuYWdlbnQudjEuRGVwbG95UmVxdWVzdBofLnNrZXJyeS5hZ2VudC52MS5EZXBsb3lSZXNwb25zZRJhCg5TYXZlRGVwbG95bWVudBImLnNrZXJyeS5hZ2VudC52MS5TYXZlRGVwbG95bWVudFJlcXVlc3QaJy5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXNwb25zZRJPCghVbmRlcGxveRIgLnNrZXJyeS5hZ2VudC52MS5VbmRlcGxveVJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXNwb25zZRJPCghEZXNjcmliZRIgLnNrZXJyeS5hZ2VudC52MS5EZXNjcmliZVJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXNwb25zZRJDCgRQbGFuEhwuc2tlcnJ5LmFnZW50LnYxLlBsYW5SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlBsYW5SZXNwb25zZRJFCgRMb2NrEhwuc2tlcnJ5LmFnZW50LnYxLkxvY2tSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLkxvY2tSZXNwb25zZTABEkgKBUJ1aWxkEh0uc2tlcnJ5LmFnZW50LnYxLkJ1aWxkUmVxdWVzdBoeLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlc3BvbnNlMAESVQoKTGlzdEltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5MaXN0SW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5MaXN0SW1hZ2VzUmVzcG9uc2USSwoGTGF1bmNoEh4uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuTGF1bmNoUmVzcG9uc2UwARJGCgVFbnRlchIdLnNrZXJyeS5hZ2VudC52MS5FbnRlclJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuRW50ZXJSZXNwb25zZRJnChBMaXN0Q29tcGFydG1lbnRzEiguc2tlcnJ5LmFnZW50LnYxLkxpc3RDb21wYXJ0bWVudHNSZXF1ZXN0Gikuc2tlcnJ5LmFnZW50LnYxLkxpc3RDb21wYXJ0bWVudHNSZXNwb25zZRJDCgRTdG9wEhwuc2tlcnJ5LmFnZW50LnYxLlN0b3BSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlN0b3BSZXNwb25zZRJDCgRLaWxsEhwuc2tlcnJ5LmFnZW50LnYxLktpbGxSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLktpbGxSZXNwb25zZRJJCgZGcmVlemUSHi5za2VycnkuYWdlbnQudjEuRnJlZXplUmVxdWVzdBofLnNrZXJyeS5hZ2VudC52MS5GcmVlemVSZXNwb25zZRJDCgRUaGF3Ehwuc2tlcnJ5LmFnZW50LnYxLlRoYXdSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlRoYXdSZXNwb25zZRJDCgRXYWl0Ehwuc2tlcnJ5LmFnZW50LnYxLldhaXRSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLldhaXRSZXNwb25zZRJUCglXYWl0UmVhZHkSIS5za2VycnkuYWdlbnQudjEuV2FpdFJlYWR5UmVxdWVzdBoiLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVhZHlSZXNwb25zZTABElQKCUF1dG9zdGFydBIhLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnRSZXF1ZXN0GiIuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydFJlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * @generated from message skerry.agent.v1.InfoRequest
@@ -795,6 +795,18 @@ export type DescribeResponse = Message<"skerry.agent.v1.DescribeResponse"> & {
    * @generated from field: string state = 7;
    */
   state: string;
+
+  /**
+   * As in a compartment.
+   *
+   * @generated from field: string ready = 8;
+   */
+  ready: string;
+
+  /**
+   * @generated from field: skerry.agent.v1.Service service = 9;
+   */
+  service?: Service | undefined;
 };
 
 /**
@@ -835,6 +847,18 @@ export type DescribeResponseJson = {
    * @generated from field: string state = 7;
    */
   state?: string;
+
+  /**
+   * As in a compartment.
+   *
+   * @generated from field: string ready = 8;
+   */
+  ready?: string;
+
+  /**
+   * @generated from field: skerry.agent.v1.Service service = 9;
+   */
+  service?: ServiceJson;
 };
 
 /**
@@ -1890,6 +1914,20 @@ export type Compartment = Message<"skerry.agent.v1.Compartment"> & {
    * @generated from field: string log = 12;
    */
   log: string;
+
+  /**
+   * `none` without a sign to wait for; `waiting`, `ready`, or `late` after the time of its deployment.
+   *
+   * @generated from field: string ready = 13;
+   */
+  ready: string;
+
+  /**
+   * Only for what was started in the background.
+   *
+   * @generated from field: skerry.agent.v1.Service service = 14;
+   */
+  service?: Service | undefined;
 };
 
 /**
@@ -1961,6 +1999,20 @@ export type CompartmentJson = {
    * @generated from field: string log = 12;
    */
   log?: string;
+
+  /**
+   * `none` without a sign to wait for; `waiting`, `ready`, or `late` after the time of its deployment.
+   *
+   * @generated from field: string ready = 13;
+   */
+  ready?: string;
+
+  /**
+   * Only for what was started in the background.
+   *
+   * @generated from field: skerry.agent.v1.Service service = 14;
+   */
+  service?: ServiceJson;
 };
 
 /**
@@ -1969,6 +2021,69 @@ export type CompartmentJson = {
  */
 export const CompartmentSchema: GenMessage<Compartment, {jsonType: CompartmentJson}> = /*@__PURE__*/
   messageDesc(file_skerry_agent_v1_agent, 38);
+
+/**
+ * What becomes of an instance after its end.
+ *
+ * @generated from message skerry.agent.v1.Service
+ */
+export type Service = Message<"skerry.agent.v1.Service"> & {
+  /**
+   * `up`, `waiting` for its next start, `given-up`, or `down`.
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * Restarts in a row.
+   *
+   * @generated from field: int32 restarts = 2;
+   */
+  restarts: number;
+
+  /**
+   * ISO time of the next start, UTC; empty where there is none.
+   *
+   * @generated from field: string due = 3;
+   */
+  due: string;
+};
+
+/**
+ * What becomes of an instance after its end.
+ *
+ * @generated from message skerry.agent.v1.Service
+ */
+export type ServiceJson = {
+  /**
+   * `up`, `waiting` for its next start, `given-up`, or `down`.
+   *
+   * @generated from field: string state = 1;
+   */
+  state?: string;
+
+  /**
+   * Restarts in a row.
+   *
+   * @generated from field: int32 restarts = 2;
+   */
+  restarts?: number;
+
+  /**
+   * ISO time of the next start, UTC; empty where there is none.
+   *
+   * @generated from field: string due = 3;
+   */
+  due?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.Service.
+ * Use `create(ServiceSchema)` to create a new message.
+ */
+export const ServiceSchema: GenMessage<Service, {jsonType: ServiceJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 39);
 
 /**
  * @generated from message skerry.agent.v1.Usage
@@ -2015,7 +2130,7 @@ export type UsageJson = {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage, {jsonType: UsageJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 39);
+  messageDesc(file_skerry_agent_v1_agent, 40);
 
 /**
  * @generated from message skerry.agent.v1.ListCompartmentsRequest
@@ -2056,7 +2171,7 @@ export type ListCompartmentsRequestJson = {
  * Use `create(ListCompartmentsRequestSchema)` to create a new message.
  */
 export const ListCompartmentsRequestSchema: GenMessage<ListCompartmentsRequest, {jsonType: ListCompartmentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 40);
+  messageDesc(file_skerry_agent_v1_agent, 41);
 
 /**
  * @generated from message skerry.agent.v1.ListCompartmentsResponse
@@ -2083,7 +2198,7 @@ export type ListCompartmentsResponseJson = {
  * Use `create(ListCompartmentsResponseSchema)` to create a new message.
  */
 export const ListCompartmentsResponseSchema: GenMessage<ListCompartmentsResponse, {jsonType: ListCompartmentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 41);
+  messageDesc(file_skerry_agent_v1_agent, 42);
 
 /**
  * @generated from message skerry.agent.v1.StopRequest
@@ -2124,7 +2239,7 @@ export type StopRequestJson = {
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export const StopRequestSchema: GenMessage<StopRequest, {jsonType: StopRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 42);
+  messageDesc(file_skerry_agent_v1_agent, 43);
 
 /**
  * @generated from message skerry.agent.v1.StopResponse
@@ -2151,7 +2266,7 @@ export type StopResponseJson = {
  * Use `create(StopResponseSchema)` to create a new message.
  */
 export const StopResponseSchema: GenMessage<StopResponse, {jsonType: StopResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 43);
+  messageDesc(file_skerry_agent_v1_agent, 44);
 
 /**
  * @generated from message skerry.agent.v1.KillRequest
@@ -2178,7 +2293,7 @@ export type KillRequestJson = {
  * Use `create(KillRequestSchema)` to create a new message.
  */
 export const KillRequestSchema: GenMessage<KillRequest, {jsonType: KillRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 44);
+  messageDesc(file_skerry_agent_v1_agent, 45);
 
 /**
  * @generated from message skerry.agent.v1.KillResponse
@@ -2205,7 +2320,7 @@ export type KillResponseJson = {
  * Use `create(KillResponseSchema)` to create a new message.
  */
 export const KillResponseSchema: GenMessage<KillResponse, {jsonType: KillResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 45);
+  messageDesc(file_skerry_agent_v1_agent, 46);
 
 /**
  * @generated from message skerry.agent.v1.FreezeRequest
@@ -2232,7 +2347,7 @@ export type FreezeRequestJson = {
  * Use `create(FreezeRequestSchema)` to create a new message.
  */
 export const FreezeRequestSchema: GenMessage<FreezeRequest, {jsonType: FreezeRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 46);
+  messageDesc(file_skerry_agent_v1_agent, 47);
 
 /**
  * @generated from message skerry.agent.v1.FreezeResponse
@@ -2263,7 +2378,7 @@ export type FreezeResponseJson = {
  * Use `create(FreezeResponseSchema)` to create a new message.
  */
 export const FreezeResponseSchema: GenMessage<FreezeResponse, {jsonType: FreezeResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 47);
+  messageDesc(file_skerry_agent_v1_agent, 48);
 
 /**
  * @generated from message skerry.agent.v1.ThawRequest
@@ -2290,7 +2405,7 @@ export type ThawRequestJson = {
  * Use `create(ThawRequestSchema)` to create a new message.
  */
 export const ThawRequestSchema: GenMessage<ThawRequest, {jsonType: ThawRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 48);
+  messageDesc(file_skerry_agent_v1_agent, 49);
 
 /**
  * @generated from message skerry.agent.v1.ThawResponse
@@ -2321,7 +2436,7 @@ export type ThawResponseJson = {
  * Use `create(ThawResponseSchema)` to create a new message.
  */
 export const ThawResponseSchema: GenMessage<ThawResponse, {jsonType: ThawResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 49);
+  messageDesc(file_skerry_agent_v1_agent, 50);
 
 /**
  * @generated from message skerry.agent.v1.WaitRequest
@@ -2348,7 +2463,7 @@ export type WaitRequestJson = {
  * Use `create(WaitRequestSchema)` to create a new message.
  */
 export const WaitRequestSchema: GenMessage<WaitRequest, {jsonType: WaitRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 50);
+  messageDesc(file_skerry_agent_v1_agent, 51);
 
 /**
  * @generated from message skerry.agent.v1.WaitResponse
@@ -2385,7 +2500,270 @@ export type WaitResponseJson = {
  * Use `create(WaitResponseSchema)` to create a new message.
  */
 export const WaitResponseSchema: GenMessage<WaitResponse, {jsonType: WaitResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 51);
+  messageDesc(file_skerry_agent_v1_agent, 52);
+
+/**
+ * @generated from message skerry.agent.v1.WaitReadyRequest
+ */
+export type WaitReadyRequest = Message<"skerry.agent.v1.WaitReadyRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.WaitReadyRequest
+ */
+export type WaitReadyRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.WaitReadyRequest.
+ * Use `create(WaitReadyRequestSchema)` to create a new message.
+ */
+export const WaitReadyRequestSchema: GenMessage<WaitReadyRequest, {jsonType: WaitReadyRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 53);
+
+/**
+ * @generated from message skerry.agent.v1.WaitReadyResponse
+ */
+export type WaitReadyResponse = Message<"skerry.agent.v1.WaitReadyResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ReadyDone done = 2;
+   */
+  done?: ReadyDone | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.WaitReadyResponse
+ */
+export type WaitReadyResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ReadyDone done = 2;
+   */
+  done?: ReadyDoneJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.WaitReadyResponse.
+ * Use `create(WaitReadyResponseSchema)` to create a new message.
+ */
+export const WaitReadyResponseSchema: GenMessage<WaitReadyResponse, {jsonType: WaitReadyResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 54);
+
+/**
+ * @generated from message skerry.agent.v1.ReadyDone
+ */
+export type ReadyDone = Message<"skerry.agent.v1.ReadyDone"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * `ready`, or `none` where there is no sign to wait for.
+   *
+   * @generated from field: string ready = 2;
+   */
+  ready: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ReadyDone
+ */
+export type ReadyDoneJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * `ready`, or `none` where there is no sign to wait for.
+   *
+   * @generated from field: string ready = 2;
+   */
+  ready?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ReadyDone.
+ * Use `create(ReadyDoneSchema)` to create a new message.
+ */
+export const ReadyDoneSchema: GenMessage<ReadyDone, {jsonType: ReadyDoneJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 55);
+
+/**
+ * @generated from message skerry.agent.v1.AutostartRequest
+ */
+export type AutostartRequest = Message<"skerry.agent.v1.AutostartRequest"> & {
+  /**
+   * Instances that somebody else starts.
+   *
+   * @generated from field: repeated string except = 1;
+   */
+  except: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.AutostartRequest
+ */
+export type AutostartRequestJson = {
+  /**
+   * Instances that somebody else starts.
+   *
+   * @generated from field: repeated string except = 1;
+   */
+  except?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.AutostartRequest.
+ * Use `create(AutostartRequestSchema)` to create a new message.
+ */
+export const AutostartRequestSchema: GenMessage<AutostartRequest, {jsonType: AutostartRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 56);
+
+/**
+ * @generated from message skerry.agent.v1.AutostartResponse
+ */
+export type AutostartResponse = Message<"skerry.agent.v1.AutostartResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.AutostartDone done = 2;
+   */
+  done?: AutostartDone | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.AutostartResponse
+ */
+export type AutostartResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.AutostartDone done = 2;
+   */
+  done?: AutostartDoneJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.AutostartResponse.
+ * Use `create(AutostartResponseSchema)` to create a new message.
+ */
+export const AutostartResponseSchema: GenMessage<AutostartResponse, {jsonType: AutostartResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 57);
+
+/**
+ * @generated from message skerry.agent.v1.AutostartDone
+ */
+export type AutostartDone = Message<"skerry.agent.v1.AutostartDone"> & {
+  /**
+   * @generated from field: repeated skerry.agent.v1.Autostarted instances = 1;
+   */
+  instances: Autostarted[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.AutostartDone
+ */
+export type AutostartDoneJson = {
+  /**
+   * @generated from field: repeated skerry.agent.v1.Autostarted instances = 1;
+   */
+  instances?: AutostartedJson[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.AutostartDone.
+ * Use `create(AutostartDoneSchema)` to create a new message.
+ */
+export const AutostartDoneSchema: GenMessage<AutostartDone, {jsonType: AutostartDoneJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 58);
+
+/**
+ * @generated from message skerry.agent.v1.Autostarted
+ */
+export type Autostarted = Message<"skerry.agent.v1.Autostarted"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * `started`, `runs`, `stays-down` (stopped, or ended by itself), `waiting`, `given-up` or `failed`.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome: string;
+
+  /**
+   * What failed.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.Autostarted
+ */
+export type AutostartedJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * `started`, `runs`, `stays-down` (stopped, or ended by itself), `waiting`, `given-up` or `failed`.
+   *
+   * @generated from field: string outcome = 2;
+   */
+  outcome?: string;
+
+  /**
+   * What failed.
+   *
+   * @generated from field: string text = 3;
+   */
+  text?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.Autostarted.
+ * Use `create(AutostartedSchema)` to create a new message.
+ */
+export const AutostartedSchema: GenMessage<Autostarted, {jsonType: AutostartedJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 59);
 
 /**
  * @generated from service skerry.agent.v1.AgentService
@@ -2569,6 +2947,26 @@ export const AgentService: GenService<{
     methodKind: "unary";
     input: typeof WaitRequestSchema;
     output: typeof WaitResponseSchema;
+  },
+  /**
+   * Answers when the instance's newest start shows its sign of readiness, or is refused when it does not.
+   *
+   * @generated from rpc skerry.agent.v1.AgentService.WaitReady
+   */
+  waitReady: {
+    methodKind: "server_streaming";
+    input: typeof WaitReadyRequestSchema;
+    output: typeof WaitReadyResponseSchema;
+  },
+  /**
+   * Starts everything whose deployment says autostart. Asked again in the same session it changes nothing.
+   *
+   * @generated from rpc skerry.agent.v1.AgentService.Autostart
+   */
+  autostart: {
+    methodKind: "server_streaming";
+    input: typeof AutostartRequestSchema;
+    output: typeof AutostartResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_agent, 0);

@@ -1,0 +1,124 @@
+/**
+ * Life: what is asked of instances that run, or are to run: to come up, to be ready, to stay down.
+ *
+ * Brings together who knows what runs (compartments.ts), who starts it again (services.ts), and who sees that it can be
+ * used (readiness.ts). How a start is made is not known here; it is handed in.
+ */
+import type { Deployment, Readiness, Recipe } from "../model/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import type { Argv } from "../step/index.ts";
+import { type Autostarted, autostart, plainWords } from "./autostart.ts";
+import { Compartments, type Start } from "./compartments.ts";
+import type { AgentContext, Work } from "./context.ts";
+import type { AgentProblem } from "./explain.ts";
+import { bringUpLinked, type LinkProblem } from "./links.ts";
+import { ReadyWatch } from "./readiness.ts";
+import { Services } from "./services.ts";
+import type { WantedWords } from "./wanted.ts";
+
+type Answer<Value> = Promise<Result<Value, AgentProblem>>;
+
+export interface Acts {
+  /** Starts in the background. @param again - by its restart policy, not by its owner */
+  readonly launch: (words: WantedWords, work: Work, again: boolean) => Answer<unknown>;
+  /** What runs a command in a compartment that stands. */
+  readonly entry: (start: Start, command: Argv) => Argv | undefined;
+}
+
+export class Life {
+  readonly compartments: Compartments;
+  readonly services: Services;
+  readonly readiness: ReadyWatch;
+  readonly #context: AgentContext;
+  readonly #acts: Acts;
+
+  constructor(context: AgentContext, acts: Acts) {
+    this.#context = context;
+    this.#acts = acts;
+    this.compartments = new Compartments(context, {
+      stands: (start) => this.readiness.watch(start),
+      ended: async (start) => {
+        await this.services.ended(start);
+        this.readiness.tellOfEnd(start);
+      },
+    });
+    this.readiness = new ReadyWatch(this.compartments, acts.entry);
+    const quiet = () => {};
+    this.services = new Services(
+      context,
+      async (words, signal) => await acts.launch(words, { signal, report: quiet }, true),
+    );
+  }
+
+  /** Takes over what an earlier agent left. */
+  async adopt(): Promise<void> {
+    await this.compartments.adopt();
+    await this.services.adopt(this.compartments.all());
+  }
+
+  close(): void {
+    this.services.close();
+    this.readiness.close();
+    this.compartments.close();
+  }
+
+  /** Something runs, or waits for its next start. */
+  get busy(): boolean {
+    const runs = this.compartments.all().some(({ state }) => state === "running" || state === "frozen");
+    return runs || this.services.busy;
+  }
+
+  /** Starts an instance where it does not run, and waits until it is ready. @returns true where it was started */
+  async bringUp(name: string, work: Work): Answer<boolean> {
+    await this.compartments.look();
+    const runs = this.compartments.running(name) !== undefined;
+    const started = runs ? success(undefined) : await this.#acts.launch(plainWords(name), work, false);
+    if (!started.ok && started.problem.kind !== "runs-already") return started;
+    const ready = await this.waitUntilReady(name, work);
+    return ready.ok ? success(started.ok && !runs) : ready;
+  }
+
+  /** Before an instance is started. @returns the names of those that were started for it */
+  async bringUpLinked(deployment: Deployment, work: Work): Promise<Result<readonly string[], LinkProblem>> {
+    return await bringUpLinked(deployment, this.#context, async (name) => await this.bringUp(name, work), work);
+  }
+
+  /** The newest start of an instance, once it can be used. */
+  async waitUntilReady(name: string, work: Work): Answer<Start> {
+    await this.compartments.look();
+    const ready = await this.readiness.wait(name, work);
+    if (!ready.ok) return ready;
+    if (work.signal.aborted) return refusal({ kind: "interrupted" });
+    if (ready.value !== undefined) return success(ready.value);
+    const standing = await this.compartments.standing(name);
+    return standing.ok ? success(standing.value.start) : standing;
+  }
+
+  /** @returns its exit code */
+  async stop(name: string, graceMs: number): Answer<number> {
+    return (await this.#onlyWaited(name)) ?? (await this.compartments.stop(name, graceMs));
+  }
+
+  /** @returns its exit code */
+  async kill(name: string): Answer<number> {
+    return (await this.#onlyWaited(name)) ?? (await this.compartments.kill(name));
+  }
+
+  /** From here on nobody starts it again. @returns the end that it had, where it only waited for its next start */
+  async #onlyWaited(name: string): Promise<Result<number, never> | undefined> {
+    return (await this.services.stopping(name)) ? success(this.compartments.newest(name)?.exitCode ?? 0) : undefined;
+  }
+
+  async autostart(except: readonly string[], work: Work): Promise<readonly Autostarted[]> {
+    const launch = async (words: WantedWords) => await this.#acts.launch(words, work, false);
+    const { compartments, services, readiness } = this;
+    return await autostart({ context: this.#context, compartments, services, readiness, launch }, except, work);
+  }
+}
+
+/** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */
+export function readyOf({ service, program }: Deployment, recipe: Recipe): Readiness | undefined {
+  if (service.ready !== undefined) return service.ready === "none" ? undefined : service.ready;
+  const first = Object.keys(recipe.programs)[0];
+  return program === undefined || program === first ? recipe.ready : undefined;
+}
