@@ -96,21 +96,10 @@ static _Noreturn void start_command(char **command)
     _exit(why == ENOENT || why == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
-/* Waits for the command. A signal that the terminal sent (SI_KERNEL) has reached the command as well, for it is in our
- * process group; one that a process sent us was meant for it and is passed on. */
-static int wait_for(pid_t child, const sigset_t *taken)
-{
-    siginfo_t from;
-    int status, signal;
-    while (waitpid(child, &status, WNOHANG) != child)
-        if ((signal = sigwaitinfo(taken, &from)) > 0 && signal != SIGCHLD && from.si_code <= 0)
-            kill(child, signal);
-    return code_of(status);
-}
-
 int enter_main(char **words)
 {
     sigset_t taken;
+    int status;
     char **command = read_options("enter", OPTIONS, words);
     struct user user = given_user("enter");
     for (size_t i = 0, count = 0; (words = next("--set", &i)) != NULL; variables[count++] = words[0])
@@ -129,7 +118,8 @@ int enter_main(char **words)
         drop_rights();
         start_command(command);
     }
-    int code = wait_for(child, &taken);
+    while (waitpid(child, &status, WNOHANG) != child)
+        pass_on(&taken, child, 0);
     take_back_terminal(foreground);
-    return code;
+    return code_of(status);
 }

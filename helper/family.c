@@ -3,12 +3,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-/* Our oldest or newest child, 0 where there is none. Nobody else reaps it, so the number stays right. */
-pid_t a_child(bool newest)
+/* A process's oldest or newest child, 0 where there is none. Nobody else reaps ours, so such a number stays right. */
+pid_t a_child(pid_t of, bool newest)
 {
-    static const char path[] = "/proc/thread-self/children";
-    char list[4096];
-    int length = must("children", path, read_text(path, list, sizeof list));
+    char path[64], list[4096];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)of, (int)of);
+    ssize_t length = read_text(path, list, sizeof list);
     list[length > 0 ? length - 1 : 0] = '\0'; /* a blank is behind each */
     const char *last = newest ? strrchr(list, ' ') : NULL;
     return (pid_t)strtol(last == NULL ? list : last, NULL, 10);
@@ -18,7 +18,7 @@ pid_t a_child(bool newest)
 void end_children(void)
 {
     while (waitpid(-1, NULL, WNOHANG) >= 0) {
-        pid_t child = a_child(false);
+        pid_t child = a_child(getpid(), false);
         if (child > 0 && kill(child, SIGKILL) == 0)
             waitpid(child, NULL, 0);
     }
@@ -78,8 +78,8 @@ int make_outside_runner(struct user user)
             *word = strcmp(*word, "{pid}") == 0 ? wall : *word;
         run_to_end("outside", words);
     }
-    /* Who waits for the end of the caller's files must not wait for us. */
-    for (int fd = 0; fd < 3; fd++)
+    /* Who waits for the end of the caller's files, or for the lock, must not wait for us. */
+    for (int fd = 0; fd < 4; fd++)
         discard(fd);
     if (send(ends[1], "d", 1, MSG_NOSIGNAL) == 1)
         TEMP_FAILURE_RETRY(read(ends[1], &byte, 1));
@@ -119,6 +119,18 @@ pid_t fork_app(sigset_t *taken)
     must("open files", "setrlimit", setrlimit(RLIMIT_NOFILE, &files));
     must("signals", "restore", sigprocmask(SIG_SETMASK, &before, NULL));
     return 0;
+}
+
+/* Waits for a signal. One that the terminal sent (SI_KERNEL) has reached the app as well, for it is in our process group;
+ * one that a process sent us was meant for what we wait for, or for its oldest child, that many times further down. */
+void pass_on(const sigset_t *taken, pid_t to, int further)
+{
+    siginfo_t from;
+    int signal = sigwaitinfo(taken, &from);
+    while (further-- > 0 && to > 0)
+        to = a_child(to, false);
+    if (signal > 0 && signal != SIGCHLD && from.si_code <= 0 && to > 0)
+        kill(to, signal);
 }
 
 /* A shell inside gives the terminal to groups that do not exist for us, and cannot give it back to ours. */

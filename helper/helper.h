@@ -5,7 +5,7 @@
  * Invariants
  * - No shell, and no search on the caller's PATH: programs are started by absolute path with an argument list.
  * - Every failed call ends the program: exit code 125, one line `skerry-helper: STEP: THING: REASON` on stderr.
- * - Of the caller's open files only 0, 1 and 2 survive main(); whatever is opened later closes on exec unless named.
+ * - Of the caller's open files only 0, 1, 2 and a lock at 3 survive main(), and no program gets the lock; whatever is opened later closes on exec unless named.
  * - Nothing is remembered: no set-uid bit, no configuration, no state but the files named by the caller. */
 #ifndef SKERRY_HELPER_H
 #define SKERRY_HELPER_H
@@ -50,7 +50,7 @@ void join_cgroups(void);
 void become_user(struct user user);
 void discard(int fd);
 /* family.c: processes that we start, wait for, and end. */
-pid_t a_child(bool newest);
+pid_t a_child(pid_t of, bool newest);
 void end_children(void);
 int code_of(int status);
 void must_succeed(const char *step, const char *thing, pid_t child);
@@ -58,6 +58,7 @@ void run_to_end(const char *step, char **command);
 int make_outside_runner(struct user user);
 void run_outside(int runner);
 pid_t fork_app(sigset_t *taken);
+void pass_on(const sigset_t *taken, pid_t to, int further);
 void take_back_terminal(pid_t foreground);
 /* mounts.c: below a stage, a folder in memory that only the new mount namespace sees. */
 void make_mounts(struct user user);
@@ -65,8 +66,6 @@ void make_mounts(struct user user);
 int start_log_keeper(const char *file, const char *bytes);
 
 /* The sub-commands; words are what follows the name, closed by NULL. */
-int wall_main(char **words);
-int enter_main(char **words);
-int log_main(char **words);
+int wall_main(char **words), enter_main(char **words), log_main(char **words);
 
 #endif

@@ -90,8 +90,8 @@ int start_log_keeper(const char *file, const char *bytes)
     if (must("log", "fork", fork()) != 0)
         _exit(0);
     must("log", "pipe", dup2(pipes[0], 0));
-    discard(1);
-    discard(2);
+    for (int fd = 1; fd < 4; fd++)
+        discard(fd);
     close(pipes[0]);
     close(pipes[1]);
     _exit(keep_all());

@@ -5,11 +5,13 @@ int main(int count, char **words)
 {
     const char *name = count > 1 ? words[1] : "";
     int fd;
-    /* What the caller has open is no business of the app's: a descriptor is a right. */
-    must("start", "close inherited files", close_range(3, ~0U, 0));
+    /* What the caller has open is no business of the app's: a descriptor is a right. 3 may be the lock that says that the
+     * instance runs: it is kept as long as we are there, and handed on to nobody. */
+    must("start", "close inherited files", close_range(4, ~0U, 0));
     /* A closed 0, 1 or 2 would let the next file that we open be taken for the app's input or output. */
-    while ((fd = must("start", "/dev/null", open("/dev/null", O_RDWR))) < 3)
+    while ((fd = must("start", "/dev/null", open("/dev/null", O_RDWR))) < 4)
         ;
+    must("start", "keep the lock", close_range(3, 3, CLOSE_RANGE_CLOEXEC));
     close(fd);
     if (strcmp(name, "wall") == 0)
         return wall_main(words + 2);

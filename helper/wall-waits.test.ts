@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -176,13 +176,36 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
     assert.deepEqual(toldEnd(killed.status), { "exit-code": 137 });
   });
 
-  test("is ended by no signal that could be meant for the app", async () => {
-    const standing = await standUp(workshop, "deaf", [], "sleep 1; exit 3");
+  test("is ended by no signal that is meant for the app, and hands each on to it", async () => {
+    const signals = ["INT", "QUIT", "HUP", "TERM", "USR1", "ALRM", "PIPE"] as const;
+    const count = `n=$((n+1)); [ $n -lt ${signals.length} ] || exit 3`;
+    // A shell looks after its signals between two commands.
+    const traps = signals.map((name) => `trap '${count}' ${name}`).join("; ");
+    const standing = await standUp(workshop, "deaf", [], `n=0; ${traps}; >/tmp/ready; while :; do sleep 0.02; done`);
     const ended = endOf(standing);
-    for (const signal of ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM", "SIGUSR1", "SIGALRM", "SIGPIPE"] as const) {
-      process.kill(standing.process.pid ?? 0, signal);
-    }
+    await until(() => existsSync(`/proc/${standing.child}/root/tmp/ready`));
+    for (const name of signals) process.kill(standing.process.pid ?? 0, `SIG${name}`);
     assert.equal(await ended, 3);
+  });
+
+  test("keeps the lock at 3 to the end, and hands it to nobody", async () => {
+    const lock = at("lock");
+    writeFileSync(lock, "");
+    const free = () => spawnSync("/usr/bin/flock", ["-n", lock, "true"]).status === 0;
+    const locked = ["--no-fork", "--nonblock", lock, workshop.helper];
+    const file = at("locked");
+    const child = spawn("/usr/bin/flock", [...locked, ...wall(["--status", file], sh("ls -l /proc/self/fd; read x"))]);
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    await until(() => said.includes("2 -> "));
+    assert.ok(!free());
+    assert.ok(!said.includes(lock), said);
+    child.stdin.end("\n");
+    await ended;
+    assert.ok(free());
   });
 
   test("ends what an app has left running in the compartment", async () => {

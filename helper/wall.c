@@ -13,12 +13,10 @@
 /* The first of them have a meaning without namespaces of our own; each of the others implies those. */
 enum { PLAIN_OPTIONS = 7 };
 static const struct option OPTIONS[] = {
-    { "--status", 1, false },         { "--seccomp", 1, false },           { "--uid", 1, false },
-    { "--gid", 1, false },            { "--cgroup", 1, true },             { "--log", 2, false },
-    { "--end-with-caller", 0, false },
-    { "--user-namespace", 0, false }, { "--network-namespace", 0, false }, { "--tasks", 1, false },
-    { "--overlay", 2, true },         { "--stage", 1, false },             { "--pick", 3, true },
-    { "--idmap", 4, true },           { "--outside", -1, true },           { "--inside", -1, true },
+    { "--status", 1, false }, { "--seccomp", 1, false }, { "--uid", 1, false }, { "--gid", 1, false },
+    { "--cgroup", 1, true }, { "--log", 2, false }, { "--end-with-caller", 0, false }, { "--user-namespace", 0, false },
+    { "--network-namespace", 0, false }, { "--tasks", 1, false }, { "--overlay", 2, true }, { "--stage", 1, false },
+    { "--pick", 3, true }, { "--idmap", 4, true }, { "--outside", -1, true }, { "--inside", -1, true },
     { NULL, 0, false },
 };
 
@@ -93,7 +91,7 @@ static void start_bubblewrap(char **bwrap, char **command, int status, int secco
 }
 
 /* Answers the app's exit code. Bubblewrap's monitor tells it, but may have ended by a signal that the app caught, as by
- * Ctrl-C: then the first process inside has become our newest child, and tells the same. Signals are for the app. */
+ * Ctrl-C: then the first process inside has become our newest child, and tells the same. Its child is the program. */
 static int wait_for_app(pid_t monitor, pid_t older, pid_t caller, const sigset_t *taken)
 {
     pid_t awaited = monitor, ended;
@@ -102,11 +100,11 @@ static int wait_for_app(pid_t monitor, pid_t older, pid_t caller, const sigset_t
         while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
             if (ended != awaited)
                 continue;
-            awaited = ended == monitor && WIFSIGNALED(status) ? a_child(true) : 0;
+            awaited = ended == monitor && WIFSIGNALED(status) ? a_child(getpid(), true) : 0;
             if (awaited == 0 || awaited == older)
                 return code_of(status);
         }
-        sigwaitinfo(taken, NULL);
+        pass_on(taken, awaited, awaited == monitor ? 2 : 1);
     }
     return 128 + SIGKILL;
 }
@@ -116,7 +114,7 @@ static int run_bubblewrap(char **bwrap, char **command, pid_t caller, int log, i
 {
     sigset_t taken;
     char told[4096] = "";
-    pid_t older = a_child(true), foreground = tcgetpgrp(0);
+    pid_t older = a_child(getpid(), true), foreground = tcgetpgrp(0);
     off_t from = lseek(status, 0, SEEK_END);
     /* After all changes of rights: some of them take it back (PR_SET_PDEATHSIG(2const)). */
     if (caller != 0)

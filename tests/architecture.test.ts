@@ -19,7 +19,7 @@ interface Row {
 
 const MAY_IMPORT: Readonly<Record<string, Row>> = {
   model: {},
-  step: { folders: "model" },
+  step: { folders: "model", node: "crypto" },
   contract: { packages: "@bufbuild/protobuf" },
   descriptor: { folders: "model", packages: "yaml zod" },
   grant: { folders: "model" },

@@ -13,17 +13,19 @@ import { readLayerRecord } from "../image/index.ts";
 import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
 import { processOf, runProgram } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import { type Argv, describe, type Step } from "../step/index.ts";
-import { deploymentFile, type Found, findDeployment, findRecipe } from "./catalogue.ts";
+import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
+import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { Images, sha256 } from "./images.ts";
 import { instanceStateFile } from "./instance-state.ts";
-import { type Chosen, choose, joinContext, type Prepared, prepare } from "./launch.ts";
-import { carefulDeployment, type WantedWords } from "./wanted.ts";
+import { type Chosen, choose, instanceFolder, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
+import { carefulDeployment, readyOf, type WantedWords } from "./wanted.ts";
+import { Launchers } from "./launchers.ts";
 import { noteOnce } from "./note-once.ts";
-import { Life, readyOf } from "./life.ts";
+import { Life } from "./life.ts";
+import { grantLines } from "./spool.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
@@ -31,14 +33,19 @@ export class Agent {
   readonly context: AgentContext;
   readonly life: Life;
   readonly #images: Images;
+  readonly #launchers: Launchers;
 
   constructor(context: AgentContext) {
     this.context = context;
     this.life = new Life(context, {
       launch: async (words, work, again) => await this.launch(words, undefined, work, again),
-      entry: (start, command) => this.#entry(start, { command }),
+      entry: async (start, command) => {
+        const argv = await this.#entry(start, { command });
+        return argv.ok ? argv.value : undefined;
+      },
     });
     this.#images = new Images(context);
+    this.#launchers = new Launchers(context, this.#images);
   }
 
   get compartments(): Compartments {
@@ -76,8 +83,11 @@ export class Agent {
   async #write(name: string, path: string, content: string): Answer<void> {
     const parsed = parseDeployment(content, { file: path, name }, { home: this.context.home });
     if (!parsed.ok) return parsed;
+    await this.#launchers.drop(name);
     const written = await this.context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
-    return written.ok ? success(undefined) : written;
+    if (!written.ok) return written;
+    this.#launchers.want(name);
+    return success(undefined);
   }
 
   /** @returns folders of volumes and copies that were kept */
@@ -92,9 +102,14 @@ export class Agent {
     const running = this.compartments.running(name);
     if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
     await this.life.services.stopping(name);
+    await this.#launchers.drop(name);
     const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
-    const gone = [file, ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : [])];
+    const gone = [
+      file,
+      instanceFolder(name, places),
+      ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : []),
+    ];
     for (const path of gone) {
       const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);
       if (!removed.ok) return removed;
@@ -168,7 +183,10 @@ export class Agent {
 
   async build(name: string, work: Work): Answer<Image> {
     const recipe = await this.#recipeOf(name);
-    return recipe.ok ? await this.#images.build(recipe.value, work) : recipe;
+    if (!recipe.ok) return recipe;
+    const built = await this.#images.build(recipe.value, work);
+    if (built.ok) for (const one of await deploymentNames(this.context)) this.#launchers.want(one);
+    return built;
   }
 
   /** The recipe that a name means: a deployment's, or the one of that name. */
@@ -280,6 +298,7 @@ export class Agent {
       return made;
     }
     const said = await noteOnce(plan.weaker, this.context);
+    if (!record.passing) this.#launchers.want(spec.name);
     return success({
       prepared: prepared.value,
       argv: background ? [] : plan.argv,
@@ -306,8 +325,8 @@ export class Agent {
       started: new Date().toISOString(),
       background,
       caller: processOf(caller ?? process.pid),
-      passing: words.remove || words.packages.length > 0,
       ready: readyOf(deployment, recipe),
+      passing: isPassing(words),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };
   }
@@ -334,7 +353,7 @@ export class Agent {
       id: spec.id,
       command: spec.command,
       image: image.layers.at(-1) ?? "",
-      grants: effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`),
+      grants: grantLines(effective),
     });
     if (!background) return success(undefined);
     const started = await performer.perform({ kind: "start-wall", id: spec.id, argv: plan.argv }, QUIET);
@@ -359,17 +378,18 @@ export class Agent {
     const [program, ...rest] = wanted.command;
     const command: Argv = program === undefined ? [SHELL, ...SHELL_ARGUMENTS] : [program, ...rest];
     await this.context.audit.append({ kind: "exec", instance: name, id: wall.spec.id, command });
-    const argv = this.#entry(start, { command, directory: wanted.directory, terminal: wanted.terminal });
-    if (argv === undefined) throw new Error(`${name} stands, and has no first process`);
-    return success(argv);
+    const argv = await this.#entry(start, { command, directory: wanted.directory, terminal: wanted.terminal });
+    if (!argv.ok) return argv;
+    if (argv.value === undefined) throw new Error(`${name} stands, and has no first process`);
+    return success(argv.value);
   }
 
   /** What runs a command in a compartment that stands; undefined before it does. Records nothing. */
-  #entry(
+  async #entry(
     { record: { spec, cgroups, isolation }, child }: Start,
     wanted: { readonly command: Argv; readonly directory?: string; readonly terminal?: string },
-  ): Argv | undefined {
-    if (child === undefined) return undefined;
+  ): Promise<Result<Argv | undefined, StepProblem>> {
+    if (child === undefined) return success(undefined);
     const backend = BACKENDS[isolation];
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
     const entry: Entry = {
@@ -378,8 +398,12 @@ export class Agent {
       environment: environmentOf(spec, wanted.terminal || undefined),
     };
     const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };
-    const { facts, places } = this.context;
-    return backend.enter(wall, entry, { facts, places, streams: "passed-on", hostAddresses: [] });
+    const { steps, argv } = backend.enter(wall, entry, this.context);
+    for (const step of steps) {
+      const done = await this.context.performer.perform(step, QUIET);
+      if (!done.ok) return done;
+    }
+    return success(argv);
   }
 
   /** Records an act on a compartment once it is done. */

@@ -78,6 +78,31 @@ export async function findBase(name: string, context: Context): Promise<Result<O
   });
 }
 
+/** Everything besides deployments that says what a recipe is made of, and places where something would count too. */
+export async function definitions(
+  base: string,
+  context: Context,
+): Promise<{ readonly present: readonly string[]; readonly absent: readonly string[] }> {
+  const { places, performer } = context;
+  const there = new Set(await performer.list(places.config));
+  const own = ["facts.yaml", "recipes", "os-bases"];
+  const roots = [
+    ...own.filter((name) => there.has(name)).map((name) => `${places.config}/${name}`),
+    ...["recipes", `os-bases/${base}`].map((name) => `${places.program}/${name}`),
+  ];
+  return {
+    present: (await Promise.all(roots.map(async (root) => await withAllBelow(root, context)))).flat(),
+    absent: own.filter((name) => !there.has(name)).map((name) => `${places.config}/${name}`),
+  };
+}
+
+/** @param depth - bases have the deepest definitions: os-bases/BASE/components/NAME.yaml */
+async function withAllBelow(path: string, context: Context, depth = 3): Promise<readonly string[]> {
+  const names = depth === 0 ? [] : await context.performer.list(path);
+  const below = names.map(async (name) => await withAllBelow(`${path}/${name}`, context, depth - 1));
+  return [path, ...(await Promise.all(below)).flat()];
+}
+
 export function deploymentFile({ places }: Pick<Context, "places">, name: string): string {
   return `${places.config}/deployments/${name}.yaml`;
 }

@@ -15,6 +15,7 @@ import type { StandingWall } from "../backends/index.ts";
 import { readStatus, type StartState } from "../compartment/index.ts";
 import {
   isAlive,
+  modifiedAt,
   type ProcessName,
   processesBeside,
   processOf,
@@ -29,6 +30,7 @@ import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts
 import { type Result, refusal, success } from "../result.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { instanceStateFile } from "./instance-state.ts";
+import { readSpooled, spoolFolder } from "./spool.ts";
 
 /** What the agent writes before a start. */
 export interface StartRecord {
@@ -104,7 +106,9 @@ export class Compartments {
       const text = await performer.readText(`${places.state}/ended/${name}`);
       if (text !== undefined) this.#starts.set(name.replace(/^\d+-/, "").replace(/\.json$/, ""), JSON.parse(text));
     }
+    await this.#takeIn();
     for (const id of await performer.list(this.#folder())) {
+      if (this.#starts.get(id)?.state === "running") continue;
       const known = this.#starts.get(id);
       if (known !== undefined) {
         // Its end is on record; the agent before this one had no time to clear up.
@@ -113,7 +117,8 @@ export class Compartments {
       }
       const text = await performer.readText(`${this.#folder()}/${id}/start.json`);
       if (text === undefined) {
-        // Its agent died before there was anything to start.
+        // Its agent died before there was anything to start, or the start script is just about to.
+        if (!(await isOld(`${this.#folder()}/${id}`))) continue;
         await performer.perform({ kind: "remove-tree", path: `${this.#folder()}/${id}` }, QUIET);
         continue;
       }
@@ -182,6 +187,35 @@ export class Compartments {
     return this.running(name) ?? this.all().findLast(({ record }) => record.spec.name === name);
   }
 
+  /** Takes in what the start script has started by itself since the last look. */
+  async #takeIn(): Promise<void> {
+    const { performer, audit, places } = this.#context;
+    const spool = spoolFolder(places);
+    const standing = new Set(await performer.list(this.#folder()));
+    for (const id of await performer.list(spool)) {
+      const path = `${spool}/${id}`;
+      const launched = readSpooled((await performer.readText(path)) ?? "");
+      // Half written, it belongs to a start that is just being made, or was never made.
+      if (launched === undefined || launched.record.spec.id !== id) {
+        if (await isOld(path)) await performer.perform({ kind: "remove-tree", path }, QUIET);
+        continue;
+      }
+      const { record, image, grants, pid } = launched;
+      const { name, command } = record.spec;
+      const started: StartRecord = { ...record, started: await modifiedAt(path), caller: processOf(pid) };
+      await audit.append({ kind: "start", instance: name, id, command, image, grants });
+      this.#starts.set(id, {
+        record: started,
+        state: "running",
+        child: undefined,
+        exitCode: undefined,
+        ended: undefined,
+      });
+      if (standing.has(id)) await this.writeRecord(started);
+      await performer.perform({ kind: "remove-tree", path }, QUIET);
+    }
+  }
+
   /** Looks what became of every start. Callers that come while it looks share the next look: this one may have passed. */
   async look(): Promise<void> {
     const begin = () => {
@@ -197,6 +231,7 @@ export class Compartments {
   }
 
   async #lookAtAll(): Promise<void> {
+    await this.#takeIn();
     for (const [id, { state }] of this.#starts) if (state === "running" || state === "frozen") await this.#look(id);
   }
 
@@ -384,6 +419,11 @@ export class Compartments {
     const paths = [...(passing ? own : []), `${this.#folder()}/${spec.id}`];
     for (const path of paths) await performer.perform({ kind: "remove-tree", path }, QUIET);
   }
+}
+
+/** Too old to belong to a start that is just being made. */
+async function isOld(path: string): Promise<boolean> {
+  return Date.now() - Date.parse(await modifiedAt(path)) > PREPARED_FOR_MS;
 }
 
 /** The children of the first process inside. */

@@ -21,7 +21,7 @@ export async function readFacts(
   const file = `${places.config}/facts.yaml`;
   let text: string | undefined;
   try {
-    text = await readTextIfThere(file);
+    text = await readTextIfThere(file, { links: "followed" });
   } catch (error) {
     const because = error instanceof Error ? error.message : String(error);
     return refusal({ kind: "bad-facts-file", text: `${file} cannot be read: ${because}` });

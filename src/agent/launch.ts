@@ -11,7 +11,14 @@ import { writeDeployment } from "../descriptor/index.ts";
 import { type Effective, type JoinContext, type JoinProblem, joinGrants } from "../grant/index.ts";
 import { findPath, hostAddresses, linksOnTheWay, openToAll, realOrSelf } from "../host/index.ts";
 import type { Image } from "../image/index.ts";
-import { type CompartmentSpec, type Deployment, isCleanAbsolutePath, isWithin, type Recipe } from "../model/index.ts";
+import {
+  type CompartmentSpec,
+  type Deployment,
+  isCleanAbsolutePath,
+  isWithin,
+  type Places,
+  type Recipe,
+} from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
@@ -163,6 +170,7 @@ export async function prepare(
     facts: context.facts,
     places: context.places,
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
+    ...ownPlaces(spec.value, isPassing(words), context),
     hostAddresses: hostAddresses(),
   });
   if (!plan.ok) return plan;
@@ -187,6 +195,20 @@ export async function prepare(
         .map(({ limit, because }) => `the limit on ${limit} does not hold, as you accepted: ${because}`),
     ],
   });
+}
+
+/** Where the starts of an instance keep what they have in common; nothing of a passing one is to be left. */
+function ownPlaces({ id, name }: CompartmentSpec, passing: boolean, { places }: AgentContext) {
+  const own = passing ? `${places.runtime}/compartments/${id}` : instanceFolder(name, places);
+  return { files: `${own}/files`, claim: `${own}/claim` };
+}
+
+export function instanceFolder(name: string, places: Places): string {
+  return `${places.runtime}/instances/${name}`;
+}
+
+export function isPassing(words: WantedWords): boolean {
+  return words.remove || words.packages.length > 0;
 }
 
 /** What grants name on this host, and which folders they must not reach. */

@@ -4,7 +4,7 @@
  * Brings together who knows what runs (compartments.ts), who starts it again (services.ts), and who sees that it can be
  * used (readiness.ts). How a start is made is not known here; it is handed in.
  */
-import type { Deployment, Readiness, Recipe } from "../model/index.ts";
+import type { Deployment } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Argv } from "../step/index.ts";
 import { type Autostarted, autostart, plainWords } from "./autostart.ts";
@@ -22,7 +22,7 @@ export interface Acts {
   /** Starts in the background. @param again - by its restart policy, not by its owner */
   readonly launch: (words: WantedWords, work: Work, again: boolean) => Answer<unknown>;
   /** What runs a command in a compartment that stands. */
-  readonly entry: (start: Start, command: Argv) => Argv | undefined;
+  readonly entry: (start: Start, command: Argv) => Promise<Argv | undefined>;
 }
 
 export class Life {
@@ -114,11 +114,4 @@ export class Life {
     const { compartments, services, readiness } = this;
     return await autostart({ context: this.#context, compartments, services, readiness, launch }, except, work);
   }
-}
-
-/** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */
-export function readyOf({ service, program }: Deployment, recipe: Recipe): Readiness | undefined {
-  if (service.ready !== undefined) return service.ready === "none" ? undefined : service.ready;
-  const first = Object.keys(recipe.programs)[0];
-  return program === undefined || program === first ? recipe.ready : undefined;
 }

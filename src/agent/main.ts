@@ -119,7 +119,7 @@ async function openAudit(folder: string): ReturnType<typeof AuditLog.open> {
 
 async function mirrorsOf(places: Places): Promise<Mirrors> {
   const file = `${places.config}/mirrors.yaml`;
-  const text = await readTextIfThere(file);
+  const text = await readTextIfThere(file, { links: "followed" });
   const environment = process.env["http_proxy"] || undefined;
   if (text === undefined) return { mirrors: {}, proxy: environment, snapshot: undefined };
   const mirrors = parseMirrors(text, { file, name: "mirrors" });

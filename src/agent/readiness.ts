@@ -34,7 +34,7 @@ export type ReadyProblem =
   | { readonly kind: "ended-before-ready"; readonly name: string; readonly exitCode: number | undefined };
 
 /** The command line that runs a program inside. */
-type Enter = (start: Start, command: Argv) => Argv | undefined;
+type Enter = (start: Start, command: Argv) => Promise<Argv | undefined>;
 
 export class ReadyWatch {
   readonly #compartments: Compartments;
@@ -125,7 +125,7 @@ export class ReadyWatch {
       case "file":
         return await existsInside(child.pid, sign.path);
       case "command": {
-        const argv = this.#enter(start, sign.command);
+        const argv = await this.#enter(start, sign.command);
         if (argv === undefined) return false;
         const end = await runProgram(argv, { timeoutMs: COMMAND_MS, maxOutputBytes: WORDS_LIMIT_BYTES });
         return end.ok && end.value.code === 0;

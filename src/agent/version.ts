@@ -7,13 +7,20 @@ export function programVersion(program: string): string {
   const about: unknown = JSON.parse(readFileSync(`${program}/package.json`, "utf8"));
   const version = typeof about === "object" && about !== null && "version" in about ? String(about.version) : "0";
   const hash = createHash("sha256");
-  for (const file of readdirSync(`${program}/src`, { recursive: true, encoding: "utf8" }).toSorted()) {
-    // Tests are no part of what runs.
-    if (/\.(test|fixture)\.ts$/.test(file)) continue;
-    const { size, mtimeMs } = statSync(`${program}/src/${file}`);
+  for (const file of sourceFiles(program)) {
+    const { size, mtimeMs } = statSync(`${program}/${file}`);
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   }
   return `${version}+${hash.digest("hex").slice(0, 12)}`;
+}
+
+/** Folders and files of what runs, below the program's folder; tests are no part of it. */
+export function sourceFiles(program: string): readonly string[] {
+  const all = readdirSync(`${program}/src`, { recursive: true, encoding: "utf8" });
+  return all
+    .filter((file) => !/\.(test|fixture)\.ts$/.test(file))
+    .map((file) => `src/${file}`)
+    .toSorted();
 }
 
 /** Is the program on the disk another one than was started? Sources that cannot be read are. */

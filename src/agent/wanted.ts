@@ -13,6 +13,7 @@ import {
   NO_SERVICE,
   type NetworkZone,
   PACKAGE_PATTERN,
+  type Readiness,
   type Recipe,
   type Request,
 } from "../model/index.ts";
@@ -31,6 +32,19 @@ export interface WantedWords {
   readonly acceptWeaker: readonly string[];
   readonly remove: boolean;
 }
+
+/** No name and no flag: what all starts have that only say what is meant. */
+export const NO_WORDS: WantedWords = {
+  name: "",
+  packages: [],
+  folders: [],
+  network: "",
+  arguments: [],
+  directory: "/",
+  terminal: "",
+  acceptWeaker: [],
+  remove: false,
+};
 
 export interface BadFlag {
   readonly kind: "bad-flag";
@@ -183,4 +197,11 @@ function parseNetwork(text: string): Result<Grant, BadFlag> {
   }
   const granted = NETWORK_ZONES.filter((zone) => allow?.includes(zone) === true);
   return success({ ...NO_OPTIONS(answer), allow: allow === undefined ? undefined : granted });
+}
+
+/** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */
+export function readyOf({ service, program }: Deployment, recipe: Recipe): Readiness | undefined {
+  if (service.ready !== undefined) return service.ready === "none" ? undefined : service.ready;
+  const first = Object.keys(recipe.programs)[0];
+  return program === undefined || program === first ? recipe.ready : undefined;
 }

@@ -22,8 +22,8 @@ export interface Backend {
   /** What this host lacks for it, in words that name the fix; empty where it can run. */
   missing(facts: HostFacts): readonly string[];
   plan(spec: CompartmentSpec, context: BackendContext): Result<WallPlan, BackendProblem>;
-  /** The command line that runs one more program in a running compartment, with no more rights than the app has. */
-  enter(wall: StandingWall, wanted: Entry, context: BackendContext): Argv;
+  /** What runs one more program in a running compartment, with no more rights than the app has. */
+  enter(wall: StandingWall, wanted: Entry, context: Pick<BackendContext, "facts" | "places">): Entrance;
 }
 
 export interface BackendContext {
@@ -31,6 +31,10 @@ export interface BackendContext {
   readonly places: Places;
   /** How the compartment's standard streams are served. */
   readonly streams: "passed-on" | { readonly log: string; readonly logBytes: number };
+  /** Folder for small files that starts of this instance have in common, named by their content. */
+  readonly files: string;
+  /** Locked for as long as the wall stands: the instance runs. */
+  readonly claim: string;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
   readonly hostAddresses: readonly string[];
 }
@@ -53,6 +57,9 @@ export interface Weaker {
   readonly written: boolean;
 }
 
+/** Exit code of a wall that does not stand because the instance runs already: EX_TEMPFAIL of sysexits(3). */
+export const RUNS_ALREADY = 75;
+
 export const LIMIT_NAMES = ["memory", "tasks", "cpu"] as const;
 
 export type LimitName = (typeof LIMIT_NAMES)[number];
@@ -65,6 +72,11 @@ export interface StandingWall {
   /** When that process was started, in clock ticks since boot (proc_pid_stat(5)): tells it from a later one. */
   readonly startTicks: string;
   readonly cgroups: readonly string[];
+}
+
+export interface Entrance {
+  readonly steps: readonly Step[];
+  readonly argv: Argv;
 }
 
 export interface Entry {

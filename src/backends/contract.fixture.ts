@@ -41,6 +41,8 @@ export const CONTEXT: BackendContext = {
   facts: ABLE,
   places: { config: "/c", data: "/d", state: "/s", cache: "/a", runtime: "/r", program: "/p" },
   streams: "passed-on",
+  files: "/r/instances/viewer/files",
+  claim: "/r/instances/viewer/claim",
   hostAddresses: ["192.0.2.7/24"],
 };
 

@@ -1,11 +1,21 @@
 /** Files: how Skerry writes and reads its own. Whole or not at all, with limits, following no link at the end. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open, readdir, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** What Skerry reads of its own files at the most. */
 export const READ_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** Where a file of the owner's really is: written elsewhere, a link would become a file of its own. */
+export async function behindLinks(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return path;
+    throw error;
+  }
+}
 
 /** Writes a file so that whatever happens there is the old content or the new: temporary name, fsync, rename. */
 export async function writeWhole(path: string, content: string | Uint8Array, mode: number): Promise<void> {
@@ -38,11 +48,21 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+export interface ReadOptions {
+  readonly limitBytes?: number;
+  /** At the end of the path. Only what the owner writes may be a link to where the owner keeps it. */
+  readonly links?: "refused" | "followed";
+}
+
 /** @returns undefined where there is no such file; a fault for what is no plain file or too large */
-export async function readTextIfThere(path: string, limitBytes = READ_LIMIT_BYTES): Promise<string | undefined> {
+export async function readTextIfThere(
+  path: string,
+  { limitBytes = READ_LIMIT_BYTES, links = "refused" }: ReadOptions = {},
+): Promise<string | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
+  const noFollow = links === "refused" ? constants.O_NOFOLLOW : 0;
   try {
-    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    file = await open(path, constants.O_RDONLY | noFollow | constants.O_NONBLOCK);
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
     throw error;
@@ -55,6 +75,11 @@ export async function readTextIfThere(path: string, limitBytes = READ_LIMIT_BYTE
   } finally {
     await file.close();
   }
+}
+
+/** When a file was last written: ISO time, UTC. */
+export async function modifiedAt(path: string): Promise<string> {
+  return (await lstat(path)).mtime.toISOString();
 }
 
 /** Names in a folder, sorted; none where there is no folder. */

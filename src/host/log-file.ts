@@ -3,11 +3,11 @@ import { open, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { readTextIfThere } from "./files.ts";
 
-const LIMIT_BYTES = 16 * 1024 * 1024;
+const BOUND = { limitBytes: 16 * 1024 * 1024 };
 
 /** @returns both halves, the older one first; undefined where there is no log */
 export async function readLog(file: string): Promise<string | undefined> {
-  const [older, newer] = [await readTextIfThere(`${file}.1`, LIMIT_BYTES), await readTextIfThere(file, LIMIT_BYTES)];
+  const [older, newer] = [await readTextIfThere(`${file}.1`, BOUND), await readTextIfThere(file, BOUND)];
   return older === undefined && newer === undefined ? undefined : (older ?? "") + (newer ?? "");
 }
 

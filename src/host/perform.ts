@@ -5,6 +5,7 @@
  * - It writes and removes below Skerry's own folders only; a step for any other place is a fault.
  * - It decides nothing: a step says all there is to do.
  */
+import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { type HostFacts, isCleanAbsolutePath, isWithin, type Places } from "../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../result.ts";
@@ -18,7 +19,7 @@ import {
   type Watch,
 } from "../step/index.ts";
 import { fetchFile } from "./fetch.ts";
-import { hasCode, listIfThere, makeFolder, readTextIfThere, writeWhole } from "./files.ts";
+import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeWhole } from "./files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
@@ -47,7 +48,8 @@ export function realPerformer(settings: HostSettings): Performer {
         return failure(step, error);
       }
     },
-    readText: readTextIfThere,
+    readText: async (path) =>
+      await readTextIfThere(path, { links: isWithin(path, settings.places.config) ? "followed" : "refused" }),
     list: listIfThere,
   };
 }
@@ -58,7 +60,8 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       await makeFolder(own(step.path, settings), step.mode, step.owner);
       return success(NOTHING);
     case "write-file":
-      await writeWhole(own(step.path, settings), step.content, step.mode);
+      if (step.namedByContent === true && existsSync(own(step.path, settings))) return success(NOTHING);
+      await writeWhole(await ownersPlace(own(step.path, settings), settings), step.content, step.mode);
       return success(NOTHING);
     case "remove-tree":
       return await removeTree(own(step.path, settings), watch, settings);
@@ -122,6 +125,11 @@ function treePaths(task: TreeTask): readonly string[] {
     default:
       return unreachable(task);
   }
+}
+
+/** The owner may keep deployments and recipes elsewhere, with links to them. */
+async function ownersPlace(path: string, { places }: HostSettings): Promise<string> {
+  return isWithin(path, places.config) ? await behindLinks(path) : path;
 }
 
 async function run(step: Extract<Step, { kind: "run" }>, watch: Watch, { facts }: HostSettings): Promise<Outcome> {

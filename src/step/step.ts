@@ -4,12 +4,20 @@
  * Decisions are made before anything is done. Planning returns a list of steps; `plan` prints it, the tests compare it,
  * and host/perform.ts is the one place that acts on it. If a thing is not in this union, Skerry does not do it.
  */
+import { createHash } from "node:crypto";
 import { unreachable } from "../result.ts";
 import type { TreeTask } from "./tree.ts";
 
 export type Step =
   | { readonly kind: "make-folder"; readonly path: string; readonly mode: number; readonly owner?: Owner }
-  | { readonly kind: "write-file"; readonly path: string; readonly mode: number; readonly content: string | Uint8Array }
+  | {
+      readonly kind: "write-file";
+      readonly path: string;
+      readonly mode: number;
+      readonly content: string | Uint8Array;
+      /** Its name says its content: where it is there, it is left as it is. */
+      readonly namedByContent?: boolean;
+    }
   /** Removes a folder with all that is in it, also what belongs to the user's subordinate ids. Follows no link. */
   | { readonly kind: "remove-tree"; readonly path: string }
   | { readonly kind: "rename"; readonly from: string; readonly to: string }
@@ -56,6 +64,13 @@ export interface InsideCommand {
   readonly source?: Argv;
   /** Its output is part of the step's answer, under this name. */
   readonly capture?: string;
+}
+
+/** A small file that many starts have in common: its name is the digest of its mode and content, so it is written once. */
+export function fileByContent(folder: string, content: string | Uint8Array, mode: number) {
+  const name = createHash("sha256").update(`${mode}\0`).update(content).digest("hex").slice(0, 32);
+  const step = { kind: "write-file", path: `${folder}/${name}`, mode, content, namedByContent: true } as const;
+  return { folder, name, path: step.path, step };
 }
 
 /** Lines for a person: what `plan` prints, and what the golden plans in the tests hold. */

@@ -181,11 +181,14 @@ test("tasks are counted in the compartment's own namespace where there is no con
 
 test("a program that enters gets the filter and the user of the app, and only the environment that is named", () => {
   const wall = { spec: SEALED, childPid: 4711, startTicks: "99", cgroups: ["/f/x"] };
-  const argv = container.enter(wall, { command: ["/bin/ls"], directory: "/", environment: { A: "b c" } }, CONTEXT);
+  const entry = { command: ["/bin/ls"], directory: "/", environment: { A: "b c" } } as const;
+  const { steps, argv } = container.enter(wall, entry, CONTEXT);
+  const [filter] = steps;
+  assert.ok(filter?.kind === "write-file" && filter.namedByContent === true && filter.path.startsWith("/r/filters/"));
   assert.deepEqual(argv, [
     "/p/helper/build/skerry-helper",
     ...["enter", "--child", "4711", "--start-ticks", "99"],
-    ...["--seccomp", "/r/compartments/viewer.0badcafe/seccomp-entered", "--cgroup", "/f/x"],
+    ...["--seccomp", filter.path, "--cgroup", "/f/x"],
     ...["--directory", "/", "--set", "A=b c", "--", "/bin/ls"],
   ]);
 });

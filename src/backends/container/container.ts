@@ -6,8 +6,17 @@
  */
 import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
-import type { Argv, Step } from "../../step/index.ts";
-import type { Backend, BackendContext, BackendProblem, StandingWall, WallPlan, Entry } from "../backend.ts";
+import { type Argv, fileByContent, type Step } from "../../step/index.ts";
+import {
+  type Backend,
+  type BackendContext,
+  type BackendProblem,
+  type Entrance,
+  type Entry,
+  RUNS_ALREADY,
+  type StandingWall,
+  type WallPlan,
+} from "../backend.ts";
 import { type Furnishing, furnish } from "./furnish.ts";
 import { type LimitPlan, planLimits } from "./limits.ts";
 import { mountPointLayer } from "./mount-points.ts";
@@ -39,22 +48,25 @@ export const container: Backend = {
     const network = planNetwork(spec, context, folder);
     if (!network.ok) return network;
     const furnishing = furnish(spec, folder, context);
+    const filter = filterFor(spec, context, context.streams === "passed-on");
     const points = mountPointLayer(furnishing.mountPoints, context.places);
     const steps: readonly Step[] = [
       // The user of an allocated id must pass it, and may not look around in it.
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
+      { kind: "make-folder", path: context.files, mode: 0o700 },
       ...points.steps,
       ...["root", "stage"].map((name): Step => ({ kind: "make-folder", path: `${folder}/${name}`, mode: 0o755 })),
       ...furnishing.steps,
-      filterStep(`${folder}/seccomp`, spec, context, context.streams === "passed-on"),
-      filterStep(`${folder}/seccomp-entered`, spec, context, true),
+      filter.step,
       ...network.value.steps,
       ...limits.value.steps,
     ];
-    const wall = { spec, context, folder, limits: limits.value, furnishing, layers: [points.path, ...spec.layers] };
+    const layers = [points.path, ...spec.layers];
+    const wall = { spec, context, folder, filter: filter.path, limits: limits.value, furnishing, layers };
     return success({
       steps,
       argv: behind(limits.value.prefix, [
+        ...claimed(context),
         ...helperPart(wall, network.value.helper),
         "--",
         ...bubblewrapPart(wall, network.value.shared),
@@ -64,11 +76,12 @@ export const container: Backend = {
     });
   },
 
-  enter({ spec, childPid, startTicks, cgroups }: StandingWall, wanted: Entry, context: BackendContext): Argv {
-    const folder = `${context.places.runtime}/compartments/${spec.id}`;
-    return [
+  enter({ spec, childPid, startTicks, cgroups }: StandingWall, wanted: Entry, context: Host): Entrance {
+    // What is entered later has the terminal of the one who enters it, whatever the app itself was started with.
+    const filter = filterFor(spec, context, true);
+    const argv: Argv = [
       helperOf(context),
-      ...["enter", "--child", String(childPid), "--start-ticks", startTicks, "--seccomp", `${folder}/seccomp-entered`],
+      ...["enter", "--child", String(childPid), "--start-ticks", startTicks, "--seccomp", filter.path],
       ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
       ...cgroups.flatMap((cgroup) => ["--cgroup", cgroup]),
       ...["--directory", wanted.directory],
@@ -76,24 +89,28 @@ export const container: Backend = {
       "--",
       ...wanted.command,
     ];
+    return { steps: [filter.step], argv };
   },
 };
 
-/** What is entered later has the terminal of the one who enters it, whatever the app itself was started with. */
-function filterStep(
-  path: string,
-  { ownSandbox }: CompartmentSpec,
-  { facts }: BackendContext,
-  inHostsGroup: boolean,
-): Step {
-  const content = seccompProgram(architectureOf(facts), { ownSandbox, inHostsGroup });
-  return { kind: "write-file", path, mode: 0o600, content };
+type Host = Pick<BackendContext, "facts" | "places">;
+
+function filterFor({ ownSandbox }: CompartmentSpec, { facts, places }: Host, inHostsGroup: boolean) {
+  const program = seccompProgram(architectureOf(facts), { ownSandbox, inHostsGroup });
+  return fileByContent(`${places.runtime}/filters`, program, 0o600);
+}
+
+/** flock(1) becomes the helper, which keeps the lock as long as the wall stands. */
+function claimed({ facts, claim }: BackendContext): Argv {
+  const flock = facts.programs["flock"]?.path ?? "/usr/bin/flock";
+  return [flock, "--no-fork", "--nonblock", "--conflict-exit-code", String(RUNS_ALREADY), claim];
 }
 
 interface Wall {
   readonly spec: CompartmentSpec;
   readonly context: BackendContext;
   readonly folder: string;
+  readonly filter: string;
   readonly limits: LimitPlan;
   readonly furnishing: Furnishing;
   /** The topmost first. */
@@ -101,12 +118,15 @@ interface Wall {
 }
 
 /** What has to happen between making namespaces and starting bubblewrap. */
-function helperPart({ spec, context, folder, limits, furnishing, layers }: Wall, network: readonly string[]): Argv {
+function helperPart(
+  { spec, context, folder, filter, limits, furnishing, layers }: Wall,
+  network: readonly string[],
+): Argv {
   const { streams, facts } = context;
   const overlay = ["--overlay", `userxattr,lowerdir=${layers.join(":")}`, `${folder}/root`];
   return [
     helperOf(context),
-    ...["wall", "--status", `${folder}/status`, "--seccomp", `${folder}/seccomp`],
+    ...["wall", "--status", `${folder}/status`, "--seccomp", filter],
     ...(spec.endsWithCaller ? ["--end-with-caller"] : []),
     ...(streams === "passed-on" ? [] : ["--log", streams.log, String(streams.logBytes)]),
     ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
@@ -148,7 +168,7 @@ function behind([first, ...rest]: readonly string[], argv: Argv): Argv {
   return first === undefined ? argv : [first, ...rest, ...argv];
 }
 
-function helperOf({ places }: BackendContext): string {
+function helperOf({ places }: Host): string {
   return `${places.program}/helper/build/skerry-helper`;
 }
 

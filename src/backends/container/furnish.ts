@@ -8,7 +8,7 @@
 import { isWithin, type CompartmentSpec, type Contribution } from "../../model/index.ts";
 import type { BackendContext } from "../backend.ts";
 import { unreachable } from "../../result.ts";
-import type { Step } from "../../step/index.ts";
+import { fileByContent, type Step } from "../../step/index.ts";
 import { copiedFolder } from "./copied-folder.ts";
 import type { MountPoint } from "./mount-points.ts";
 
@@ -42,6 +42,7 @@ const SHARED_MEMORY_MIB = 512;
 const MEMORY_FOLDER_MIB = 256;
 
 export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
+  const { files } = context;
   const { uid } = spec.user;
   const args: string[] = ["--proc", "/proc", "--dev", "/dev"];
   // bubblewrap's /dev is a folder in memory of no certain size that belongs to the app: only what is meant to grow may.
@@ -125,10 +126,10 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         args.push("--perms", "0700", "--size", String(MEMORY_FOLDER_MIB * MEBIBYTE), "--tmpfs", contribution.target);
         break;
       case "file": {
-        const name = `file-${number}`;
-        steps.push({ kind: "write-file", path: `${folder}/${name}`, mode: 0o644, content: contribution.content });
+        const file = fileByContent(files, contribution.content, 0o644);
+        steps.push(file.step);
         place(contribution.target, "file");
-        staged.push("--pick", folder, name, `${folder}/stage/${number}`);
+        staged.push("--pick", files, file.name, `${folder}/stage/${number}`);
         args.push("--ro-bind", `${folder}/stage/${number}`, contribution.target);
         break;
       }

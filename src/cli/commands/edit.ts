@@ -23,7 +23,7 @@ export default defineCommand<NoFlags, [string]>({
   examples: ["edit ripgrep"],
   async run(world, _flags, name) {
     const file = `${world.places.config}/deployments/${name}.yaml`;
-    const before = /^[a-z][a-z0-9-]*$/.test(name) ? await readTextIfThere(file) : undefined;
+    const before = /^[a-z][a-z0-9-]*$/.test(name) ? await readTextIfThere(file, { links: "followed" }) : undefined;
     if (before === undefined) {
       const missing = await ask<DescribeResponseJson>(world, "Describe", { name });
       return missing.ok ? EXIT.fault : missing.problem.exit;

@@ -32,8 +32,8 @@ export default defineCommand<{ readonly json: boolean }, [string]>({
       ? [resolve(word)]
       : [`${world.places.config}/recipes/${word}.yaml`, `${world.places.program}/recipes/${word}.yaml`];
     for (const file of files) {
-      const text = await readTextIfThere(file, LIMIT_BYTES).catch((error: unknown) =>
-        error instanceof Error ? error : new Error(String(error)),
+      const text = await readTextIfThere(file, { limitBytes: LIMIT_BYTES, links: "followed" }).catch(
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
       if (text === undefined) continue;
       if (text instanceof Error) {
