@@ -8,21 +8,21 @@ import { BACKENDS, type Entry } from "../backends/index.ts";
 import { environmentOf, volumePath } from "../compartment/index.ts";
 import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
 import { type Effective, joinGrants } from "../grant/index.ts";
-import type { Image, LayerRecord } from "../image/index.ts";
-import { readLayerRecord } from "../image/index.ts";
+import type { Image } from "../image/index.ts";
 import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
-import { processOf, runProgram } from "../host/index.ts";
+import { processOf } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
 import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
-import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
+import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { Images, sha256 } from "./images.ts";
 import { instanceStateFile } from "./instance-state.ts";
 import { type Chosen, choose, instanceFolder, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
 import { carefulDeployment, readyOf, type WantedWords } from "./wanted.ts";
 import { Launchers } from "./launchers.ts";
+import { Keeper } from "./keeper.ts";
 import { noteOnce } from "./note-once.ts";
 import { Life } from "./life.ts";
 import { grantLines } from "./spool.ts";
@@ -32,6 +32,7 @@ type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 export class Agent {
   readonly context: AgentContext;
   readonly life: Life;
+  readonly keeper: Keeper;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -46,6 +47,7 @@ export class Agent {
     });
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
+    this.keeper = new Keeper(context, this.#images);
   }
 
   get compartments(): Compartments {
@@ -194,54 +196,6 @@ export class Agent {
     const deployment = await findDeployment(name, this.context);
     const recipe = await findRecipe(deployment.ok ? deployment.value.thing.recipe : name, this.context);
     return recipe.ok ? success(recipe.value.thing) : recipe;
-  }
-
-  /** Images with what each takes on the disk alone and together with others. */
-  async images(): Promise<
-    readonly {
-      readonly image: Image;
-      readonly packages: number;
-      readonly ownBytes: number;
-      readonly sharedBytes: number;
-    }[]
-  > {
-    const { performer, store } = this.context;
-    const images: Image[] = [];
-    for (const name of await performer.list(store.images)) {
-      const text = await performer.readText(`${store.images}/${name}`);
-      if (text !== undefined) images.push(JSON.parse(text));
-    }
-    const uses = new Map<string, number>();
-    for (const key of images.flatMap(({ layers }) => layers)) uses.set(key, (uses.get(key) ?? 0) + 1);
-    const bytes = new Map<string, number>();
-    for (const key of uses.keys()) bytes.set(key, await this.#layerBytes(key));
-    const context = imageContext(this.context, QUIET);
-    return await Promise.all(
-      images.map(async (image) => {
-        const records = await Promise.all(
-          image.layers.map(async (key): Promise<LayerRecord | undefined> => await readLayerRecord(key, context)),
-        );
-        const sum = (keys: readonly string[]) => keys.reduce((total, key) => total + (bytes.get(key) ?? 0), 0);
-        return {
-          image,
-          packages: records.reduce((total, record) => total + (record?.packages.length ?? 0), 0),
-          ownBytes: sum(image.layers.filter((key) => uses.get(key) === 1)),
-          sharedBytes: sum(image.layers.filter((key) => uses.get(key) !== 1)),
-        };
-      }),
-    );
-  }
-
-  async #layerBytes(key: string): Promise<number> {
-    const du = await runProgram([
-      "/usr/bin/du",
-      "--summarize",
-      "--block-size=1",
-      "--one-file-system",
-      "--",
-      this.context.store.layer(key),
-    ]);
-    return du.ok ? Number.parseInt(du.value.stdout, 10) || 0 : 0;
   }
 
   /**

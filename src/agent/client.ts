@@ -21,7 +21,7 @@ export interface CallProblem {
   readonly text: string;
 }
 
-const PREFIX = "/skerry.agent.v1.AgentService";
+const PREFIX = "/skerry.agent.v1.";
 
 /** An answer larger than this is none of the agent's. */
 const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -127,7 +127,7 @@ export class AgentClient {
       const sent = request({
         socketPath: socket.value,
         method: "POST",
-        path: `${PREFIX}/${method}`,
+        path: `${PREFIX}${method.includes("/") ? method : `AgentService/${method}`}`,
         headers,
         ...(signal === undefined ? {} : { signal }),
       });

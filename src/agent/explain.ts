@@ -17,6 +17,7 @@ export type AgentProblem =
   | LinkProblem
   | ReadyProblem
   | CompartmentProblem
+  | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -42,6 +43,11 @@ export function explain(problem: AgentProblem): Explained {
           `there is no ${problem.what} named "${escapeText(problem.name, 80)}"${meant(problem.meant)}`,
           `looked in ${problem.places.join(" and ")}`,
         ].join("\n  "),
+      };
+    case "no-image":
+      return {
+        code: Code.NotFound,
+        text: `there is no image of "${escapeText(problem.name, 80)}"${meant(problem.meant)}\n  skerry images lists them, skerry build makes one`,
       };
     case "bad-flag":
       return {

@@ -85,7 +85,7 @@ export class Images {
       building.newest = event;
       for (const waiter of waiters) waiter.report(event);
     };
-    const result = this.#inTurn(async () => await this.#build(recipe, { signal: ending.signal, report }));
+    const result = this.inTurn(async () => await this.#build(recipe, { signal: ending.signal, report }));
     const building: Building = { result, waiters, ending, newest: undefined };
     this.#building.set(key, building);
     const forget = () => {
@@ -98,7 +98,7 @@ export class Images {
   async lock(recipe: Recipe, update: boolean, work: Work): Promise<Result<Lock, BuildImageProblem>> {
     const wanted = await this.#wanted(recipe, update);
     if (!wanted.ok) return wanted;
-    const lock = await this.#inTurn(async () => await lockImage(wanted.value, imageContext(this.#context, work)));
+    const lock = await this.inTurn(async () => await lockImage(wanted.value, imageContext(this.#context, work)));
     if (lock.ok) {
       const packages = lock.value.layers.reduce((sum, layer) => sum + layer.packages.length, 0);
       await this.#context.audit.append({
@@ -141,7 +141,8 @@ export class Images {
     return components.ok ? success({ recipe, base: base.value, components: components.value, update }) : components;
   }
 
-  async #inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+  /** One after another: builds, and what must not meet one. */
+  async inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
     const before = this.#last;
     const mine = before.then(work, work);
     this.#last = mine.catch(() => {});

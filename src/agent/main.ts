@@ -18,6 +18,7 @@ import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
 import { readFacts } from "./facts.ts";
 import { agentRoutes } from "./routes.ts";
+import { storeRoutes } from "./store-routes.ts";
 import { socketPath } from "./socket.ts";
 import { programVersion } from "./version.ts";
 
@@ -56,7 +57,10 @@ async function main(): Promise<void> {
 
   let asked = Date.now();
   const handler = connectNodeAdapter({
-    routes: agentRoutes(agent, () => void shutdown("asked to")),
+    routes: (router) => {
+      agentRoutes(agent, () => void shutdown("asked to"))(router);
+      storeRoutes(agent)(router);
+    },
     readMaxBytes: 4 * 1024 * 1024,
   });
   const server = createServer((request, response) => {

@@ -140,7 +140,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       },
 
       async listImages() {
-        const images = await agent.images();
+        const { images, allBytes } = valueOf(await agent.keeper.sizes());
         return {
           images: images.map(({ image, ...rest }) => ({
             recipe: image.recipe,
@@ -149,6 +149,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
             built: image.built,
             ...rest,
           })),
+          allBytes,
         };
       },
 
@@ -228,7 +229,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
     });
 }
 
-function valueOf<Value, P extends AgentProblem & Problem>(result: Result<Value, P>): Value {
+export function valueOf<Value, P extends AgentProblem & Problem>(result: Result<Value, P>): Value {
   if (result.ok) return result.value;
   const { code, text } = explain(result.problem);
   throw new ConnectError(text, code);
@@ -267,7 +268,7 @@ function livingOf(name: string, { compartments, services, readiness }: Life, sta
   return { ready, service: { state: status.state, restarts: status.restarts, due: status.due ?? "" } };
 }
 
-function progressOf(event: Progress) {
+export function progressOf(event: Progress) {
   switch (event.kind) {
     case "phase":
       return { kind: Progress_Kind.PHASE, text: event.text };

@@ -15,6 +15,8 @@ export type AuditEvent =
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
   /** `image` is its key, `lock` the SHA-256 of the lock's text. */
   | { readonly kind: "build"; readonly recipe: string; readonly image: string; readonly lock: string }
+  /** All files of an image were read and compared with what was built. */
+  | { readonly kind: "verify"; readonly recipe: string; readonly whole: boolean; readonly differences: number }
   /** A layer was built anew from its lock and is not the same, byte for byte. */
   | {
       readonly kind: "digest-differs";

@@ -63,7 +63,17 @@ export const COMMANDS: CommandTable = {
   describe: { brief: "Show an instance, and what it really gets.", load: () => import("./commands/describe.ts") },
   lock: { brief: "Fix exactly which packages an image is made of.", load: () => import("./commands/lock.ts") },
   build: { brief: "Build an image.", load: () => import("./commands/build.ts") },
-  images: { brief: "List what is built, and what it takes.", load: () => import("./commands/images.ts") },
+  images: {
+    brief: "List and look after what is built.",
+    standard: "list",
+    commands: {
+      list: { brief: "List what is built, and what it takes.", load: () => import("./commands/images.ts") },
+      verify: {
+        brief: "Check that every file is as it was built.",
+        load: () => import("./commands/images-verify.ts"),
+      },
+    },
+  },
   run: { brief: "Run an app here, with this terminal.", load: () => import("./commands/run.ts") },
   start: { brief: "Start an app in the background.", load: () => import("./commands/start.ts") },
   autostart: {

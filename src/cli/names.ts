@@ -22,6 +22,15 @@ export const proposeStartable: Propose = async function (partial) {
   return starting(partial, [...(await deployments(this.places)), ...(await recipes(this.places))]);
 };
 
+/** Images that are built. */
+export const proposeImages: Propose = async function (partial) {
+  const names = await namesIn(`${this.places.data}/images`);
+  return starting(
+    partial,
+    names.filter((name) => /^[a-z0-9-]+\.json$/.test(name)).map((name) => name.slice(0, -5)),
+  );
+};
+
 /** A compartment's folder is called NAME.ID; what has ended a moment ago may still be among them. */
 export const proposeRunning: Propose = async function (partial) {
   const folders = await namesIn(`${this.places.runtime}/compartments`);

@@ -59,7 +59,7 @@ export async function findImage(wanted: ImageWanted, context: ImageContext): Pro
 }
 
 /** @returns undefined for what is no image's record; it is then made anew */
-function readImage(text: string): Image | undefined {
+export function readImage(text: string): Image | undefined {
   try {
     const image: Image = JSON.parse(text);
     return Array.isArray(image.layers) ? image : undefined;

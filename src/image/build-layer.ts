@@ -94,6 +94,7 @@ async function buildIn(
   const record: LayerRecord = {
     digest: sealed.value.digest,
     filesDigest: sealed.value.filesDigest,
+    bytes: sealed.value.bytes,
     key: wanted.key,
     name: wanted.layer.name,
     parent: wanted.below.at(-1),

@@ -11,6 +11,8 @@ export interface LayerRecord {
   readonly digest: string;
   /** SHA-256 of the list of files beside it. */
   readonly filesDigest: string;
+  /** Of the canonical form. */
+  readonly bytes: number;
   /** `base`, or the component's or recipe's name. */
   readonly name: string;
   readonly parent: string | undefined;

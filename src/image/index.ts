@@ -2,8 +2,9 @@
 export * from "./build-image.ts";
 export { readLayerRecord } from "./build-layer.ts";
 export type { Image, LayerRecord } from "./image.ts";
-export { type ImageProblem, type ImageWanted, lockImage } from "./lock-image.ts";
+export { type ImageProblem, type ImageWanted, lockImage, readLockFile } from "./lock-image.ts";
 export { type ComponentCircle, orderComponents } from "./order-components.ts";
 export type { ImageContext } from "./resolve.ts";
 export * from "./settle-lock.ts";
 export * from "./store.ts";
+export * from "./verify-layer.ts";

@@ -52,6 +52,11 @@ export async function settleLock(
   return written.ok ? success(differing) : written;
 }
 
+/** The layers of a lock that an image has, in its order. */
+export function builtLayers(lock: Lock): readonly LockedLayer[] {
+  return lock.layers.filter((layer) => isBuilt(lock, layer));
+}
+
 /** A layer above the base that adds nothing is none. */
 function isBuilt(lock: Lock, layer: LockedLayer): boolean {
   return layer === lock.layers[0] || !addsNothing(layer);

@@ -38,7 +38,7 @@ export async function measure(groups: readonly (readonly string[])[]): Promise<M
 }
 
 async function* inodesOf(path: string): AsyncGenerator<readonly [string, number]> {
-  const child = spawn("/usr/bin/find", [path, "-xdev", "-printf", "%D:%i %b\\n"], {
+  const child = spawn("/usr/bin/find", ["-H", path, "-xdev", "-printf", "%D:%i %b\\n"], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { PATH: "/usr/bin:/bin", LC_ALL: "C.UTF-8" },
   });
