@@ -15,6 +15,8 @@ export interface AgentContext {
   /** The owner's home folder, every link followed. */
   readonly home: string;
   readonly version: string;
+  /** Of the owner's files that are read once. */
+  readonly settings: string;
 }
 
 export interface Work {

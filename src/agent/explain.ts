@@ -227,6 +227,11 @@ export function explain(problem: AgentProblem): Explained {
         `the base ${problem.base} is retired; nothing new is built on it`,
         "choose another base in the recipe",
       );
+    case "unknown-locale":
+      return refused(
+        `the distribution has no locale ${problem.locale}, which is this host's LANG`,
+        "write another one under locale: in facts.yaml (C.UTF-8 is always there)",
+      );
     case "component-circle":
       return refused(
         `these components of ${problem.base} need each other, or are too many: ${problem.names.join(", ")}`,

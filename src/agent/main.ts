@@ -18,6 +18,7 @@ import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
 import { readFacts } from "./facts.ts";
 import { agentRoutes } from "./routes.ts";
+import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store-routes.ts";
 import { socketPath } from "./socket.ts";
 import { programVersion } from "./version.ts";
@@ -34,6 +35,8 @@ const PROGRAM = dirname(dirname(import.meta.dirname));
 async function main(): Promise<void> {
   const places = placesFrom(process.env, process.getuid?.() ?? -1, PROGRAM);
   await claimFolders(places);
+  // Before they are read: what is written meanwhile makes this agent stale, and not the mark wrong.
+  const settings = settingsMark(places);
   const facts = await readFacts(process.env, places);
   if (!facts.ok) throw new Error(facts.problem.text);
   const mirrors = await mirrorsOf(places);
@@ -51,6 +54,7 @@ async function main(): Promise<void> {
     store: storeOf(places),
     home,
     version,
+    settings,
   });
   await agent.life.adopt();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });

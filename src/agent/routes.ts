@@ -15,6 +15,7 @@ import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import type { Life } from "./life.ts";
 import { hasChanged } from "./version.ts";
+import { settingsMark } from "./settings-mark.ts";
 import { withProgress } from "./with-progress.ts";
 import type { WantedWords } from "./wanted.ts";
 
@@ -29,7 +30,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         version: context.version,
         program: context.places.program,
         pid: process.pid,
-        stale: hasChanged(context.places.program, context.version),
+        stale: hasChanged(context.places.program, context.version) || settingsMark(context.places) !== context.settings,
       }),
       shutdown() {
         // After the answer has gone out.
@@ -50,6 +51,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
             name,
             summary: thing.summary,
             base: thing.base ?? "",
+            components: [...thing.components],
             packages: [...thing.packages],
             origin,
             file,

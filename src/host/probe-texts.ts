@@ -112,6 +112,12 @@ export function gpusOf(
   return [...new Set(vendors.map((vendor) => GPU_VENDORS[vendor] ?? vendor))];
 }
 
+/** LANG as the session says it, else as locale.conf(5) or Debian's file of the same form does, else what all have. */
+export function localeOf(variable: string | undefined, files: readonly (string | undefined)[]): string {
+  const written = files.flatMap((file) => /^LANG=["']?([A-Za-z0-9_.@-]{1,50})["']?$/m.exec(file ?? "")?.[1] ?? []);
+  return variable || (written[0] ?? "C.UTF-8");
+}
+
 /** IANA name from what tzset(3) and Debian look at, in their order. */
 export function timeZoneOf(
   variable: string | undefined,

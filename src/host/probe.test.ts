@@ -12,6 +12,7 @@ import {
   freeRange,
   gpusOf,
   landlockAbiOf,
+  localeOf,
   memoryMiBOf,
   RANGE_SIZE,
   rangeOf,
@@ -25,6 +26,13 @@ test("the distribution is told by os-release, quoted or not", () => {
   assert.equal(distributionOf("ID='ubuntu'\nVERSION_ID='24.04'\nID_LIKE=debian\n"), "ubuntu 24.04");
   assert.equal(distributionOf("ID=debian\n"), "debian");
   assert.equal(distributionOf(""), "unknown");
+});
+
+test("the locale is the session's, else the system's", () => {
+  const file = '# a comment\nLANG="de_DE.UTF-8"\nLC_TIME=C\n';
+  assert.equal(localeOf("fr_FR.UTF-8", [file]), "fr_FR.UTF-8");
+  assert.equal(localeOf(undefined, [undefined, file]), "de_DE.UTF-8");
+  assert.equal(localeOf("", ["LANG=$(id)\n", undefined]), "C.UTF-8");
 });
 
 test("versions are found in what programs say of themselves", () => {

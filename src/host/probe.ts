@@ -18,6 +18,7 @@ import {
   gpusOf,
   hasSeccomp,
   landlockAbiOf,
+  localeOf,
   memoryMiBOf,
   rangeOf,
   timeZoneOf,
@@ -69,7 +70,7 @@ export async function probeHost(environment: Environment, options: ProbeOptions 
     kvm: await opensForWriting("/dev/kvm"),
     systemd: await probeSystemd(environment, programs),
     gpus: await probeGpus(),
-    locale: environment["LANG"] || "C.UTF-8",
+    locale: localeOf(environment["LANG"], [await textIf("/etc/locale.conf"), await textIf("/etc/default/locale")]),
     timeZone: timeZoneOf(
       environment["TZ"],
       await readlink("/etc/localtime").catch(() => undefined),

@@ -15,6 +15,7 @@ import { sealLayer } from "./seal-layer.ts";
 export type BuildProblem =
   | StepProblem
   | InstalledProblem
+  | { readonly kind: "unknown-locale"; readonly locale: string }
   | { readonly kind: "special-files"; readonly files: readonly string[] };
 
 /** Files fetched at one time. */
@@ -80,7 +81,7 @@ async function buildIn(
     { kind: "run-inside", why: `build ${wanted.layer.name}`, commands, fills: folder },
     watch,
   );
-  if (!done.ok) return done;
+  if (!done.ok) return withoutSuchLocale(done.problem, wanted.layer.locale);
 
   const { captured } = done.value;
   const special = (captured[CAPTURED.special] ?? "").split("\n").filter((line) => line !== "");
@@ -108,6 +109,13 @@ async function buildIn(
     context,
   );
   return published.ok ? success(record) : published;
+}
+
+/** localedef(1) has no source of that name: what the host calls its locale is none of the distribution's. */
+function withoutSuchLocale(problem: StepProblem, locale: string | undefined): Result<never, BuildProblem> {
+  const unknown =
+    locale !== undefined && problem.kind === "step-failed" && problem.because.includes("locale definition file");
+  return refusal(unknown ? { kind: "unknown-locale", locale } : problem);
 }
 
 function prepare(folder: string, { store }: ImageContext): readonly Step[] {

@@ -188,6 +188,18 @@ test("an update that finds nothing new keeps the times of the layers", async () 
   assert.deepEqual(second, first);
 });
 
+test("what a build has to give is kept for the same layers below, and for no others", async () => {
+  const performer = rememberingPerformer(honest());
+  const context = contextFor(performer);
+  const ask = wanted("app", [TOOLKIT]);
+  const first = valueOf(await lockImage(ask, context));
+  const layers = first.layers.map((layer) => ({ ...layer, digest: "e".repeat(64) }));
+  performer.files.set("/d/locks/app.json", JSON.stringify({ ...first, layers }));
+  assert.equal(valueOf(await lockImage({ ...ask, update: true }, context)).layers.at(-1)?.digest, "e".repeat(64));
+  const lower = wanted("app", [], true);
+  assert.equal(valueOf(await lockImage(lower, context)).layers.at(-1)?.digest, undefined);
+});
+
 test("an update replaces a lock that cannot be read; a start does not", async () => {
   const performer = rememberingPerformer(honest());
   const context = contextFor(performer);

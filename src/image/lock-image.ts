@@ -22,7 +22,7 @@ import { digest, factList } from "./image.ts";
 import { type BadLock, readLock, writeLock } from "./lock-file.ts";
 import { lockedRepository, nestedRepository, replacing, sourcesOf } from "./repositories.ts";
 import { archiveNames, type ImageContext, type ResolveProblem, refreshLists, resolveLayer } from "./resolve.ts";
-import { EMPTY_STACK, type Stack, withLayer } from "./stack.ts";
+import { EMPTY_STACK, type Stack, stackKeys, withLayer } from "./stack.ts";
 
 export type ImageProblem = BuildProblem | ResolveProblem | BadLock;
 
@@ -76,7 +76,7 @@ export async function lockImage(wanted: ImageWanted, context: ImageContext): Pro
   }
   const app = await resolveApp(wanted, stack, context);
   if (!app.ok) return app;
-  layers.push(keptIfSame(before?.layers.at(-1), app.value));
+  layers.push(keptIfSame(appBefore(before, stack, wanted), app.value));
   const lock: Lock = { version: LOCK_VERSION, base: base.name, architecture: context.facts.architecture, layers };
   return await keep(lock, file, context);
 }
@@ -178,6 +178,14 @@ function keptIfSame(before: LockedLayer | undefined, layer: LockedLayer): Locked
   if (before === undefined || !same(layerParts(before), layerParts(layer))) return layer;
   const { resolved, digest } = before;
   return { ...layer, resolved, ...(digest === undefined ? {} : { digest }) };
+}
+
+/** The app's layer of the kept lock, where it stood on the same layers: on others it would come out another. */
+function appBefore(before: Lock | undefined, { keys }: Stack, { base }: ImageWanted): LockedLayer | undefined {
+  const below = before?.layers.slice(0, -1) ?? [];
+  return before !== undefined && same(stackKeys(below, base, before.architecture), keys)
+    ? before.layers.at(-1)
+    : undefined;
 }
 
 function layerParts({ name, facts, locale, packages, repositories }: LockedLayer) {

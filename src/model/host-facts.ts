@@ -35,7 +35,7 @@ export interface HostFacts {
   readonly systemd: { readonly system: boolean; readonly user: boolean };
   /** PCI vendors of the graphics cards: `intel`, `amd`, `nvidia`, or the hexadecimal id. */
   readonly gpus: readonly string[];
-  /** Value of LANG, or `C.UTF-8`. */
+  /** LANG of the session, else of the system's own file; `C.UTF-8` without either. */
   readonly locale: string;
   /** IANA name: `Europe/Berlin`; `UTC` where unknown. */
   readonly timeZone: string;

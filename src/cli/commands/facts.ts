@@ -1,5 +1,6 @@
 /** `skerry facts`: what was found on this host, whole or one by name. */
 import { nearest } from "../../model/index.ts";
+import { componentsByFact } from "../component-facts.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { complain, print, printJson, printTable } from "../print.ts";
@@ -12,7 +13,9 @@ export default defineCommand<{ readonly json: boolean }, [string?]>({
       parameters: [{ brief: "One fact, with dots: cgroup.memory", placeholder: "name", parse: String, optional: true }],
     },
   },
-  description: "The owner's facts.yaml, in Skerry's configuration folder, overrides some of them.",
+  description:
+    "The owner's facts.yaml, in Skerry's configuration folder, overrides some of them. The last column names the " +
+    "components that are made anew when a fact changes.",
   examples: ["facts", "facts cgroup.memory", "facts --json"],
   async run(world, { json }, name) {
     const facts = await world.facts();
@@ -25,9 +28,11 @@ export default defineCommand<{ readonly json: boolean }, [string?]>({
     if (name === undefined) {
       if (json) printJson(world, withNulls(facts.value));
       else {
+        const uses = await componentsByFact(world.places);
         const columns = [
           { title: "FACT", cell: (row: Row) => row.name },
           { title: "VALUE", cell: (row: Row) => row.value },
+          { title: "COMPONENTS", cell: (row: Row) => (uses.get(row.name) ?? []).join(", ") },
         ];
         printTable(world, rows, columns, "Nothing was found.");
       }

@@ -20,6 +20,7 @@ export default defineCommand<{ readonly json: boolean }>({
         [
           { title: "NAME", cell: ({ name = "" }) => name },
           { title: "FROM", cell: ({ origin = "" }) => origin },
+          { title: "COMPONENTS", cell: ({ components = [] }) => components.join(", ") },
           {
             title: "SUMMARY",
             cell: ({ summary = "", problem }) => (problem === undefined ? summary : `cannot be read: ${problem}`),

@@ -28,6 +28,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 export interface Archive {
   readonly uri: string;
   readonly keyring: string;
+  /** Text of the same key. */
+  readonly armored: string;
   readonly debs: readonly Deb[];
   /** Every path that was asked for, in order. */
   readonly asked: string[];
@@ -128,6 +130,7 @@ export async function makeArchive(specs: readonly DebSpec[]): Promise<Archive> {
   return {
     uri,
     keyring,
+    armored: keys[0]?.armored ?? "",
     debs,
     asked,
     instead,
@@ -169,11 +172,11 @@ export async function makeProxy(): Promise<{ readonly uri: string; readonly aske
   return { uri, asked, close: async () => await shut(server) };
 }
 
-function makeKey(home: string): { readonly home: string; readonly exported: Buffer } {
+function makeKey(home: string): { readonly home: string; readonly exported: Buffer; readonly armored: string } {
   mkdirSync(home, { mode: 0o700 });
   const id = "Skerry's tests <tests@example.org>";
   gpg(home, ["--passphrase", "", "--quick-generate-key", id, "ed25519", "sign", "never"], "");
-  return { home, exported: gpg(home, ["--export"], "") };
+  return { home, exported: gpg(home, ["--export"], ""), armored: gpg(home, ["--armor", "--export"], "").toString() };
 }
 
 function gpg(home: string, words: readonly string[], input: string): Buffer {
