@@ -16,7 +16,9 @@ export async function componentsByFact({ config, program }: Places): Promise<Rea
       for (const file of await namesIn(folder)) {
         const name = file.replace(/\.yaml$/, "");
         if (!NAME_PATTERN.test(name) || name === file) continue;
-        const text = await readTextIfThere(`${folder}/${file}`, LIMIT_BYTES).catch(() => undefined);
+        const text = await readTextIfThere(`${folder}/${file}`, { limitBytes: LIMIT_BYTES, links: "followed" }).catch(
+          () => undefined,
+        );
         const component = text === undefined ? undefined : parseComponent(text, { file, name });
         if (component?.ok !== true) continue;
         for (const fact of component.value.facts) uses.set(fact, (uses.get(fact) ?? new Set()).add(name));
