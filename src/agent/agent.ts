@@ -47,7 +47,7 @@ export class Agent {
     });
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
-    this.keeper = new Keeper(context, this.#images);
+    this.keeper = new Keeper(context, this.#images, async () => await this.#launchers.dropAll());
   }
 
   get compartments(): Compartments {

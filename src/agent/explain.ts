@@ -9,6 +9,7 @@ import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { LaunchProblem } from "./launch.ts";
+import type { UpgradeProblem } from "./upgrade.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
 
@@ -17,6 +18,7 @@ export type AgentProblem =
   | LinkProblem
   | ReadyProblem
   | CompartmentProblem
+  | UpgradeProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
@@ -44,6 +46,18 @@ export function explain(problem: AgentProblem): Explained {
           `looked in ${problem.places.join(" and ")}`,
         ].join("\n  "),
       };
+    case "no-lock":
+      return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
+    case "no-previous":
+      return refused(
+        `nothing was kept that ${problem.recipe} could go back to`,
+        "an upgrade keeps what it replaces, until a purge removes it",
+      );
+    case "other-recipe":
+      return refused(
+        `the recipe ${problem.recipe} asks for something else than its lock was made for`,
+        `skerry upgrade ${problem.recipe} makes a lock of what it asks for now`,
+      );
     case "no-image":
       return {
         code: Code.NotFound,

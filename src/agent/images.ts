@@ -6,12 +6,14 @@
 import { createHash } from "node:crypto";
 import {
   buildImage,
+  endSwitches,
   findImage,
   type Image,
   type ImageProblem,
   type ImageWanted,
   lockImage,
   settleLock,
+  writeSbom,
 } from "../image/index.ts";
 import type { Lock, Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -30,6 +32,8 @@ interface Building {
 }
 
 export class Images {
+  /** What an earlier agent has left is ended or removed; before that, records may not fit together. */
+  readonly swept: Promise<void>;
   readonly #context: AgentContext;
   /** One after another: they share the package engine's private root. */
   #last: Promise<unknown>;
@@ -38,7 +42,8 @@ export class Images {
   constructor(context: AgentContext) {
     this.#context = context;
     // A fault here is one of the first build too, which meets the same folders and will tell.
-    this.#last = this.#sweep().catch(() => {});
+    this.swept = this.#sweep().catch(() => {});
+    this.#last = this.swept;
   }
 
   /** Removes what builds have left that were killed. Nothing is being built: this agent is the only one. */
@@ -48,11 +53,12 @@ export class Images {
     const left = (await performer.list(store.buildings)).map((name) => `${store.buildings}/${name}`);
     for (const path of [...left, ...halves.map((name) => `${store.debs}/${name}`)])
       await performer.perform({ kind: "remove-tree", path }, QUIET);
+    await endSwitches(imageContext(this.#context, QUIET));
   }
 
   /** @returns the image as it stands, or undefined where it has to be built */
   async find(recipe: Recipe): Promise<Result<Image | undefined, ComponentProblem>> {
-    const wanted = await this.#wanted(recipe, false);
+    const wanted = await this.wanted(recipe, false);
     if (!wanted.ok) return wanted;
     const quiet = { signal: new AbortController().signal, report: () => {} };
     return success(await findImage(wanted.value, imageContext(this.#context, quiet)));
@@ -96,7 +102,7 @@ export class Images {
   }
 
   async lock(recipe: Recipe, update: boolean, work: Work): Promise<Result<Lock, BuildImageProblem>> {
-    const wanted = await this.#wanted(recipe, update);
+    const wanted = await this.wanted(recipe, update);
     if (!wanted.ok) return wanted;
     const lock = await this.inTurn(async () => await lockImage(wanted.value, imageContext(this.#context, work)));
     if (lock.ok) {
@@ -112,12 +118,14 @@ export class Images {
   }
 
   async #build(recipe: Recipe, work: Work): Promise<Result<Image, BuildImageProblem>> {
-    const wanted = await this.#wanted(recipe, false);
+    const wanted = await this.wanted(recipe, false);
     if (!wanted.ok) return wanted;
     const built = await buildImage(wanted.value, imageContext(this.#context, work));
     if (built.ok) {
       const settled = await this.#settle(built.value, work);
       if (!settled.ok) return settled;
+      const sbom = await writeSbom(built.value, imageContext(this.#context, work));
+      if (!sbom.ok) return sbom;
       const lock = (await this.#context.performer.readText(this.#context.store.recipeLock(recipe.name))) ?? "";
       const image = built.value.layers.at(-1) ?? "";
       await this.#context.audit.append({ kind: "build", recipe: recipe.name, image, lock: sha256(lock) });
@@ -134,7 +142,8 @@ export class Images {
     return success(undefined);
   }
 
-  async #wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, ComponentProblem>> {
+  /** A recipe with its base and components, as they are on the disk now. */
+  async wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, ComponentProblem>> {
     const base = await findBase(recipe.base ?? DEFAULT_BASE, this.#context);
     if (!base.ok) return base;
     const components = await findComponents(recipe.components, base.value.name, this.#context);

@@ -3,14 +3,25 @@
  *
  * Invariant: nothing that a keeper does touches data. Volumes, instances and deployments are no part of the store.
  */
-import type { Image } from "../image/index.ts";
-import { nearest } from "../model/index.ts";
+import {
+  type Image,
+  type ImageWanted,
+  outdatedPackages,
+  readImage,
+  readLock,
+  readLockFile,
+  readPrevious,
+  writeSbom,
+} from "../image/index.ts";
+import { type Lock, nearest } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import { findDeployment } from "./catalogue.ts";
-import type { AgentContext, Work } from "./context.ts";
+import { findDeployment, findRecipe } from "./catalogue.ts";
+import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { builtImages, imageSizes } from "./built-images.ts";
+import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
 import type { Images } from "./images.ts";
+import { rollbackImage, type Upgraded, upgradeImage, type UpgradeOptions } from "./upgrade.ts";
 import { type ImageCheck, verifyImages } from "./verify-images.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
@@ -18,10 +29,13 @@ type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 export class Keeper {
   readonly #context: AgentContext;
   readonly #images: Images;
+  readonly #beforeChange: () => Promise<void>;
 
-  constructor(context: AgentContext, images: Images) {
+  /** @param beforeChange - called before anything is changed that a start may have been prepared from */
+  constructor(context: AgentContext, images: Images, beforeChange: () => Promise<void>) {
     this.#context = context;
     this.#images = images;
+    this.#beforeChange = beforeChange;
   }
 
   async sizes(): ReturnType<typeof imageSizes> {
@@ -35,8 +49,116 @@ export class Keeper {
     return await this.#images.inTurn(async () => await verifyImages(images.value, this.#context, work));
   }
 
+  async sbom(name: string): Answer<string> {
+    const image = await this.#one(name);
+    if (!image.ok) return image;
+    const text = await writeSbom(image.value, imageContext(this.#context, QUIET));
+    if (!text.ok || text.value !== "") return text;
+    return refusal({ kind: "no-lock", recipe: image.value.recipe });
+  }
+
+  /** @param left - a name, or `NAME@previous` */
+  async diff(left: string, right: string): Answer<ImageDiff> {
+    const [before, after] = [await this.#version(left), await this.#version(right)];
+    if (!before.ok) return before;
+    if (!after.ok) return after;
+    return await diffImages(before.value, after.value, this.#context);
+  }
+
+  async outdated(names: readonly string[], work: Work): Answer<readonly Upgraded[]> {
+    return await this.#each(names, work, async (wanted, lock) => {
+      const context = imageContext(this.#context, work);
+      const changes = await outdatedPackages(lock, wanted.base, wanted.recipe, context);
+      return changes.ok ? success({ recipe: wanted.recipe.name, changes: changes.value, done: false }) : changes;
+    });
+  }
+
+  async upgrade(names: readonly string[], options: UpgradeOptions, work: Work): Answer<readonly Upgraded[]> {
+    return await this.#each(
+      names,
+      work,
+      async (wanted) => await upgradeImage(wanted, options, this.#context, work),
+      this.#beforeChange,
+    );
+  }
+
+  async rollback(name: string, work: Work): Answer<Upgraded> {
+    const image = await this.#one(name);
+    if (!image.ok) return image;
+    return await this.#images.inTurn(async () => {
+      const wanted = await this.#wantedFor(image.value.recipe);
+      if (!wanted.ok) return wanted;
+      await this.#beforeChange();
+      return await rollbackImage(wanted.value, this.#context, work);
+    });
+  }
+
+  /** One image after another; where all are meant, one whose recipe is gone is told and left alone. */
+  async #each(
+    names: readonly string[],
+    work: Work,
+    act: (wanted: ImageWanted, lock: Lock) => Answer<Upgraded>,
+    before: () => Promise<void> = async () => {},
+  ): Answer<readonly Upgraded[]> {
+    const images = await this.#named(names);
+    if (!images.ok) return images;
+    const results: Upgraded[] = [];
+    for (const { recipe } of images.value) {
+      const result = await this.#images.inTurn(async (): Answer<Upgraded | undefined> => {
+        const wanted = await this.#wantedFor(recipe);
+        if (!wanted.ok && names.length === 0 && wanted.problem.kind === "no-such") {
+          work.report({ kind: "note", text: `${recipe} has no recipe any more; its image stays as it is` });
+          return success(undefined);
+        }
+        if (!wanted.ok) return wanted;
+        const lock = await readLockFile(this.#context.store.recipeLock(recipe), this.#context);
+        if (!lock.ok) return lock;
+        if (lock.value === undefined) return refusal({ kind: "no-lock", recipe });
+        await before();
+        return await act(wanted.value, lock.value);
+      });
+      if (!result.ok) return result;
+      if (result.value !== undefined) results.push(result.value);
+    }
+    return success(results);
+  }
+
+  async #wantedFor(name: string): Answer<ImageWanted> {
+    const recipe = await findRecipe(name, this.#context);
+    return recipe.ok ? await this.#images.wanted(recipe.value.thing, false) : recipe;
+  }
+
+  async #version(name: string): Answer<ImageVersion> {
+    const [plain = "", which, ...rest] = name.split("@");
+    const image = await this.#one(plain);
+    if (!image.ok) return image;
+    const { recipe } = image.value;
+    const context = imageContext(this.#context, QUIET);
+    if (which === undefined) {
+      const lock = await readLockFile(context.store.recipeLock(recipe), context);
+      if (!lock.ok) return lock;
+      return lock.value === undefined
+        ? refusal({ kind: "no-lock", recipe })
+        : success({ image: image.value, lock: lock.value });
+    }
+    const previous = which === "previous" && rest.length === 0 ? await readPrevious(recipe, context) : undefined;
+    const older = previous === undefined ? undefined : readImage(previous.image);
+    const lock = previous === undefined ? undefined : readLock(previous.lock, context.store.previous(recipe));
+    if (older === undefined || lock === undefined) return refusal({ kind: "no-previous", recipe });
+    return lock.ok ? success({ image: older, lock: lock.value }) : lock;
+  }
+
+  async #one(name: string): Answer<Image> {
+    const found = await this.#named([name]);
+    if (!found.ok) return found;
+    const [image] = found.value;
+    if (image === undefined) throw new Error("a name without an image");
+    return success(image);
+  }
+
   /** The images that are meant; all where nothing is named. */
   async #named(names: readonly string[]): Answer<readonly Image[]> {
+    await this.#images.swept;
     const all = await builtImages(this.#context);
     if (names.length === 0) return success(all);
     const found: Image[] = [];

@@ -1,7 +1,10 @@
 /** Store routes: the store's service as it is on the wire. Translates and nothing else. */
 import type { ConnectRouter } from "@connectrpc/connect";
 import { StoreService } from "../contract/index.ts";
+import type { PackageChange } from "../image/index.ts";
 import type { Agent } from "./agent.ts";
+import type { Work } from "./context.ts";
+import type { Upgraded } from "./upgrade.ts";
 import { progressOf, valueOf } from "./routes.ts";
 import { withProgress } from "./with-progress.ts";
 
@@ -24,5 +27,46 @@ export function storeRoutes(agent: Agent) {
           }
         }
       },
+
+      sbom: async ({ name }) => ({ text: valueOf(await keeper.sbom(name)) }),
+
+      async diffImages({ left, right }) {
+        const { packages, files, more } = valueOf(await keeper.diff(left, right));
+        return {
+          packages: packages.map(changeOf),
+          files: files.map((each) => ({ ...each, what: [...each.what] })),
+          more,
+        };
+      },
+
+      async *listOutdated({ names }, { signal }) {
+        for await (const event of withProgress((work) => keeper.outdated(names, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: { images: valueOf(event.result).map(changesOf) } };
+        }
+      },
+
+      async *upgrade({ names, security, dryRun }, { signal }) {
+        const work = (watch: Work) => keeper.upgrade(names, { security, dryRun }, watch);
+        for await (const event of withProgress(work, signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: { images: valueOf(event.result).map(changesOf) } };
+        }
+      },
+
+      async *rollback({ name }, { signal }) {
+        for await (const event of withProgress((work) => keeper.rollback(name, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: changesOf(valueOf(event.result)) };
+        }
+      },
     });
+}
+
+function changesOf({ recipe, changes, done }: Upgraded) {
+  return { recipe, packages: changes.map(changeOf), done };
+}
+
+function changeOf({ name, before = "", after = "", security }: PackageChange) {
+  return { name, before, after, security };
 }

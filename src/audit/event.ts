@@ -15,6 +15,21 @@ export type AuditEvent =
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
   /** `image` is its key, `lock` the SHA-256 of the lock's text. */
   | { readonly kind: "build"; readonly recipe: string; readonly image: string; readonly lock: string }
+  /** `from` and `lock` are the SHA-256 of the locks' texts; one line for each package: `libssl3: 1 → 2 (security)`. */
+  | {
+      readonly kind: "upgrade";
+      readonly recipe: string;
+      readonly security: boolean;
+      readonly from: string;
+      readonly lock: string;
+      readonly packages: readonly string[];
+    }
+  | {
+      readonly kind: "rollback";
+      readonly recipe: string;
+      readonly lock: string;
+      readonly packages: readonly string[];
+    }
   /** All files of an image were read and compared with what was built. */
   | { readonly kind: "verify"; readonly recipe: string; readonly whole: boolean; readonly differences: number }
   /** A layer was built anew from its lock and is not the same, byte for byte. */

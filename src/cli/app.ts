@@ -72,7 +72,24 @@ export const COMMANDS: CommandTable = {
         brief: "Check that every file is as it was built.",
         load: () => import("./commands/images-verify.ts"),
       },
+      outdated: {
+        brief: "List packages that the archives have in a newer version.",
+        load: () => import("./commands/images-outdated.ts"),
+      },
+      diff: {
+        brief: "Show in which packages and files two images differ.",
+        load: () => import("./commands/images-diff.ts"),
+      },
+      sbom: {
+        brief: "Print what an image is made of, as SPDX.",
+        load: () => import("./commands/images-sbom.ts"),
+      },
     },
+  },
+  upgrade: { brief: "Bring images up to date.", load: () => import("./commands/upgrade.ts") },
+  rollback: {
+    brief: "Go back to the image that the last upgrade replaced.",
+    load: () => import("./commands/rollback.ts"),
   },
   run: { brief: "Run an app here, with this terminal.", load: () => import("./commands/run.ts") },
   start: { brief: "Start an app in the background.", load: () => import("./commands/start.ts") },

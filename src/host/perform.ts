@@ -120,6 +120,8 @@ function treePaths(task: TreeTask): readonly string[] {
       return [task, ...task.candidates].flatMap(({ tree, files }) => [tree, files]);
     case "export":
       return [task.tree, task.blob];
+    case "diff":
+      return [...task.left, ...task.right];
     case "measure":
       return task.groups.flat();
     default:

@@ -10,6 +10,7 @@ import type { Places } from "../model/index.ts";
 export function storeOf(places: Places) {
   const store = `${places.data}/store`;
   return {
+    data: places.data,
     root: store,
     debs: `${store}/debs`,
     deb: (sha256: string) => `${store}/debs/${sha256}.deb`,
@@ -30,6 +31,14 @@ export function storeOf(places: Places) {
     recipeLock: (recipe: string) => `${places.data}/locks/${recipe}.json`,
     images: `${places.data}/images`,
     image: (recipe: string) => `${places.data}/images/${recipe}.json`,
+    /** What it is made of, as SPDX. */
+    sbom: (recipe: string) => `${places.data}/images/${recipe}.spdx.json`,
+    /** Lock and image that the last upgrade replaced. */
+    previous: (recipe: string) => `${places.data}/previous/${recipe}.json`,
+    /** Locks and images that are being made, and are in use by nobody. */
+    pending: `${places.data}/pending`,
+    /** Notes of what is being put in place. */
+    switching: `${places.data}/switching`,
     /**
      * The package engine's private root; its lists are a cache.
      *

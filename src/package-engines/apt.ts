@@ -19,6 +19,7 @@ import {
   withHostTools,
 } from "./apt-build.ts";
 import { sourceFiles } from "./apt-sources.ts";
+import { readPolicy } from "./apt-policy.ts";
 import { type Mirrors, mirrorOf, type PackageEngine, type ResolutionProblem } from "./engine.ts";
 
 /** More than any image needs, and few enough that a lock stays small. */
@@ -131,6 +132,15 @@ export const apt: PackageEngine = {
       environment: environmentFor(root),
     };
   },
+
+  newest(root, names, facts) {
+    return {
+      argv: [facts.programs["apt-cache"]?.path ?? "/usr/bin/apt-cache", "policy", "--", ...names],
+      environment: environmentFor(root),
+    };
+  },
+
+  readNewest: readPolicy,
 
   compareInstalled(captured, locked) {
     const found = new Map<string, string>();

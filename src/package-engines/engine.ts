@@ -30,6 +30,9 @@ export interface PackageEngine {
   unmet(wanted: readonly string[], resolved: readonly LockedPackage[], status: string): string | undefined;
   /** Prints every name that the archives know. */
   names(root: string, facts: HostFacts): EngineCommand;
+  /** Prints the newest version of each package that the archives have. */
+  newest(root: string, names: readonly string[], facts: HostFacts): EngineCommand;
+  readNewest(output: string): ReadonlyMap<string, NewestVersion>;
   /** Compares what a build captured as installed with what was locked. */
   compareInstalled(captured: string, locked: readonly LockedPackage[]): Result<void, InstalledProblem>;
   /** What a failed `update` or `resolve` means. */
@@ -38,6 +41,12 @@ export interface PackageEngine {
   buildBase(build: LayerBuild, base: OsBase): readonly InsideCommand[];
   /** Commands that install packages on top of lower layers. */
   buildOnTop(build: LayerBuild): readonly InsideCommand[];
+}
+
+export interface NewestVersion {
+  readonly version: string;
+  /** A suite that brings nothing but security updates has it. */
+  readonly security: boolean;
 }
 
 export interface EngineCommand {

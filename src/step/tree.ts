@@ -14,6 +14,8 @@ export type TreeTask =
   | { readonly kind: "link"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
   /** Writes the canonical archive. */
   | { readonly kind: "export"; readonly tree: string; readonly blob: string }
+  /** Compares images by the lists of their layers, bottom first. */
+  | { readonly kind: "diff"; readonly left: readonly string[]; readonly right: readonly string[] }
   /** Which disk blocks each tree takes, alone and together with others. */
   | { readonly kind: "measure"; readonly groups: readonly (readonly string[])[] };
 
@@ -46,6 +48,12 @@ export interface Verified {
   readonly filesDigest: string;
   readonly bytes: number;
   /** At most a thousand. */
+  readonly differences: readonly FileDifference[];
+  readonly more: number;
+}
+
+/** From left to right: `missing` is on the left only, `extra` on the right only. */
+export interface Compared {
   readonly differences: readonly FileDifference[];
   readonly more: number;
 }

@@ -66,7 +66,7 @@ export function membersOf(entry: TreeEntry): readonly TarMember[] {
   return isOpaque(entry) ? [member, mark(path === "." ? HIDES_ALL : `${path}/${HIDES_ALL}`)] : [member];
 }
 
-function isOpaque({ type, attributes }: TreeEntry): boolean {
+export function isOpaque({ type, attributes }: TreeEntry): boolean {
   return type === "folder" && attributes.some(([name, value]) => name === OPAQUE && value === "y");
 }
 

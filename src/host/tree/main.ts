@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import type { TreeTask } from "../../step/index.ts";
 import { unreachable } from "../../result.ts";
+import { diffTrees } from "./diff.ts";
 import { linkTree } from "./link.ts";
 import { measure } from "./measure.ts";
 import { BadTar } from "./read-tar.ts";
@@ -27,6 +28,8 @@ async function act(task: TreeTask): Promise<unknown> {
       return await exportTree(task.tree, task.blob, tell);
     case "link":
       return linkTree(task, task.candidates);
+    case "diff":
+      return diffTrees(task.left, task.right);
     case "measure":
       return await measure(task.groups);
     default:

@@ -3,6 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Exported, FileDifference, Sealed, Verified } from "../../step/index.ts";
 import { entryOf, membersOf } from "./canonical.ts";
+import { whatDiffers } from "./diff.ts";
 import { escapeBytes, LIST_HEAD, type ListedEntry, readList, type TreeEntry, writeEntry } from "./entry.ts";
 import type { TarListener } from "./read-tar.ts";
 import { walk } from "./walk.ts";
@@ -75,18 +76,6 @@ function fill(expected: Map<string, ListedEntry>, text: string): boolean {
     expected.clear();
     return false;
   }
-}
-
-function whatDiffers(listed: ListedEntry, found: ListedEntry): readonly string[] {
-  if (listed.type !== found.type) return ["type"];
-  return [
-    ...(listed.sha256 !== found.sha256 ? ["content"] : []),
-    ...(listed.mode !== found.mode ? ["mode"] : []),
-    ...(listed.uid !== found.uid || listed.gid !== found.gid ? ["owner"] : []),
-    ...(listed.mtime !== found.mtime ? ["time"] : []),
-    ...(listed.target !== found.target ? ["target"] : []),
-    ...(JSON.stringify(listed.attributes) !== JSON.stringify(found.attributes) ? ["attributes"] : []),
-  ];
 }
 
 interface Canonical {

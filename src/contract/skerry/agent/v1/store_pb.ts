@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/store.proto.
  */
 export const file_skerry_agent_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJMm0KDFN0b3JlU2VydmljZRJdCgxWZXJpZnlJbWFnZXMSJC5za2VycnkuYWdlbnQudjEuVmVyaWZ5SW1hZ2VzUmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXNwb25zZTABYgZwcm90bzM", [file_skerry_agent_v1_agent]);
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlczKLBAoMU3RvcmVTZXJ2aWNlEl0KDFZlcmlmeUltYWdlcxIkLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlMAESQwoEU2JvbRIcLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVzcG9uc2USVQoKRGlmZkltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVzcG9uc2USXQoMTGlzdE91dGRhdGVkEiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVzcG9uc2UwARJOCgdVcGdyYWRlEh8uc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXNwb25zZTABElEKCFJvbGxiYWNrEiAuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVxdWVzdBohLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1Jlc3BvbnNlMAFiBnByb3RvMw", [file_skerry_agent_v1_agent]);
 
 /**
  * @generated from message skerry.agent.v1.VerifyImagesRequest
@@ -347,6 +347,531 @@ export const FileDifferenceSchema: GenMessage<FileDifference, {jsonType: FileDif
   messageDesc(file_skerry_agent_v1_store, 5);
 
 /**
+ * @generated from message skerry.agent.v1.SbomRequest
+ */
+export type SbomRequest = Message<"skerry.agent.v1.SbomRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.SbomRequest
+ */
+export type SbomRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.SbomRequest.
+ * Use `create(SbomRequestSchema)` to create a new message.
+ */
+export const SbomRequestSchema: GenMessage<SbomRequest, {jsonType: SbomRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 6);
+
+/**
+ * @generated from message skerry.agent.v1.SbomResponse
+ */
+export type SbomResponse = Message<"skerry.agent.v1.SbomResponse"> & {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.SbomResponse
+ */
+export type SbomResponseJson = {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.SbomResponse.
+ * Use `create(SbomResponseSchema)` to create a new message.
+ */
+export const SbomResponseSchema: GenMessage<SbomResponse, {jsonType: SbomResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 7);
+
+/**
+ * @generated from message skerry.agent.v1.DiffImagesRequest
+ */
+export type DiffImagesRequest = Message<"skerry.agent.v1.DiffImagesRequest"> & {
+  /**
+   * Recipe or instance; with `@previous` behind it what the last upgrade replaced.
+   *
+   * @generated from field: string left = 1;
+   */
+  left: string;
+
+  /**
+   * @generated from field: string right = 2;
+   */
+  right: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.DiffImagesRequest
+ */
+export type DiffImagesRequestJson = {
+  /**
+   * Recipe or instance; with `@previous` behind it what the last upgrade replaced.
+   *
+   * @generated from field: string left = 1;
+   */
+  left?: string;
+
+  /**
+   * @generated from field: string right = 2;
+   */
+  right?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.DiffImagesRequest.
+ * Use `create(DiffImagesRequestSchema)` to create a new message.
+ */
+export const DiffImagesRequestSchema: GenMessage<DiffImagesRequest, {jsonType: DiffImagesRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 8);
+
+/**
+ * @generated from message skerry.agent.v1.DiffImagesResponse
+ */
+export type DiffImagesResponse = Message<"skerry.agent.v1.DiffImagesResponse"> & {
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 1;
+   */
+  packages: PackageChange[];
+
+  /**
+   * `missing` is on the left only, `extra` on the right only.
+   *
+   * @generated from field: repeated skerry.agent.v1.FileDifference files = 2;
+   */
+  files: FileDifference[];
+
+  /**
+   * @generated from field: int32 more = 3;
+   */
+  more: number;
+};
+
+/**
+ * @generated from message skerry.agent.v1.DiffImagesResponse
+ */
+export type DiffImagesResponseJson = {
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 1;
+   */
+  packages?: PackageChangeJson[];
+
+  /**
+   * `missing` is on the left only, `extra` on the right only.
+   *
+   * @generated from field: repeated skerry.agent.v1.FileDifference files = 2;
+   */
+  files?: FileDifferenceJson[];
+
+  /**
+   * @generated from field: int32 more = 3;
+   */
+  more?: number;
+};
+
+/**
+ * Describes the message skerry.agent.v1.DiffImagesResponse.
+ * Use `create(DiffImagesResponseSchema)` to create a new message.
+ */
+export const DiffImagesResponseSchema: GenMessage<DiffImagesResponse, {jsonType: DiffImagesResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 9);
+
+/**
+ * @generated from message skerry.agent.v1.PackageChange
+ */
+export type PackageChange = Message<"skerry.agent.v1.PackageChange"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty for one that is new.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * Empty for one that goes.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * An archive that brings nothing but security updates has it.
+   *
+   * @generated from field: bool security = 4;
+   */
+  security: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.PackageChange
+ */
+export type PackageChangeJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Empty for one that is new.
+   *
+   * @generated from field: string before = 2;
+   */
+  before?: string;
+
+  /**
+   * Empty for one that goes.
+   *
+   * @generated from field: string after = 3;
+   */
+  after?: string;
+
+  /**
+   * An archive that brings nothing but security updates has it.
+   *
+   * @generated from field: bool security = 4;
+   */
+  security?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.PackageChange.
+ * Use `create(PackageChangeSchema)` to create a new message.
+ */
+export const PackageChangeSchema: GenMessage<PackageChange, {jsonType: PackageChangeJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 10);
+
+/**
+ * @generated from message skerry.agent.v1.ListOutdatedRequest
+ */
+export type ListOutdatedRequest = Message<"skerry.agent.v1.ListOutdatedRequest"> & {
+  /**
+   * Recipes or instances; all images where there are none.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ListOutdatedRequest
+ */
+export type ListOutdatedRequestJson = {
+  /**
+   * Recipes or instances; all images where there are none.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ListOutdatedRequest.
+ * Use `create(ListOutdatedRequestSchema)` to create a new message.
+ */
+export const ListOutdatedRequestSchema: GenMessage<ListOutdatedRequest, {jsonType: ListOutdatedRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 11);
+
+/**
+ * @generated from message skerry.agent.v1.ListOutdatedResponse
+ */
+export type ListOutdatedResponse = Message<"skerry.agent.v1.ListOutdatedResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChangesList done = 2;
+   */
+  done?: ImageChangesList | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ListOutdatedResponse
+ */
+export type ListOutdatedResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChangesList done = 2;
+   */
+  done?: ImageChangesListJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ListOutdatedResponse.
+ * Use `create(ListOutdatedResponseSchema)` to create a new message.
+ */
+export const ListOutdatedResponseSchema: GenMessage<ListOutdatedResponse, {jsonType: ListOutdatedResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 12);
+
+/**
+ * @generated from message skerry.agent.v1.ImageChangesList
+ */
+export type ImageChangesList = Message<"skerry.agent.v1.ImageChangesList"> & {
+  /**
+   * @generated from field: repeated skerry.agent.v1.ImageChanges images = 1;
+   */
+  images: ImageChanges[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ImageChangesList
+ */
+export type ImageChangesListJson = {
+  /**
+   * @generated from field: repeated skerry.agent.v1.ImageChanges images = 1;
+   */
+  images?: ImageChangesJson[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ImageChangesList.
+ * Use `create(ImageChangesListSchema)` to create a new message.
+ */
+export const ImageChangesListSchema: GenMessage<ImageChangesList, {jsonType: ImageChangesListJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 13);
+
+/**
+ * @generated from message skerry.agent.v1.ImageChanges
+ */
+export type ImageChanges = Message<"skerry.agent.v1.ImageChanges"> & {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 2;
+   */
+  packages: PackageChange[];
+
+  /**
+   * Whether the image is now another one.
+   *
+   * @generated from field: bool done = 3;
+   */
+  done: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ImageChanges
+ */
+export type ImageChangesJson = {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe?: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 2;
+   */
+  packages?: PackageChangeJson[];
+
+  /**
+   * Whether the image is now another one.
+   *
+   * @generated from field: bool done = 3;
+   */
+  done?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ImageChanges.
+ * Use `create(ImageChangesSchema)` to create a new message.
+ */
+export const ImageChangesSchema: GenMessage<ImageChanges, {jsonType: ImageChangesJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 14);
+
+/**
+ * @generated from message skerry.agent.v1.UpgradeRequest
+ */
+export type UpgradeRequest = Message<"skerry.agent.v1.UpgradeRequest"> & {
+  /**
+   * Recipes or instances; all images where there are none.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * @generated from field: bool security = 2;
+   */
+  security: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.UpgradeRequest
+ */
+export type UpgradeRequestJson = {
+  /**
+   * Recipes or instances; all images where there are none.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names?: string[];
+
+  /**
+   * @generated from field: bool security = 2;
+   */
+  security?: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.UpgradeRequest.
+ * Use `create(UpgradeRequestSchema)` to create a new message.
+ */
+export const UpgradeRequestSchema: GenMessage<UpgradeRequest, {jsonType: UpgradeRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 15);
+
+/**
+ * @generated from message skerry.agent.v1.UpgradeResponse
+ */
+export type UpgradeResponse = Message<"skerry.agent.v1.UpgradeResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChangesList done = 2;
+   */
+  done?: ImageChangesList | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.UpgradeResponse
+ */
+export type UpgradeResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChangesList done = 2;
+   */
+  done?: ImageChangesListJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.UpgradeResponse.
+ * Use `create(UpgradeResponseSchema)` to create a new message.
+ */
+export const UpgradeResponseSchema: GenMessage<UpgradeResponse, {jsonType: UpgradeResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 16);
+
+/**
+ * @generated from message skerry.agent.v1.RollbackRequest
+ */
+export type RollbackRequest = Message<"skerry.agent.v1.RollbackRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.RollbackRequest
+ */
+export type RollbackRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.RollbackRequest.
+ * Use `create(RollbackRequestSchema)` to create a new message.
+ */
+export const RollbackRequestSchema: GenMessage<RollbackRequest, {jsonType: RollbackRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 17);
+
+/**
+ * @generated from message skerry.agent.v1.RollbackResponse
+ */
+export type RollbackResponse = Message<"skerry.agent.v1.RollbackResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChanges done = 2;
+   */
+  done?: ImageChanges | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.RollbackResponse
+ */
+export type RollbackResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImageChanges done = 2;
+   */
+  done?: ImageChangesJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.RollbackResponse.
+ * Use `create(RollbackResponseSchema)` to create a new message.
+ */
+export const RollbackResponseSchema: GenMessage<RollbackResponse, {jsonType: RollbackResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 18);
+
+/**
  * @generated from service skerry.agent.v1.StoreService
  */
 export const StoreService: GenService<{
@@ -359,6 +884,56 @@ export const StoreService: GenService<{
     methodKind: "server_streaming";
     input: typeof VerifyImagesRequestSchema;
     output: typeof VerifyImagesResponseSchema;
+  },
+  /**
+   * What an image is made of, as SPDX 2.3 in JSON.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.Sbom
+   */
+  sbom: {
+    methodKind: "unary";
+    input: typeof SbomRequestSchema;
+    output: typeof SbomResponseSchema;
+  },
+  /**
+   * Packages and files in which two images differ.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.DiffImages
+   */
+  diffImages: {
+    methodKind: "unary";
+    input: typeof DiffImagesRequestSchema;
+    output: typeof DiffImagesResponseSchema;
+  },
+  /**
+   * Which packages of images the archives have in a newer version.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.ListOutdated
+   */
+  listOutdated: {
+    methodKind: "server_streaming";
+    input: typeof ListOutdatedRequestSchema;
+    output: typeof ListOutdatedResponseSchema;
+  },
+  /**
+   * A new lock for images, told as changes of packages, built, and put in place of the old one, which is kept.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.Upgrade
+   */
+  upgrade: {
+    methodKind: "server_streaming";
+    input: typeof UpgradeRequestSchema;
+    output: typeof UpgradeResponseSchema;
+  },
+  /**
+   * The image that the last upgrade replaced.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.Rollback
+   */
+  rollback: {
+    methodKind: "server_streaming";
+    input: typeof RollbackRequestSchema;
+    output: typeof RollbackResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_store, 0);
