@@ -14,6 +14,7 @@ import { processOf } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
 import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
+import { Changes } from "./changes.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
@@ -33,6 +34,7 @@ export class Agent {
   readonly context: AgentContext;
   readonly life: Life;
   readonly keeper: Keeper;
+  readonly changes: Changes;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -45,6 +47,7 @@ export class Agent {
         return argv.ok ? argv.value : undefined;
       },
     });
+    this.changes = new Changes(context, this.life.compartments);
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
     this.keeper = new Keeper(context, this.#images, async () => await this.#launchers.dropAll());
@@ -245,7 +248,9 @@ export class Agent {
     if (!registered.ok) return registered;
     const policy = chosen.value.deployment.service.restart;
     await this.life.services.begins(record, { words, policy, again });
-    const made = await this.#make(prepared.value, record, background);
+    const copies = spec.contributions.filter((entry) => entry.kind === "copy");
+    const begun = await this.changes.begin(spec.name, copies);
+    const made = begun.ok ? await this.#make(prepared.value, record, background) : begun;
     if (!made.ok) {
       await this.life.services.failed(record, again);
       await this.compartments.forget(spec.id);

@@ -29,6 +29,7 @@ import {
 import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type AgentContext, QUIET } from "./context.ts";
+import { copySize } from "./copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
 import { readSpooled, spoolFolder } from "./spool.ts";
 
@@ -57,6 +58,8 @@ export interface Start {
   readonly child: ProcessName | undefined;
   readonly exitCode: number | undefined;
   readonly ended: string | undefined;
+  /** What its owner should hear of its end. */
+  readonly notes?: readonly string[];
 }
 
 export type CompartmentProblem =
@@ -392,7 +395,8 @@ export class Compartments {
   }
 
   async #ended(id: string, start: Start, state: "ended" | "lost", exitCode: number | undefined): Promise<void> {
-    const ended: Start = { ...start, state, exitCode, ended: new Date().toISOString() };
+    const notes = start.record.passing ? await lostWith(start.record.spec, this.#context) : [];
+    const ended: Start = { ...start, state, exitCode, ended: new Date().toISOString(), notes };
     const { audit, performer, places } = this.#context;
     await audit.append({ kind: "end", instance: start.record.spec.name, id, code: exitCode, signal: undefined });
     const path = `${places.state}/ended/${Date.now()}-${id}.json`;
@@ -424,6 +428,21 @@ export class Compartments {
 /** Too old to belong to a start that is just being made. */
 async function isOld(path: string): Promise<boolean> {
   return Date.now() - Date.parse(await modifiedAt(path)) > PREPARED_FOR_MS;
+}
+
+/** Changes of copies that go with a passing instance. */
+async function lostWith({ name, contributions }: CompartmentSpec, context: AgentContext): Promise<readonly string[]> {
+  const notes: string[] = [];
+  for (const entry of contributions) {
+    if (entry.kind !== "copy") continue;
+    const { files, cut } = await copySize(context, name, entry.request);
+    const count = `${cut ? "more than " : ""}${files} ${files === 1 ? "file" : "files"}`;
+    if (files > 0)
+      notes.push(
+        `${count} written or removed in the copy of ${entry.source} went with it; a deployed instance keeps them`,
+      );
+  }
+  return notes;
 }
 
 /** The children of the first process inside. */

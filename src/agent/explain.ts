@@ -7,6 +7,7 @@ import { Code } from "@connectrpc/connect";
 import { showComplaint } from "../descriptor/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
+import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { LaunchProblem } from "./launch.ts";
 import type { UpgradeProblem } from "./upgrade.ts";
@@ -17,6 +18,7 @@ export type AgentProblem =
   | LaunchProblem
   | LinkProblem
   | ReadyProblem
+  | ChangesProblem
   | CompartmentProblem
   | UpgradeProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
@@ -108,6 +110,36 @@ export function explain(problem: AgentProblem): Explained {
       return refused(
         `${problem.deployment}: ${escapeText(problem.folder)}, granted for writing as "${problem.request}", holds ${escapeText(problem.link)}, a link that leads to Skerry's own folders`,
         "an app could put another in its place; put a folder where the link is, or grant another folder",
+      );
+    case "copy-of-another":
+      return refused(
+        `${problem.instance}: "${problem.request}" is now to be a copy of ${escapeText(problem.wanted)}, and changes of a copy of ${escapeText(problem.folder)} still wait there`,
+        `apply or discard them first: skerry changes ${problem.instance} ${problem.request}`,
+      );
+    case "still-runs":
+      return refused(
+        `${problem.name} runs, and might write on; nothing was ${problem.act === "apply" ? "applied" : "discarded"}`,
+        `end it first: skerry stop ${problem.name}`,
+      );
+    case "changes-busy":
+      return refused(
+        `changes of ${problem.name} are being worked on at this moment`,
+        "wait until that has ended, and try again",
+      );
+    case "no-copy":
+      return refused(
+        `${escapeText(problem.name, 80)} has no copy named "${escapeText(problem.request, 80)}"`,
+        problem.known.length === 0 ? "it has none at all" : `it has ${problem.known.join(", ")}`,
+      );
+    case "bad-path":
+      return {
+        code: Code.InvalidArgument,
+        text: `${escapeText(problem.path, 200)}: expected a path below the folder, as skerry changes lists it: sub/file`,
+      };
+    case "too-many-changes":
+      return refused(
+        `the copy "${problem.request}" of ${problem.name} holds more than can be compared`,
+        `throw it away (skerry changes ${problem.name} ${problem.request} --discard), or look into it by hand`,
       );
     case "folder-holds-copies":
       return refused(

@@ -212,7 +212,10 @@ export function isPassing(words: WantedWords): boolean {
 }
 
 /** What grants name on this host, and which folders they must not reach. */
-export async function joinContext(deployment: Deployment, context: AgentContext): Promise<JoinContext> {
+export async function joinContext(
+  deployment: Pick<Deployment, "answers">,
+  context: AgentContext,
+): Promise<JoinContext> {
   const { places, home } = context;
   const findings = new Map<string, Awaited<ReturnType<typeof findPath>>>();
   for (const grant of Object.values(deployment.answers)) {

@@ -10,6 +10,7 @@ import { type Problem, type Result, unreachable } from "../result.ts";
 import type { Progress } from "../step/index.ts";
 import type { Agent } from "./agent.ts";
 import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./catalogue.ts";
+import { actOf, copyChangesOf } from "./changes-wire.ts";
 import type { Start } from "./compartments.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
@@ -163,7 +164,9 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };
           else {
             const { prepared, argv, notes } = valueOf(event.result);
-            yield { launched: { id: prepared.spec.id, name: prepared.spec.name, argv: [...argv], notes: [...notes] } };
+            const { id, name, contributions } = prepared.spec;
+            const copies = contributions.some(({ kind }) => kind === "copy");
+            yield { launched: { id, name, argv: [...argv], notes: [...notes], copies } };
           }
         }
       },
@@ -209,9 +212,16 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         await agent.record("thaw", name);
         return { by };
       },
+      async *changes({ name, request, paths, act, force }, { signal }) {
+        const wanted = { name, request, paths, act: actOf(act), force };
+        for await (const event of withProgress((work) => agent.changes.work(wanted, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: { copies: valueOf(event.result).map(copyChangesOf) } };
+        }
+      },
       async wait({ name }, { signal }) {
-        const { exitCode, ended } = valueOf(await compartments.wait(name, signal));
-        return { exitCode: exitCode ?? -1, ended: ended ?? "" };
+        const { exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));
+        return { exitCode: exitCode ?? -1, ended: ended ?? "", notes: [...notes] };
       },
       async *waitReady({ name }, { signal }) {
         for await (const event of withProgress((work) => agent.life.waitUntilReady(name, work), signal)) {

@@ -72,6 +72,15 @@ export type AuditEvent =
       readonly host: string;
       readonly inside: string;
     }
+  /** Changes of a copy of `folder` that came into it, or were thrown away; `left` of those asked for did not. */
+  | {
+      readonly kind: "changes-applied" | "changes-discarded";
+      readonly instance: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly changes: number;
+      readonly left: number;
+    }
   | {
       readonly kind: "weaker-accepted";
       readonly instance: string;

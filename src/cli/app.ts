@@ -109,6 +109,10 @@ export const COMMANDS: CommandTable = {
   shell: { brief: "Open a shell in a running app's compartment.", load: () => import("./commands/shell.ts") },
   exec: { brief: "Run one more program in a running app's compartment.", load: () => import("./commands/exec.ts") },
   cp: { brief: "Copy files into or out of a running app's compartment.", load: () => import("./commands/cp.ts") },
+  changes: {
+    brief: "Show what an app changed in copies of folders; apply or discard it.",
+    load: () => import("./commands/changes.ts"),
+  },
   audit: {
     brief: "Read and verify the record of what was done.",
     standard: "list",

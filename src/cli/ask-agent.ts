@@ -77,8 +77,8 @@ export async function follow<Answer extends WorkAnswer>(
       kind === "KIND_PHASE"
         ? undefined
         : ({ total: Number(total), unit: kind === "KIND_BYTES" ? "bytes" : "steps" } as const);
-    // Steps change their words at each one; the bar stays.
-    const name = kind === "KIND_STEPS" ? "installing" : text;
+    // Steps of a build change their words at each one; the bar stays.
+    const name = kind === "KIND_STEPS" && method !== "Changes" ? "installing" : text;
     if (name !== label) progress.begin(name, amount);
     label = name;
     if (amount !== undefined) progress.advance(Number(done));

@@ -146,8 +146,8 @@ const SOCKETS = /^\/run(?:\/user(?:\/\d+)?)?$/;
 
 /** Every request of the recipe and of the owner, each with what becomes of it. */
 export function joinGrants(
-  recipe: Recipe,
-  deployment: Deployment,
+  recipe: Pick<Recipe, "requests">,
+  deployment: Pick<Deployment, "name" | "requests" | "answers">,
   context: JoinContext,
 ): Result<readonly Effective[], JoinProblem> {
   const requests: Readonly<Record<string, Request>> = { ...recipe.requests, ...deployment.requests };

@@ -16,3 +16,5 @@ export * from "./probe-texts.ts";
 export * from "./processes.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";
+export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";
+export * from "./upper-folder.ts";

@@ -138,7 +138,12 @@ async function run(step: Extract<Step, { kind: "run" }>, watch: Watch, { facts }
   // What nobody waits for any more must not go on: it would still hold its locks when the next agent comes.
   const setpriv = facts.programs["setpriv"]?.path;
   const argv = setpriv === undefined ? step.argv : ([setpriv, "--pdeathsig", "KILL", "--", ...step.argv] as const);
-  const end = await runProgram(argv, { environment: step.environment, signal: watch.signal });
+  const end = await runProgram(argv, {
+    environment: step.environment,
+    signal: watch.signal,
+    ...(step.input === undefined ? {} : { input: step.input }),
+    ...(step.reports === true ? { onOutput: reportTo(step.why, watch) } : {}),
+  });
   if (!end.ok) {
     if (end.problem.kind === "interrupted") return refusal({ kind: "interrupted" });
     return refusal({ kind: "step-failed", step: step.why, because: `${step.argv[0]}: ${end.problem.kind}` });
@@ -147,6 +152,20 @@ async function run(step: Extract<Step, { kind: "run" }>, watch: Watch, { facts }
   if (code === 0) return success({ ...NOTHING, output: stdout });
   const words = `${stdout}${stderr}`.slice(-WORDS_LIMIT).trim();
   return refusal({ kind: "step-failed", step: step.why, because: words === "" ? `exit code ${code}` : words });
+}
+
+/** Whole lines count; what else it says there is for the case that it fails. */
+function reportTo(text: string, watch: Watch) {
+  let rest = "";
+  return (stream: "stdout" | "stderr", piece: string) => {
+    if (stream !== "stderr") return;
+    const lines = (rest + piece).split("\n");
+    rest = (lines.pop() ?? "").slice(0, WORDS_LIMIT);
+    const last = lines.flatMap((line) => /^\{"done":(\d{1,9}),"total":(\d{1,9})\}$/.exec(line) ?? []).slice(-3);
+    const [, done, total] = last;
+    if (done !== undefined && total !== undefined)
+      watch.report({ kind: "amount", text, done: Number(done), total: Number(total), unit: "steps" });
+  };
 }
 
 async function inside(

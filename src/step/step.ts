@@ -30,7 +30,16 @@ export type Step =
       readonly size: number;
     }
   /** Runs a host program to its end. */
-  | { readonly kind: "run"; readonly why: string; readonly argv: Argv; readonly environment: Environment }
+  | {
+      readonly kind: "run";
+      readonly why: string;
+      readonly argv: Argv;
+      readonly environment: Environment;
+      /** For its standard input; empty without it. */
+      readonly input?: string;
+      /** Lines of JSON on its standard error, `{"done": 1, "total": 2}`, say how far it is. */
+      readonly reports?: boolean;
+    }
   /** Runs programs one after another in new user and mount namespaces that hold all of the user's ids. */
   | {
       readonly kind: "run-inside";

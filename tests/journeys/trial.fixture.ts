@@ -4,7 +4,7 @@
  * Images are built once into a cache that outlives a test run (the one phase that fetches, tests/journeys/prepare.ts);
  * each trial has its own deployments, volumes, agent and audit, and sees the cached store through links.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
@@ -94,6 +94,8 @@ export function makeTrial(): Trial {
       for (const { name = "" } of listed.ok ? (listed.value.compartments ?? []) : [])
         await client.call("Kill", { name });
       await client.shutdown();
+      // Overlayfs keeps a folder that is shut to everybody beside each copy, and an app may shut others.
+      spawnSync("/usr/bin/chmod", ["-R", "u+rwX", `${home}/data/copies`], { stdio: "ignore" });
       rmSync(home, { recursive: true, force: true });
     },
   };

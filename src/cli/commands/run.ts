@@ -1,5 +1,5 @@
 /** `run`: an app in the foreground, with this terminal. */
-import type { LaunchResponseJson } from "../../contract/index.ts";
+import type { LaunchResponseJson, WaitResponseJson } from "../../contract/index.ts";
 import { agentOf, follow } from "../ask-agent.ts";
 import { attach } from "../attach.ts";
 import { defineCommand } from "../command.ts";
@@ -37,8 +37,14 @@ export default defineCommand<Flags, string[]>({
       flags.quiet,
     );
     if (!launched.ok) return launched.problem.exit === EXIT.interrupted ? EXIT.interrupted : APP_EXIT.skerryFailed;
-    const { argv = [], notes = [], name = "" } = launched.value.launched ?? {};
+    const { argv = [], notes = [], name = "", copies = false } = launched.value.launched ?? {};
     if (!flags.quiet) for (const note of notes) say(world, note);
-    return await attach(world, argv, () => void agentOf(world).call("Stop", { name, graceMs: 2000 }));
+    const code = await attach(world, argv, () => void agentOf(world).call("Stop", { name, graceMs: 2000 }));
+    // Of a copy nothing is kept with --rm; how much that was is known when it has ended.
+    if (wanted.remove === true && copies) {
+      const waited = await agentOf(world).call<WaitResponseJson>("Wait", { name });
+      if (waited.ok) for (const note of waited.value.notes ?? []) say(world, note);
+    }
+    return code;
   },
 });

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/agent.proto.
  */
 export const file_skerry_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSINCgtJbmZvUmVxdWVzdCJMCgxJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdwcm9ncmFtGAIgASgJEgsKA3BpZBgDIAEoBRINCgVzdGFsZRgEIAEoCCIRCg9TaHV0ZG93blJlcXVlc3QiEgoQU2h1dGRvd25SZXNwb25zZSLAAQoIUHJvZ3Jlc3MSLAoEa2luZBgBIAEoDjIeLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcy5LaW5kEgwKBHRleHQYAiABKAkSDAoEZG9uZRgDIAEoARINCgV0b3RhbBgEIAEoASJbCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIOCgpLSU5EX1BIQVNFEAESDgoKS0lORF9CWVRFUxACEg4KCktJTkRfU1RFUFMQAxINCglLSU5EX05PVEUQBCKKAQoGUmVjaXBlEgwKBG5hbWUYASABKAkSDwoHc3VtbWFyeRgCIAEoCRIMCgRiYXNlGAMgASgJEhAKCHBhY2thZ2VzGAQgAygJEg4KBm9yaWdpbhgFIAEoCRIMCgRmaWxlGAYgASgJEg8KB3Byb2JsZW0YByABKAkSEgoKY29tcG9uZW50cxgIIAMoCSIUChJMaXN0UmVjaXBlc1JlcXVlc3QiPwoTTGlzdFJlY2lwZXNSZXNwb25zZRIoCgdyZWNpcGVzGAEgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlJlY2lwZSJtCgpEZXBsb3ltZW50EgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEhEKCWlzb2xhdGlvbhgDIAEoCRIMCgRmaWxlGAQgASgJEg8KB3J1bm5pbmcYBSABKAgSDwoHcHJvYmxlbRgGIAEoCSIYChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0IksKF0xpc3REZXBsb3ltZW50c1Jlc3BvbnNlEjAKC2RlcGxveW1lbnRzGAEgAygLMhsuc2tlcnJ5LmFnZW50LnYxLkRlcGxveW1lbnQiLQoNRGVwbG95UmVxdWVzdBIOCgZyZWNpcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6Cg5EZXBsb3lSZXNwb25zZRIMCgRuYW1lGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEdGV4dBgDIAEoCSIzChVTYXZlRGVwbG95bWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIiYKFlNhdmVEZXBsb3ltZW50UmVzcG9uc2USDAoEZmlsZRgBIAEoCSIyCg9VbmRlcGxveVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCgl3aXRoX2RhdGEYAiABKAgiIAoQVW5kZXBsb3lSZXNwb25zZRIMCgRrZXB0GAEgAygJIh8KD0Rlc2NyaWJlUmVxdWVzdBIMCgRuYW1lGAEgASgJIvMBChBEZXNjcmliZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEgwKBGZpbGUYAyABKAkSDAoEdGV4dBgEIAEoCRIyCgllZmZlY3RpdmUYBSADKAsyHy5za2VycnkuYWdlbnQudjEuRWZmZWN0aXZlR3JhbnQSKAoHdm9sdW1lcxgGIAMoCzIXLnNrZXJyeS5hZ2VudC52MS5Wb2x1bWUSDQoFc3RhdGUYByABKAkSDQoFcmVhZHkYCCABKAkSKQoHc2VydmljZRgJIAEoCzIYLnNrZXJyeS5hZ2VudC52MS5TZXJ2aWNlInMKDkVmZmVjdGl2ZUdyYW50Eg8KB3JlcXVlc3QYASABKAkSDwoHc2VydmljZRgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDAoEZ2V0cxgEIAEoCRIPCgdiZWNhdXNlGAUgASgJEhAKCHdhcm5pbmdzGAYgAygJIkUKBlZvbHVtZRIMCgRuYW1lGAEgASgJEg0KBWNsYXNzGAIgASgJEg4KBmluc2lkZRgDIAEoCRIOCgZmb2xkZXIYBCABKAkiqQEKBldhbnRlZBIMCgRuYW1lGAEgASgJEhAKCHBhY2thZ2VzGAIgAygJEg8KB2ZvbGRlcnMYAyADKAkSDwoHbmV0d29yaxgEIAEoCRIRCglhcmd1bWVudHMYBSADKAkSEQoJZGlyZWN0b3J5GAYgASgJEhAKCHRlcm1pbmFsGAcgASgJEhUKDWFjY2VwdF93ZWFrZXIYCCADKAkSDgoGcmVtb3ZlGAkgASgIIjYKC1BsYW5SZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQiMgoMUGxhblJlc3BvbnNlEg0KBWxpbmVzGAEgAygJEhMKC2ltYWdlX2J1aWx0GAIgASgIIisKC0xvY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdXBkYXRlGAIgASgIImQKDExvY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxInCgRkb25lGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxvY2tEb25lIjkKCExvY2tEb25lEgwKBGZpbGUYASABKAkSEAoIcGFja2FnZXMYAiABKAUSDQoFYnl0ZXMYAyABKAEiHAoMQnVpbGRSZXF1ZXN0EgwKBG5hbWUYASABKAkiZgoNQnVpbGRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLkJ1aWxkRG9uZSI6CglCdWlsZERvbmUSDgoGcmVjaXBlGAEgASgJEg4KBmxheWVycxgCIAMoCRINCgVidWlsdBgDIAEoCSJ/CgVJbWFnZRIOCgZyZWNpcGUYASABKAkSDAoEYmFzZRgCIAEoCRIOCgZsYXllcnMYAyADKAkSDQoFYnVpbHQYBCABKAkSEAoIcGFja2FnZXMYBSABKAUSEQoJb3duX2J5dGVzGAYgASgBEhQKDHNoYXJlZF9ieXRlcxgHIAEoASITChFMaXN0SW1hZ2VzUmVxdWVzdCJPChJMaXN0SW1hZ2VzUmVzcG9uc2USJgoGaW1hZ2VzGAEgAygLMhYuc2tlcnJ5LmFnZW50LnYxLkltYWdlEhEKCWFsbF9ieXRlcxgCIAEoASJgCg1MYXVuY2hSZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQSEgoKYmFja2dyb3VuZBgCIAEoCBISCgpjYWxsZXJfcGlkGAMgASgFImoKDkxhdW5jaFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEisKCGxhdW5jaGVkGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxhdW5jaGVkIkEKCExhdW5jaGVkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEYXJndhgDIAMoCRINCgVub3RlcxgEIAMoCSJjCgxFbnRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgAygJEhEKCWRpcmVjdG9yeRgDIAEoCRIQCgh0ZXJtaW5hbBgEIAEoCRIPCgdwdXJwb3NlGAUgASgJIh0KDUVudGVyUmVzcG9uc2USDAoEYXJndhgBIAMoCSKrAgoLQ29tcGFydG1lbnQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZyZWNpcGUYAyABKAkSEQoJaXNvbGF0aW9uGAQgASgJEg0KBXN0YXRlGAUgASgJEg8KB3N0YXJ0ZWQYBiABKAkSCwoDcGlkGAcgASgFEg8KB2NvbW1hbmQYCCADKAkSFgoJZXhpdF9jb2RlGAkgASgFSACIAQESDQoFZW5kZWQYCiABKAkSJQoFdXNhZ2UYCyABKAsyFi5za2VycnkuYWdlbnQudjEuVXNhZ2USCwoDbG9nGAwgASgJEg0KBXJlYWR5GA0gASgJEikKB3NlcnZpY2UYDiABKAsyGC5za2VycnkuYWdlbnQudjEuU2VydmljZUIMCgpfZXhpdF9jb2RlIjcKB1NlcnZpY2USDQoFc3RhdGUYASABKAkSEAoIcmVzdGFydHMYAiABKAUSCwoDZHVlGAMgASgJIkIKBVVzYWdlEhEKCXByb2Nlc3NlcxgBIAEoBRIWCg5yZXNpZGVudF9ieXRlcxgCIAEoARIOCgZjcHVfbXMYAyABKAEiNQoXTGlzdENvbXBhcnRtZW50c1JlcXVlc3QSCwoDYWxsGAEgASgIEg0KBXVzYWdlGAIgASgIIk4KGExpc3RDb21wYXJ0bWVudHNSZXNwb25zZRIyCgxjb21wYXJ0bWVudHMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQ29tcGFydG1lbnQiLQoLU3RvcFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghncmFjZV9tcxgCIAEoBSIhCgxTdG9wUmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFIhsKC0tpbGxSZXF1ZXN0EgwKBG5hbWUYASABKAkiIQoMS2lsbFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBSIdCg1GcmVlemVSZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoORnJlZXplUmVzcG9uc2USCgoCYnkYASABKAkiGwoLVGhhd1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIaCgxUaGF3UmVzcG9uc2USCgoCYnkYASABKAkiGwoLV2FpdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSIwCgxXYWl0UmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFEg0KBWVuZGVkGAIgASgJIiAKEFdhaXRSZWFkeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJqChFXYWl0UmVhZHlSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLlJlYWR5RG9uZSImCglSZWFkeURvbmUSCgoCaWQYASABKAkSDQoFcmVhZHkYAiABKAkiIgoQQXV0b3N0YXJ0UmVxdWVzdBIOCgZleGNlcHQYASADKAkibgoRQXV0b3N0YXJ0UmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLAoEZG9uZRgCIAEoCzIeLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnREb25lIkAKDUF1dG9zdGFydERvbmUSLwoJaW5zdGFuY2VzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydGVkIjoKC0F1dG9zdGFydGVkEgwKBG5hbWUYASABKAkSDwoHb3V0Y29tZRgCIAEoCRIMCgR0ZXh0GAMgASgJMuoNCgxBZ2VudFNlcnZpY2USQwoESW5mbxIcLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVzcG9uc2USTwoIU2h1dGRvd24SIC5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlNodXRkb3duUmVzcG9uc2USWAoLTGlzdFJlY2lwZXMSIy5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RSZWNpcGVzUmVzcG9uc2USZAoPTGlzdERlcGxveW1lbnRzEicuc2tlcnJ5LmFnZW50LnYxLkxpc3REZXBsb3ltZW50c1JlcXVlc3QaKC5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVzcG9uc2USSQoGRGVwbG95Eh4uc2tlcnJ5LmFnZW50LnYxLkRlcGxveVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRGVwbG95UmVzcG9uc2USYQoOU2F2ZURlcGxveW1lbnQSJi5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXF1ZXN0Gicuc2tlcnJ5LmFnZW50LnYxLlNhdmVEZXBsb3ltZW50UmVzcG9uc2USTwoIVW5kZXBsb3kSIC5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlVuZGVwbG95UmVzcG9uc2USTwoIRGVzY3JpYmUSIC5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLkRlc2NyaWJlUmVzcG9uc2USQwoEUGxhbhIcLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVzcG9uc2USRQoETG9jaxIcLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVzcG9uc2UwARJICgVCdWlsZBIdLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQnVpbGRSZXNwb25zZTABElUKCkxpc3RJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEksKBkxhdW5jaBIeLnNrZXJyeS5hZ2VudC52MS5MYXVuY2hSZXF1ZXN0Gh8uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlc3BvbnNlMAESRgoFRW50ZXISHS5za2VycnkuYWdlbnQudjEuRW50ZXJSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkVudGVyUmVzcG9uc2USZwoQTGlzdENvbXBhcnRtZW50cxIoLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVxdWVzdBopLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USQwoEU3RvcBIcLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVzcG9uc2USQwoES2lsbBIcLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVzcG9uc2USSQoGRnJlZXplEh4uc2tlcnJ5LmFnZW50LnYxLkZyZWV6ZVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRnJlZXplUmVzcG9uc2USQwoEVGhhdxIcLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVzcG9uc2USQwoEV2FpdBIcLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVzcG9uc2USVAoJV2FpdFJlYWR5EiEuc2tlcnJ5LmFnZW50LnYxLldhaXRSZWFkeVJlcXVlc3QaIi5za2VycnkuYWdlbnQudjEuV2FpdFJlYWR5UmVzcG9uc2UwARJUCglBdXRvc3RhcnQSIS5za2VycnkuYWdlbnQudjEuQXV0b3N0YXJ0UmVxdWVzdBoiLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnRSZXNwb25zZTABYgZwcm90bzM");
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSINCgtJbmZvUmVxdWVzdCJMCgxJbmZvUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIPCgdwcm9ncmFtGAIgASgJEgsKA3BpZBgDIAEoBRINCgVzdGFsZRgEIAEoCCIRCg9TaHV0ZG93blJlcXVlc3QiEgoQU2h1dGRvd25SZXNwb25zZSLAAQoIUHJvZ3Jlc3MSLAoEa2luZBgBIAEoDjIeLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcy5LaW5kEgwKBHRleHQYAiABKAkSDAoEZG9uZRgDIAEoARINCgV0b3RhbBgEIAEoASJbCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIOCgpLSU5EX1BIQVNFEAESDgoKS0lORF9CWVRFUxACEg4KCktJTkRfU1RFUFMQAxINCglLSU5EX05PVEUQBCKKAQoGUmVjaXBlEgwKBG5hbWUYASABKAkSDwoHc3VtbWFyeRgCIAEoCRIMCgRiYXNlGAMgASgJEhAKCHBhY2thZ2VzGAQgAygJEg4KBm9yaWdpbhgFIAEoCRIMCgRmaWxlGAYgASgJEg8KB3Byb2JsZW0YByABKAkSEgoKY29tcG9uZW50cxgIIAMoCSIUChJMaXN0UmVjaXBlc1JlcXVlc3QiPwoTTGlzdFJlY2lwZXNSZXNwb25zZRIoCgdyZWNpcGVzGAEgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlJlY2lwZSJtCgpEZXBsb3ltZW50EgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEhEKCWlzb2xhdGlvbhgDIAEoCRIMCgRmaWxlGAQgASgJEg8KB3J1bm5pbmcYBSABKAgSDwoHcHJvYmxlbRgGIAEoCSIYChZMaXN0RGVwbG95bWVudHNSZXF1ZXN0IksKF0xpc3REZXBsb3ltZW50c1Jlc3BvbnNlEjAKC2RlcGxveW1lbnRzGAEgAygLMhsuc2tlcnJ5LmFnZW50LnYxLkRlcGxveW1lbnQiLQoNRGVwbG95UmVxdWVzdBIOCgZyZWNpcGUYASABKAkSDAoEbmFtZRgCIAEoCSI6Cg5EZXBsb3lSZXNwb25zZRIMCgRuYW1lGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEdGV4dBgDIAEoCSIzChVTYXZlRGVwbG95bWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgR0ZXh0GAIgASgJIiYKFlNhdmVEZXBsb3ltZW50UmVzcG9uc2USDAoEZmlsZRgBIAEoCSIyCg9VbmRlcGxveVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCgl3aXRoX2RhdGEYAiABKAgiIAoQVW5kZXBsb3lSZXNwb25zZRIMCgRrZXB0GAEgAygJIh8KD0Rlc2NyaWJlUmVxdWVzdBIMCgRuYW1lGAEgASgJIvMBChBEZXNjcmliZVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDgoGcmVjaXBlGAIgASgJEgwKBGZpbGUYAyABKAkSDAoEdGV4dBgEIAEoCRIyCgllZmZlY3RpdmUYBSADKAsyHy5za2VycnkuYWdlbnQudjEuRWZmZWN0aXZlR3JhbnQSKAoHdm9sdW1lcxgGIAMoCzIXLnNrZXJyeS5hZ2VudC52MS5Wb2x1bWUSDQoFc3RhdGUYByABKAkSDQoFcmVhZHkYCCABKAkSKQoHc2VydmljZRgJIAEoCzIYLnNrZXJyeS5hZ2VudC52MS5TZXJ2aWNlInMKDkVmZmVjdGl2ZUdyYW50Eg8KB3JlcXVlc3QYASABKAkSDwoHc2VydmljZRgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDAoEZ2V0cxgEIAEoCRIPCgdiZWNhdXNlGAUgASgJEhAKCHdhcm5pbmdzGAYgAygJIkUKBlZvbHVtZRIMCgRuYW1lGAEgASgJEg0KBWNsYXNzGAIgASgJEg4KBmluc2lkZRgDIAEoCRIOCgZmb2xkZXIYBCABKAkiqQEKBldhbnRlZBIMCgRuYW1lGAEgASgJEhAKCHBhY2thZ2VzGAIgAygJEg8KB2ZvbGRlcnMYAyADKAkSDwoHbmV0d29yaxgEIAEoCRIRCglhcmd1bWVudHMYBSADKAkSEQoJZGlyZWN0b3J5GAYgASgJEhAKCHRlcm1pbmFsGAcgASgJEhUKDWFjY2VwdF93ZWFrZXIYCCADKAkSDgoGcmVtb3ZlGAkgASgIIjYKC1BsYW5SZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQiMgoMUGxhblJlc3BvbnNlEg0KBWxpbmVzGAEgAygJEhMKC2ltYWdlX2J1aWx0GAIgASgIIisKC0xvY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdXBkYXRlGAIgASgIImQKDExvY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxInCgRkb25lGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxvY2tEb25lIjkKCExvY2tEb25lEgwKBGZpbGUYASABKAkSEAoIcGFja2FnZXMYAiABKAUSDQoFYnl0ZXMYAyABKAEiHAoMQnVpbGRSZXF1ZXN0EgwKBG5hbWUYASABKAkiZgoNQnVpbGRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLkJ1aWxkRG9uZSI6CglCdWlsZERvbmUSDgoGcmVjaXBlGAEgASgJEg4KBmxheWVycxgCIAMoCRINCgVidWlsdBgDIAEoCSJ/CgVJbWFnZRIOCgZyZWNpcGUYASABKAkSDAoEYmFzZRgCIAEoCRIOCgZsYXllcnMYAyADKAkSDQoFYnVpbHQYBCABKAkSEAoIcGFja2FnZXMYBSABKAUSEQoJb3duX2J5dGVzGAYgASgBEhQKDHNoYXJlZF9ieXRlcxgHIAEoASITChFMaXN0SW1hZ2VzUmVxdWVzdCJPChJMaXN0SW1hZ2VzUmVzcG9uc2USJgoGaW1hZ2VzGAEgAygLMhYuc2tlcnJ5LmFnZW50LnYxLkltYWdlEhEKCWFsbF9ieXRlcxgCIAEoASJgCg1MYXVuY2hSZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQSEgoKYmFja2dyb3VuZBgCIAEoCBISCgpjYWxsZXJfcGlkGAMgASgFImoKDkxhdW5jaFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEisKCGxhdW5jaGVkGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxhdW5jaGVkIlEKCExhdW5jaGVkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEYXJndhgDIAMoCRINCgVub3RlcxgEIAMoCRIOCgZjb3BpZXMYBSABKAgiYwoMRW50ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIRCglkaXJlY3RvcnkYAyABKAkSEAoIdGVybWluYWwYBCABKAkSDwoHcHVycG9zZRgFIAEoCSIdCg1FbnRlclJlc3BvbnNlEgwKBGFyZ3YYASADKAkiqwIKC0NvbXBhcnRtZW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcmVjaXBlGAMgASgJEhEKCWlzb2xhdGlvbhgEIAEoCRINCgVzdGF0ZRgFIAEoCRIPCgdzdGFydGVkGAYgASgJEgsKA3BpZBgHIAEoBRIPCgdjb21tYW5kGAggAygJEhYKCWV4aXRfY29kZRgJIAEoBUgAiAEBEg0KBWVuZGVkGAogASgJEiUKBXVzYWdlGAsgASgLMhYuc2tlcnJ5LmFnZW50LnYxLlVzYWdlEgsKA2xvZxgMIAEoCRINCgVyZWFkeRgNIAEoCRIpCgdzZXJ2aWNlGA4gASgLMhguc2tlcnJ5LmFnZW50LnYxLlNlcnZpY2VCDAoKX2V4aXRfY29kZSI3CgdTZXJ2aWNlEg0KBXN0YXRlGAEgASgJEhAKCHJlc3RhcnRzGAIgASgFEgsKA2R1ZRgDIAEoCSJCCgVVc2FnZRIRCglwcm9jZXNzZXMYASABKAUSFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAESDgoGY3B1X21zGAMgASgBIjUKF0xpc3RDb21wYXJ0bWVudHNSZXF1ZXN0EgsKA2FsbBgBIAEoCBINCgV1c2FnZRgCIAEoCCJOChhMaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USMgoMY29tcGFydG1lbnRzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkNvbXBhcnRtZW50Ii0KC1N0b3BSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIZ3JhY2VfbXMYAiABKAUiIQoMU3RvcFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBSIbCgtLaWxsUmVxdWVzdBIMCgRuYW1lGAEgASgJIiEKDEtpbGxSZXNwb25zZRIRCglleGl0X2NvZGUYASABKAUiHQoNRnJlZXplUmVxdWVzdBIMCgRuYW1lGAEgASgJIhwKDkZyZWV6ZVJlc3BvbnNlEgoKAmJ5GAEgASgJIhsKC1RoYXdSZXF1ZXN0EgwKBG5hbWUYASABKAkiGgoMVGhhd1Jlc3BvbnNlEgoKAmJ5GAEgASgJIhsKC1dhaXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiPwoMV2FpdFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBRINCgVlbmRlZBgCIAEoCRINCgVub3RlcxgDIAMoCSJaCg5DaGFuZ2VzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3JlcXVlc3QYAiABKAkSDQoFcGF0aHMYAyADKAkSCwoDYWN0GAQgASgJEg0KBWZvcmNlGAUgASgIImoKD0NoYW5nZXNSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIqCgRkb25lGAIgASgLMhwuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZXNEb25lIjsKC0NoYW5nZXNEb25lEiwKBmNvcGllcxgBIAMoCzIcLnNrZXJyeS5hZ2VudC52MS5Db3B5Q2hhbmdlcyL5AQoLQ29weUNoYW5nZXMSDwoHcmVxdWVzdBgBIAEoCRIOCgZmb2xkZXIYAiABKAkSKAoHY2hhbmdlcxgDIAMoCzIXLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2USDQoFdG90YWwYBCABKAUSDQoFYnl0ZXMYBSABKAESDAoEZG9uZRgGIAEoBRIRCgljb25mbGljdHMYByABKAUSDgoGZmFpbGVkGAggASgFEgwKBGZ1bGwYCSABKAgSEQoJdW5jaGFuZ2VkGAogAygJEg8KB3J1bm5pbmcYCyABKAgSDQoFc3RhbGUYDCADKAkSDwoHc2V0dGxlZBgNIAEoCCKDAQoGQ2hhbmdlEgwKBHBhdGgYASABKAkSDAoEa2luZBgCIAEoCRIMCgR0eXBlGAMgASgJEg0KBWJ5dGVzGAQgASgBEhAKCGNvbmZsaWN0GAUgASgJEg8KB291dGNvbWUYBiABKAkSDwoHYmVjYXVzZRgHIAEoCRIMCgRkaWZmGAggASgJIiAKEFdhaXRSZWFkeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJqChFXYWl0UmVhZHlSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLlJlYWR5RG9uZSImCglSZWFkeURvbmUSCgoCaWQYASABKAkSDQoFcmVhZHkYAiABKAkiIgoQQXV0b3N0YXJ0UmVxdWVzdBIOCgZleGNlcHQYASADKAkibgoRQXV0b3N0YXJ0UmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLAoEZG9uZRgCIAEoCzIeLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnREb25lIkAKDUF1dG9zdGFydERvbmUSLwoJaW5zdGFuY2VzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydGVkIjoKC0F1dG9zdGFydGVkEgwKBG5hbWUYASABKAkSDwoHb3V0Y29tZRgCIAEoCRIMCgR0ZXh0GAMgASgJMroOCgxBZ2VudFNlcnZpY2USQwoESW5mbxIcLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVzcG9uc2USTwoIU2h1dGRvd24SIC5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlNodXRkb3duUmVzcG9uc2USWAoLTGlzdFJlY2lwZXMSIy5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RSZWNpcGVzUmVzcG9uc2USZAoPTGlzdERlcGxveW1lbnRzEicuc2tlcnJ5LmFnZW50LnYxLkxpc3REZXBsb3ltZW50c1JlcXVlc3QaKC5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVzcG9uc2USSQoGRGVwbG95Eh4uc2tlcnJ5LmFnZW50LnYxLkRlcGxveVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRGVwbG95UmVzcG9uc2USYQoOU2F2ZURlcGxveW1lbnQSJi5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXF1ZXN0Gicuc2tlcnJ5LmFnZW50LnYxLlNhdmVEZXBsb3ltZW50UmVzcG9uc2USTwoIVW5kZXBsb3kSIC5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlVuZGVwbG95UmVzcG9uc2USTwoIRGVzY3JpYmUSIC5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLkRlc2NyaWJlUmVzcG9uc2USQwoEUGxhbhIcLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVzcG9uc2USRQoETG9jaxIcLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVzcG9uc2UwARJICgVCdWlsZBIdLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQnVpbGRSZXNwb25zZTABElUKCkxpc3RJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEksKBkxhdW5jaBIeLnNrZXJyeS5hZ2VudC52MS5MYXVuY2hSZXF1ZXN0Gh8uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlc3BvbnNlMAESRgoFRW50ZXISHS5za2VycnkuYWdlbnQudjEuRW50ZXJSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkVudGVyUmVzcG9uc2USZwoQTGlzdENvbXBhcnRtZW50cxIoLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVxdWVzdBopLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USQwoEU3RvcBIcLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVzcG9uc2USQwoES2lsbBIcLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVzcG9uc2USSQoGRnJlZXplEh4uc2tlcnJ5LmFnZW50LnYxLkZyZWV6ZVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRnJlZXplUmVzcG9uc2USQwoEVGhhdxIcLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVzcG9uc2USTgoHQ2hhbmdlcxIfLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VzUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VzUmVzcG9uc2UwARJDCgRXYWl0Ehwuc2tlcnJ5LmFnZW50LnYxLldhaXRSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLldhaXRSZXNwb25zZRJUCglXYWl0UmVhZHkSIS5za2VycnkuYWdlbnQudjEuV2FpdFJlYWR5UmVxdWVzdBoiLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVhZHlSZXNwb25zZTABElQKCUF1dG9zdGFydBIhLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnRSZXF1ZXN0GiIuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydFJlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * @generated from message skerry.agent.v1.InfoRequest
@@ -1733,6 +1733,13 @@ export type Launched = Message<"skerry.agent.v1.Launched"> & {
    * @generated from field: repeated string notes = 4;
    */
   notes: string[];
+
+  /**
+   * It works on a copy of a folder.
+   *
+   * @generated from field: bool copies = 5;
+   */
+  copies: boolean;
 };
 
 /**
@@ -1762,6 +1769,13 @@ export type LaunchedJson = {
    * @generated from field: repeated string notes = 4;
    */
   notes?: string[];
+
+  /**
+   * It works on a copy of a folder.
+   *
+   * @generated from field: bool copies = 5;
+   */
+  copies?: boolean;
 };
 
 /**
@@ -2506,6 +2520,13 @@ export type WaitResponse = Message<"skerry.agent.v1.WaitResponse"> & {
    * @generated from field: string ended = 2;
    */
   ended: string;
+
+  /**
+   * What its owner should hear of its end.
+   *
+   * @generated from field: repeated string notes = 3;
+   */
+  notes: string[];
 };
 
 /**
@@ -2521,6 +2542,13 @@ export type WaitResponseJson = {
    * @generated from field: string ended = 2;
    */
   ended?: string;
+
+  /**
+   * What its owner should hear of its end.
+   *
+   * @generated from field: repeated string notes = 3;
+   */
+  notes?: string[];
 };
 
 /**
@@ -2529,6 +2557,453 @@ export type WaitResponseJson = {
  */
 export const WaitResponseSchema: GenMessage<WaitResponse, {jsonType: WaitResponseJson}> = /*@__PURE__*/
   messageDesc(file_skerry_agent_v1_agent, 52);
+
+/**
+ * @generated from message skerry.agent.v1.ChangesRequest
+ */
+export type ChangesRequest = Message<"skerry.agent.v1.ChangesRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Empty: of all copies.
+   *
+   * @generated from field: string request = 2;
+   */
+  request: string;
+
+  /**
+   * Relative to the folder, each with what lies below it. Empty: everything.
+   *
+   * @generated from field: repeated string paths = 3;
+   */
+  paths: string[];
+
+  /**
+   * `list`, `diff`, `apply` or `discard`.
+   *
+   * @generated from field: string act = 4;
+   */
+  act: string;
+
+  /**
+   * Apply also what was changed in the real folder meanwhile.
+   *
+   * @generated from field: bool force = 5;
+   */
+  force: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangesRequest
+ */
+export type ChangesRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Empty: of all copies.
+   *
+   * @generated from field: string request = 2;
+   */
+  request?: string;
+
+  /**
+   * Relative to the folder, each with what lies below it. Empty: everything.
+   *
+   * @generated from field: repeated string paths = 3;
+   */
+  paths?: string[];
+
+  /**
+   * `list`, `diff`, `apply` or `discard`.
+   *
+   * @generated from field: string act = 4;
+   */
+  act?: string;
+
+  /**
+   * Apply also what was changed in the real folder meanwhile.
+   *
+   * @generated from field: bool force = 5;
+   */
+  force?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangesRequest.
+ * Use `create(ChangesRequestSchema)` to create a new message.
+ */
+export const ChangesRequestSchema: GenMessage<ChangesRequest, {jsonType: ChangesRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 53);
+
+/**
+ * @generated from message skerry.agent.v1.ChangesResponse
+ */
+export type ChangesResponse = Message<"skerry.agent.v1.ChangesResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ChangesDone done = 2;
+   */
+  done?: ChangesDone | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangesResponse
+ */
+export type ChangesResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ChangesDone done = 2;
+   */
+  done?: ChangesDoneJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangesResponse.
+ * Use `create(ChangesResponseSchema)` to create a new message.
+ */
+export const ChangesResponseSchema: GenMessage<ChangesResponse, {jsonType: ChangesResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 54);
+
+/**
+ * @generated from message skerry.agent.v1.ChangesDone
+ */
+export type ChangesDone = Message<"skerry.agent.v1.ChangesDone"> & {
+  /**
+   * @generated from field: repeated skerry.agent.v1.CopyChanges copies = 1;
+   */
+  copies: CopyChanges[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangesDone
+ */
+export type ChangesDoneJson = {
+  /**
+   * @generated from field: repeated skerry.agent.v1.CopyChanges copies = 1;
+   */
+  copies?: CopyChangesJson[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangesDone.
+ * Use `create(ChangesDoneSchema)` to create a new message.
+ */
+export const ChangesDoneSchema: GenMessage<ChangesDone, {jsonType: ChangesDoneJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 55);
+
+/**
+ * @generated from message skerry.agent.v1.CopyChanges
+ */
+export type CopyChanges = Message<"skerry.agent.v1.CopyChanges"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * The real folder.
+   *
+   * @generated from field: string folder = 2;
+   */
+  folder: string;
+
+  /**
+   * At most as many as can be listed, in order of their paths.
+   *
+   * @generated from field: repeated skerry.agent.v1.Change changes = 3;
+   */
+  changes: Change[];
+
+  /**
+   * All of them; also those that are not listed.
+   *
+   * @generated from field: int32 total = 4;
+   */
+  total: number;
+
+  /**
+   * @generated from field: double bytes = 5;
+   */
+  bytes: number;
+
+  /**
+   * Applied or discarded.
+   *
+   * @generated from field: int32 done = 6;
+   */
+  done: number;
+
+  /**
+   * @generated from field: int32 conflicts = 7;
+   */
+  conflicts: number;
+
+  /**
+   * @generated from field: int32 failed = 8;
+   */
+  failed: number;
+
+  /**
+   * The disk had no room for the rest.
+   *
+   * @generated from field: bool full = 9;
+   */
+  full: boolean;
+
+  /**
+   * Paths that were asked for and have not changed.
+   *
+   * @generated from field: repeated string unchanged = 10;
+   */
+  unchanged: string[];
+
+  /**
+   * @generated from field: bool running = 11;
+   */
+  running: boolean;
+
+  /**
+   * Paths that were changed in the real folder while the app runs: what it sees there is not certain.
+   *
+   * @generated from field: repeated string stale = 12;
+   */
+  stale: string[];
+
+  /**
+   * An apply that was interrupted has been cleared up.
+   *
+   * @generated from field: bool settled = 13;
+   */
+  settled: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.CopyChanges
+ */
+export type CopyChangesJson = {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request?: string;
+
+  /**
+   * The real folder.
+   *
+   * @generated from field: string folder = 2;
+   */
+  folder?: string;
+
+  /**
+   * At most as many as can be listed, in order of their paths.
+   *
+   * @generated from field: repeated skerry.agent.v1.Change changes = 3;
+   */
+  changes?: ChangeJson[];
+
+  /**
+   * All of them; also those that are not listed.
+   *
+   * @generated from field: int32 total = 4;
+   */
+  total?: number;
+
+  /**
+   * @generated from field: double bytes = 5;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Applied or discarded.
+   *
+   * @generated from field: int32 done = 6;
+   */
+  done?: number;
+
+  /**
+   * @generated from field: int32 conflicts = 7;
+   */
+  conflicts?: number;
+
+  /**
+   * @generated from field: int32 failed = 8;
+   */
+  failed?: number;
+
+  /**
+   * The disk had no room for the rest.
+   *
+   * @generated from field: bool full = 9;
+   */
+  full?: boolean;
+
+  /**
+   * Paths that were asked for and have not changed.
+   *
+   * @generated from field: repeated string unchanged = 10;
+   */
+  unchanged?: string[];
+
+  /**
+   * @generated from field: bool running = 11;
+   */
+  running?: boolean;
+
+  /**
+   * Paths that were changed in the real folder while the app runs: what it sees there is not certain.
+   *
+   * @generated from field: repeated string stale = 12;
+   */
+  stale?: string[];
+
+  /**
+   * An apply that was interrupted has been cleared up.
+   *
+   * @generated from field: bool settled = 13;
+   */
+  settled?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.CopyChanges.
+ * Use `create(CopyChangesSchema)` to create a new message.
+ */
+export const CopyChangesSchema: GenMessage<CopyChanges, {jsonType: CopyChangesJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 56);
+
+/**
+ * @generated from message skerry.agent.v1.Change
+ */
+export type Change = Message<"skerry.agent.v1.Change"> & {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * `added`, `changed`, `removed`, `retyped` or `mode`.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * `file`, `folder`, `link` or `special`.
+   *
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes: number;
+
+  /**
+   * `changed-meanwhile` or `removed-meanwhile`, in the real folder; empty without a conflict.
+   *
+   * @generated from field: string conflict = 5;
+   */
+  conflict: string;
+
+  /**
+   * `applied`, `discarded`, `conflict` or `failed`; empty where nothing was asked for.
+   *
+   * @generated from field: string outcome = 6;
+   */
+  outcome: string;
+
+  /**
+   * Why it failed, or cannot be applied.
+   *
+   * @generated from field: string because = 7;
+   */
+  because: string;
+
+  /**
+   * @generated from field: string diff = 8;
+   */
+  diff: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.Change
+ */
+export type ChangeJson = {
+  /**
+   * @generated from field: string path = 1;
+   */
+  path?: string;
+
+  /**
+   * `added`, `changed`, `removed`, `retyped` or `mode`.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind?: string;
+
+  /**
+   * `file`, `folder`, `link` or `special`.
+   *
+   * @generated from field: string type = 3;
+   */
+  type?: string;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * `changed-meanwhile` or `removed-meanwhile`, in the real folder; empty without a conflict.
+   *
+   * @generated from field: string conflict = 5;
+   */
+  conflict?: string;
+
+  /**
+   * `applied`, `discarded`, `conflict` or `failed`; empty where nothing was asked for.
+   *
+   * @generated from field: string outcome = 6;
+   */
+  outcome?: string;
+
+  /**
+   * Why it failed, or cannot be applied.
+   *
+   * @generated from field: string because = 7;
+   */
+  because?: string;
+
+  /**
+   * @generated from field: string diff = 8;
+   */
+  diff?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.Change.
+ * Use `create(ChangeSchema)` to create a new message.
+ */
+export const ChangeSchema: GenMessage<Change, {jsonType: ChangeJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 57);
 
 /**
  * @generated from message skerry.agent.v1.WaitReadyRequest
@@ -2555,7 +3030,7 @@ export type WaitReadyRequestJson = {
  * Use `create(WaitReadyRequestSchema)` to create a new message.
  */
 export const WaitReadyRequestSchema: GenMessage<WaitReadyRequest, {jsonType: WaitReadyRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 53);
+  messageDesc(file_skerry_agent_v1_agent, 58);
 
 /**
  * @generated from message skerry.agent.v1.WaitReadyResponse
@@ -2596,7 +3071,7 @@ export type WaitReadyResponseJson = {
  * Use `create(WaitReadyResponseSchema)` to create a new message.
  */
 export const WaitReadyResponseSchema: GenMessage<WaitReadyResponse, {jsonType: WaitReadyResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 54);
+  messageDesc(file_skerry_agent_v1_agent, 59);
 
 /**
  * @generated from message skerry.agent.v1.ReadyDone
@@ -2637,7 +3112,7 @@ export type ReadyDoneJson = {
  * Use `create(ReadyDoneSchema)` to create a new message.
  */
 export const ReadyDoneSchema: GenMessage<ReadyDone, {jsonType: ReadyDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 55);
+  messageDesc(file_skerry_agent_v1_agent, 60);
 
 /**
  * @generated from message skerry.agent.v1.AutostartRequest
@@ -2668,7 +3143,7 @@ export type AutostartRequestJson = {
  * Use `create(AutostartRequestSchema)` to create a new message.
  */
 export const AutostartRequestSchema: GenMessage<AutostartRequest, {jsonType: AutostartRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 56);
+  messageDesc(file_skerry_agent_v1_agent, 61);
 
 /**
  * @generated from message skerry.agent.v1.AutostartResponse
@@ -2709,7 +3184,7 @@ export type AutostartResponseJson = {
  * Use `create(AutostartResponseSchema)` to create a new message.
  */
 export const AutostartResponseSchema: GenMessage<AutostartResponse, {jsonType: AutostartResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 57);
+  messageDesc(file_skerry_agent_v1_agent, 62);
 
 /**
  * @generated from message skerry.agent.v1.AutostartDone
@@ -2736,7 +3211,7 @@ export type AutostartDoneJson = {
  * Use `create(AutostartDoneSchema)` to create a new message.
  */
 export const AutostartDoneSchema: GenMessage<AutostartDone, {jsonType: AutostartDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 58);
+  messageDesc(file_skerry_agent_v1_agent, 63);
 
 /**
  * @generated from message skerry.agent.v1.Autostarted
@@ -2791,7 +3266,7 @@ export type AutostartedJson = {
  * Use `create(AutostartedSchema)` to create a new message.
  */
 export const AutostartedSchema: GenMessage<Autostarted, {jsonType: AutostartedJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 59);
+  messageDesc(file_skerry_agent_v1_agent, 64);
 
 /**
  * @generated from service skerry.agent.v1.AgentService
@@ -2965,6 +3440,16 @@ export const AgentService: GenService<{
     methodKind: "unary";
     input: typeof ThawRequestSchema;
     output: typeof ThawResponseSchema;
+  },
+  /**
+   * What an instance has written to copies of folders: lists it, brings it into the real folder, throws it away.
+   *
+   * @generated from rpc skerry.agent.v1.AgentService.Changes
+   */
+  changes: {
+    methodKind: "server_streaming";
+    input: typeof ChangesRequestSchema;
+    output: typeof ChangesResponseSchema;
   },
   /**
    * Answers when the instance's newest start has ended.
