@@ -28,18 +28,19 @@ const MAY_IMPORT: Readonly<Record<string, Row>> = {
   image: { folders: "model step package-engines", node: "crypto" },
   backends: { folders: "model step", node: "crypto" },
   compartment: { folders: "model step descriptor grant image backends" },
+  session: { folders: "model", node: "crypto" },
   host: {
     folders: "model step",
     node: "child_process crypto events fs http https net os path stream string_decoder timers tls url util zlib",
     packages: "modern-tar",
   },
   agent: {
-    folders: "model step contract descriptor grant audit package-engines image backends compartment host",
+    folders: "model step contract descriptor grant audit package-engines image backends compartment session host",
     node: "crypto events fs http http2 net os path process stream timers url util",
     packages: "@bufbuild/protobuf @connectrpc/connect @connectrpc/connect-node",
   },
   cli: {
-    folders: "model descriptor grant image compartment host agent contract audit",
+    folders: "model descriptor grant image compartment session host agent contract audit",
     node: "fs os path process readline stream timers tty url util",
     packages: "@stricli/core",
   },
@@ -52,10 +53,12 @@ const SECOND_DOORS: Readonly<Record<string, string>> = {
   // `facts`, `doctor` and `setup` must work where no agent can run.
   "agent/facts.ts": "cli",
   // To load host/ whole takes longer than what most commands do; each of these is small, and needs little.
+  "host/become.ts": "cli",
   "host/copy.ts": "cli",
   "host/files.ts": "cli",
   "host/findings.ts": "cli",
   "host/log-file.ts": "cli",
+  "host/processes.ts": "cli",
   "host/run-attached.ts": "cli",
   "host/run-program.ts": "cli",
   "host/start-detached.ts": "agent",

@@ -18,6 +18,8 @@ import { Changes } from "./changes.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
+import { type Enabled, setEnabled } from "./enabling.ts";
+import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
 import { Images, sha256 } from "./images.ts";
 import { instanceStateFile } from "./instance-state.ts";
 import { type Chosen, choose, instanceFolder, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
@@ -57,7 +59,10 @@ export class Agent {
     return this.life.compartments;
   }
 
-  async deploy(recipe: string, name: string): Answer<{ readonly file: string; readonly text: string }> {
+  async deploy(
+    recipe: string,
+    name: string,
+  ): Answer<{ readonly file: string; readonly text: string; readonly notes: readonly string[] }> {
     const found = await findRecipe(recipe, this.context);
     if (!found.ok) return found;
     const file = deploymentFile(this.context, name);
@@ -69,7 +74,8 @@ export class Agent {
     const saved = await this.#write(name, file, text);
     if (!saved.ok) return saved;
     await this.context.audit.append({ kind: "deploy", instance: name, recipe, file: sha256(text) });
-    return success({ file, text });
+    const entry = await writeEntry(carefulDeployment(found.value.thing, name), found.value.thing, this.context);
+    return success({ file, text, notes: entry.ok ? [] : [explain(entry.problem).text] });
   }
 
   /** Replaces a deployment by a text that reads as one. */
@@ -82,7 +88,13 @@ export class Agent {
     const saved = await this.#write(name, file, text);
     if (!saved.ok) return saved;
     await this.context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
+    // One that the owner has edited is the owner's, and no reason to refuse the deployment.
+    await writeEntry(parsed.value, recipe.value.thing, this.context);
     return success(file);
+  }
+
+  async setEnabled(name: string, on: boolean, units: boolean): Answer<Enabled> {
+    return await setEnabled(name, on, units, this.context, async (text) => await this.save(name, text));
   }
 
   async #write(name: string, path: string, content: string): Answer<void> {
@@ -120,6 +132,9 @@ export class Agent {
       if (!removed.ok) return removed;
     }
     await this.life.services.forget(name);
+    // What the owner has edited stays; all else that spoke of the instance goes with it.
+    await removeUnits(name, this.context);
+    await removeEntry(name, this.context);
     await audit.append({ kind: "undeploy", instance: name, withData });
     const left = await Promise.all(
       data.map(async (folder) => (await performer.list(folder)).map((each) => `${folder}/${each}`)),

@@ -10,7 +10,7 @@ import type { AgentContext, Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import type { ReadyWatch } from "./readiness.ts";
 import type { Services } from "./services.ts";
-import type { WantedWords } from "./wanted.ts";
+import { NO_WORDS, type WantedWords } from "./wanted.ts";
 
 export interface Autostarted {
   readonly name: string;
@@ -26,21 +26,6 @@ interface Parts {
   readonly services: Services;
   readonly readiness: ReadyWatch;
   readonly launch: (words: WantedWords, work: Work) => Promise<Result<unknown, AgentProblem>>;
-}
-
-/** What a start without any flag is asked for. */
-export function plainWords(name: string): WantedWords {
-  return {
-    name,
-    packages: [],
-    folders: [],
-    network: "",
-    arguments: [],
-    directory: "/",
-    terminal: "",
-    acceptWeaker: [],
-    remove: false,
-  };
 }
 
 /** @param except - names that somebody else starts (systemd) */
@@ -72,7 +57,7 @@ export async function autostart(
       continue;
     }
     work.report({ kind: "phase", text: `starting ${name}` });
-    const words = plainWords(name);
+    const words = { ...NO_WORDS, name };
     const started = await launch(words, work);
     if (started.ok || started.problem.kind === "runs-already") results.push({ name, outcome: "started", text: "" });
     else {

@@ -34,6 +34,11 @@ const STARTS_WITHIN_MS = 20_000;
 /** An agent that has not said who it is after this time hangs. */
 const SAYS_WHO_WITHIN_MS = 10_000;
 
+interface AgentProgram {
+  readonly argv: readonly [string, ...string[]];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 export class AgentClient {
   readonly #places: Places;
   readonly #environment: Readonly<Record<string, string | undefined>>;
@@ -147,18 +152,11 @@ export class AgentClient {
     if (running.ok && running.value.program === program && running.value.stale !== true) return success(undefined);
     if (running.ok) await this.shutdown();
     else if (running.problem.code === "canceled") return notResponding(runtime);
-    // flock keeps the lock in a process of its own, so that nothing that the agent starts can hold it.
-    const flock = ["--nonblock", "--close", "--conflict-exit-code", "0", `${runtime}/agent.lock`];
-    const node = [process.execPath, "--disable-warning=ExperimentalWarning", `${import.meta.dirname}/main.ts`];
-    const environment = {
-      ...this.#environment,
-      NODE_EXTRA_CA_CERTS: extraCertificates(this.#environment),
-      SKERRY_TRACE: undefined,
-    };
+    const { argv, environment } = this.#program(["--nonblock", "--conflict-exit-code", "0"], []);
     const log = `${runtime}/agent.log`;
     const deadline = performance.now() + STARTS_WITHIN_MS;
     while (performance.now() < deadline) {
-      const started = startDetached(["/usr/bin/flock", ...flock, ...node], { log, environment });
+      const started = startDetached(argv, { log, environment });
       // 0 says that another one has the lock. It answers in a moment, or it is just ending, and then it is our turn.
       while (performance.now() < deadline && started.ended() !== 0) {
         if ((await this.#call("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS))).ok) return success(undefined);
@@ -170,6 +168,34 @@ export class AgentClient {
       await pause(30);
     }
     return doesNotStart("no answer", log);
+  }
+
+  /** Does an agent answer? Starts none. */
+  async answers(): Promise<boolean> {
+    return existsSync(this.#places.runtime) && this.#ownFolder().ok && (await this.#call("Info", {})).ok;
+  }
+
+  /** What runs an agent that stays, in the foreground. Where another one runs, it waits for its end. */
+  foreground(): Result<AgentProgram, CallProblem> {
+    const own = this.#ownFolder();
+    return own.ok ? success(this.#program([], ["--stay"])) : own;
+  }
+
+  /** flock keeps the lock in a process of its own, so that nothing that the agent starts can hold it. */
+  #program(flock: readonly string[], words: readonly string[]): AgentProgram {
+    const node = [
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      `${import.meta.dirname}/main.ts`,
+      ...words,
+    ];
+    const argv = ["/usr/bin/flock", ...flock, "--close", `${this.#places.runtime}/agent.lock`, ...node] as const;
+    const environment = {
+      ...this.#environment,
+      NODE_EXTRA_CA_CERTS: extraCertificates(this.#environment),
+      SKERRY_TRACE: undefined,
+    };
+    return { argv, environment };
   }
 
   /** In a folder that others may write to, somebody else could answer, and say what is to be run. */

@@ -13,12 +13,14 @@ import type { LaunchProblem } from "./launch.ts";
 import type { UpgradeProblem } from "./upgrade.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
+import type { SessionProblem } from "./session-files.ts";
 
 export type AgentProblem =
   | LaunchProblem
   | LinkProblem
   | ReadyProblem
   | ChangesProblem
+  | SessionProblem
   | CompartmentProblem
   | UpgradeProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
@@ -204,6 +206,11 @@ export function explain(problem: AgentProblem): Explained {
       return refused(
         `${problem.name} has ended${problem.exitCode === undefined ? "" : ` (exit code ${problem.exitCode})`} before it was ready`,
         `skerry logs ${problem.name} shows what it said`,
+      );
+    case "not-ours":
+      return refused(
+        `${problem.path} ${problem.whose === "edited" ? "was edited since Skerry wrote it" : "was not written by Skerry"}; it was left alone`,
+        "take it away to have it written anew",
       );
     case "deployed-already":
       return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");

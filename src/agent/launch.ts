@@ -25,6 +25,7 @@ import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } fro
 import { type AgentContext, QUIET } from "./context.ts";
 import { type BuildImageProblem, sha256 } from "./images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "./instance-state.ts";
+import { writeEntry } from "./session-files.ts";
 import { type BadFlag, carefulDeployment, passingRecipe, type WantedWords, withFlags } from "./wanted.ts";
 
 export type LaunchProblem =
@@ -99,6 +100,7 @@ export async function choose(
     const file = sha256(content);
     await context.audit.append({ kind: "deploy", instance: words.name, recipe: recipe.value.thing.name, file });
     notes.push(`${words.name} had no deployment; this one was written to ${path}:\n${content}`);
+    await writeEntry(careful, recipe.value.thing, context);
   }
   const deployment = withFlags(recipe.value.thing, careful, words);
   return deployment.ok

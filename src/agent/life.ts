@@ -7,14 +7,14 @@
 import type { Deployment } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Argv } from "../step/index.ts";
-import { type Autostarted, autostart, plainWords } from "./autostart.ts";
+import { type Autostarted, autostart } from "./autostart.ts";
 import { Compartments, type Start } from "./compartments.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./links.ts";
 import { ReadyWatch } from "./readiness.ts";
 import { Services } from "./services.ts";
-import type { WantedWords } from "./wanted.ts";
+import { NO_WORDS, type WantedWords } from "./wanted.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
@@ -31,6 +31,8 @@ export class Life {
   readonly readiness: ReadyWatch;
   readonly #context: AgentContext;
   readonly #acts: Acts;
+  /** Starts that their owner has stopped or killed; only those that are still known. */
+  readonly #stopped = new Set<string>();
 
   constructor(context: AgentContext, acts: Acts) {
     this.#context = context;
@@ -72,7 +74,7 @@ export class Life {
   async bringUp(name: string, work: Work): Answer<boolean> {
     await this.compartments.look();
     const runs = this.compartments.running(name) !== undefined;
-    const started = runs ? success(undefined) : await this.#acts.launch(plainWords(name), work, false);
+    const started = runs ? success(undefined) : await this.#acts.launch({ ...NO_WORDS, name }, work, false);
     if (!started.ok && started.problem.kind !== "runs-already") return started;
     const ready = await this.waitUntilReady(name, work);
     return ready.ok ? success(started.ok && !runs) : ready;
@@ -96,12 +98,25 @@ export class Life {
 
   /** @returns its exit code */
   async stop(name: string, graceMs: number): Answer<number> {
+    this.#noteStop(name);
     return (await this.#onlyWaited(name)) ?? (await this.compartments.stop(name, graceMs));
   }
 
   /** @returns its exit code */
   async kill(name: string): Answer<number> {
+    this.#noteStop(name);
     return (await this.#onlyWaited(name)) ?? (await this.compartments.kill(name));
+  }
+
+  /** Its owner has stopped or killed this start. */
+  wasStopped(id: string): boolean {
+    return this.#stopped.has(id);
+  }
+
+  #noteStop(name: string): void {
+    const id = this.compartments.running(name)?.record.spec.id;
+    if (id !== undefined) this.#stopped.add(id);
+    for (const known of this.#stopped) if (this.compartments.byId(known) === undefined) this.#stopped.delete(known);
   }
 
   /** From here on nobody starts it again. @returns the end that it had, where it only waited for its next start */

@@ -13,7 +13,7 @@ import { AuditLog } from "../audit/index.ts";
 import { parseMirrors } from "../descriptor/index.ts";
 import { claimFolder, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
 import { storeOf } from "../image/index.ts";
-import { type Places, placesFrom } from "../model/index.ts";
+import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
 import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
 import { readFacts } from "./facts.ts";
@@ -30,6 +30,9 @@ const CLAIMED_FOR_MS = 5_000;
 
 const LOOK_EVERY_MS = 5_000;
 
+/** Somebody else (systemd) sees to it that there is an agent: it does not end because it has nothing to do. */
+const STAYS = process.argv.includes("--stay");
+
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
 async function main(): Promise<void> {
@@ -43,7 +46,11 @@ async function main(): Promise<void> {
   const audit = await openAudit(`${places.state}/audit`);
   if (!audit.ok) throw new Error(`the audit log cannot be opened: ${JSON.stringify(audit.problem)}`);
   const version = programVersion(PROGRAM);
-  const performer = realPerformer({ facts: facts.value, places, proxy: mirrors.proxy });
+  const session = {
+    places: sessionPlacesFrom(process.env, process.getuid?.() ?? -1),
+    environment: sessionEnvironment(process.env),
+  };
+  const performer = realPerformer({ facts: facts.value, places, proxy: mirrors.proxy, session: session.places });
   const home = await realOrSelf(process.env["HOME"] ?? "/");
   const agent = new Agent({
     places,
@@ -55,6 +62,7 @@ async function main(): Promise<void> {
     home,
     version,
     settings,
+    session,
   });
   await agent.life.adopt();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });
@@ -95,7 +103,7 @@ async function main(): Promise<void> {
   const idle = setInterval(() => {
     // Nobody can ask it any more: its folders were removed. To write there would make them again.
     if (inode !== undefined && !isOurs()) process.exit(0);
-    if (!agent.life.busy && Date.now() - asked > IDLE_MS) void shutdown("idle");
+    if (!STAYS && !agent.life.busy && Date.now() - asked > IDLE_MS) void shutdown("idle");
   }, LOOK_EVERY_MS);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => void shutdown(name));
 }

@@ -82,7 +82,8 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
 
       async deploy({ recipe, name }) {
         const wanted = name === "" ? recipe : name;
-        return { name: wanted, ...valueOf(await agent.deploy(recipe, wanted)) };
+        const { notes, ...deployed } = valueOf(await agent.deploy(recipe, wanted));
+        return { name: wanted, ...deployed, notes: [...notes] };
       },
 
       saveDeployment: async ({ name, text }) => ({ file: valueOf(await agent.save(name, text)) }),
@@ -220,8 +221,9 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         }
       },
       async wait({ name }, { signal }) {
-        const { exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));
-        return { exitCode: exitCode ?? -1, ended: ended ?? "", notes: [...notes] };
+        const { record, exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));
+        const stopped = agent.life.wasStopped(record.spec.id);
+        return { exitCode: exitCode ?? -1, ended: ended ?? "", notes: [...notes], stopped };
       },
       async *waitReady({ name }, { signal }) {
         for await (const event of withProgress((work) => agent.life.waitUntilReady(name, work), signal)) {
@@ -231,6 +233,10 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
             yield { done: { id: start.record.spec.id, ready: agent.life.readiness.stateOf(start) } };
           }
         }
+      },
+      async setEnabled({ name, enabled, units }) {
+        const done = valueOf(await agent.setEnabled(name, enabled, units));
+        return { file: done.file, units: [...done.units] };
       },
       async *autostart({ except }, { signal }) {
         for await (const event of withProgress((work) => agent.life.autostart(except, work), signal)) {

@@ -2,12 +2,13 @@
  * The real performer: the one place that acts on what was decided.
  *
  * Invariants
- * - It writes and removes below Skerry's own folders only; a step for any other place is a fault.
+ * - It writes and removes below Skerry's own folders only, and session files by their own step; a step for any other
+ *   place is a fault.
  * - It decides nothing: a step says all there is to do.
  */
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { type HostFacts, isCleanAbsolutePath, isWithin, type Places } from "../model/index.ts";
+import { type HostFacts, isCleanAbsolutePath, isWithin, type Places, type SessionPlaces } from "../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../result.ts";
 import {
   describe,
@@ -23,6 +24,7 @@ import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeWh
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
+import { replaceSessionFile } from "./session-file.ts";
 import { startWall } from "./start-wall.ts";
 
 type Outcome = Result<Performed, StepProblem>;
@@ -36,6 +38,7 @@ export interface HostSettings {
   readonly facts: HostFacts;
   readonly places: Places;
   readonly proxy: string | undefined;
+  readonly session: SessionPlaces;
 }
 
 export function realPerformer(settings: HostSettings): Performer {
@@ -65,6 +68,11 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return success(NOTHING);
     case "remove-tree":
       return await removeTree(own(step.path, settings), watch, settings);
+    case "replace-session-file": {
+      const replaced = await replaceSessionFile(step, settings.session);
+      if (replaced.ok) return success(NOTHING);
+      return refusal({ kind: "step-failed", step: `write ${step.path}`, because: "somebody else has just changed it" });
+    }
     case "rename":
       await mkdir(own(step.to, settings).replace(/\/[^/]*$/, ""), { recursive: true });
       await rename(own(step.from, settings), step.to);

@@ -11,3 +11,4 @@ export * from "./os-component.ts";
 export * from "./places.ts";
 export * from "./recipe.ts";
 export * from "./service.ts";
+export * from "./session-places.ts";

@@ -20,6 +20,16 @@ export type Step =
     }
   /** Removes a folder with all that is in it, also what belongs to the user's subordinate ids. Follows no link. */
   | { readonly kind: "remove-tree"; readonly path: string }
+  /**
+   * Writes, or without content removes, a file that the owner's session reads (model/session-places.ts). Only where it is
+   * still as it was found.
+   */
+  | {
+      readonly kind: "replace-session-file";
+      readonly path: string;
+      readonly before: string | undefined;
+      readonly content: string | undefined;
+    }
   | { readonly kind: "rename"; readonly from: string; readonly to: string }
   /** Brings one file of known content into the store, from the first address that has it. */
   | {
@@ -93,6 +103,8 @@ export function describe(step: Step): readonly string[] {
       return [`write file ${quote(step.path)} (${octal(step.mode)}, ${Buffer.byteLength(step.content)} bytes)`];
     case "remove-tree":
       return [`remove ${quote(step.path)} with all that is in it`];
+    case "replace-session-file":
+      return [`${step.content === undefined ? "remove" : "write"} session file ${quote(step.path)}`];
     case "rename":
       return [`rename ${quote(step.from)} to ${quote(step.to)}`];
     case "fetch":

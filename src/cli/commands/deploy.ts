@@ -4,7 +4,7 @@ import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { proposeRecipes } from "../names.ts";
-import { print, printJson } from "../print.ts";
+import { print, printJson, warn } from "../print.ts";
 
 export default defineCommand<{ readonly as?: string; readonly json: boolean }, [string]>({
   parameters: {
@@ -29,7 +29,8 @@ export default defineCommand<{ readonly as?: string; readonly json: boolean }, [
   async run(world, flags, recipe) {
     const answer = await ask<DeployResponseJson>(world, "Deploy", { recipe, name: flags.as ?? "" });
     if (!answer.ok) return answer.problem.exit;
-    const { name = "", file = "", text = "" } = answer.value;
+    const { name = "", file = "", text = "", notes = [] } = answer.value;
+    for (const note of notes) warn(world, note);
     if (flags.json) printJson(world, { name, file });
     else print(world, `wrote ${file}:\n${text}\nnothing is granted yet; change that with: skerry edit ${name}`);
     return EXIT.done;

@@ -1,5 +1,6 @@
 /** `run`: an app in the foreground, with this terminal. */
 import type { LaunchResponseJson, WaitResponseJson } from "../../contract/index.ts";
+import { STOPPED_BY_OWNER } from "../../session/index.ts";
 import { agentOf, follow } from "../ask-agent.ts";
 import { attach } from "../attach.ts";
 import { defineCommand } from "../command.ts";
@@ -9,11 +10,20 @@ import { QUIET_FLAG, WANTED_FLAGS, WANTED_WORDS, type WantedFlags, wantedOf } fr
 
 interface Flags extends WantedFlags {
   readonly quiet: boolean;
+  readonly unit: boolean;
 }
 
 export default defineCommand<Flags, string[]>({
   parameters: {
-    flags: { ...WANTED_FLAGS, quiet: QUIET_FLAG },
+    flags: {
+      ...WANTED_FLAGS,
+      quiet: QUIET_FLAG,
+      unit: {
+        kind: "boolean",
+        brief: "For units of systemd: end with code 213 where its owner has stopped it.",
+        default: false,
+      },
+    },
     positional: WANTED_WORDS,
     aliases: { q: "quiet" },
   },
@@ -45,6 +55,8 @@ export default defineCommand<Flags, string[]>({
       const waited = await agentOf(world).call<WaitResponseJson>("Wait", { name });
       if (waited.ok) for (const note of waited.value.notes ?? []) say(world, note);
     }
-    return code;
+    if (!flags.unit) return code;
+    const ended = await agentOf(world).call<WaitResponseJson>("Wait", { name });
+    return ended.ok && ended.value.stopped === true ? STOPPED_BY_OWNER : code;
   },
 });

@@ -5,6 +5,7 @@ import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { proposeDeployments } from "../names.ts";
 import { print, printJson } from "../print.ts";
+import { letGo } from "../units.ts";
 
 export default defineCommand<{ readonly withData: boolean; readonly json: boolean }, [string]>({
   parameters: {
@@ -21,8 +22,10 @@ export default defineCommand<{ readonly withData: boolean; readonly json: boolea
   },
   examples: ["undeploy radicale", "undeploy radicale-family --with-data"],
   async run(world, { withData, json }, name) {
+    const reload = await letGo(world, name);
     const answer = await ask<UndeployResponseJson>(world, "Undeploy", { name, withData });
     if (!answer.ok) return answer.problem.exit;
+    await reload();
     const { kept = [] } = answer.value;
     if (json) printJson(world, { name, kept });
     else print(world, [`${name} is no longer deployed`, ...kept.map((folder) => `kept ${folder}`)].join("\n"));

@@ -15,6 +15,7 @@ import { defineCommand, YES_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { complain, formatBytes, print, say } from "../print.ts";
 import { listRemovals } from "../removals.ts";
+import { endUnits, ownSessionFiles } from "../units.ts";
 import { askYes, type World } from "../world.ts";
 
 export default defineCommand<{ readonly yes: boolean; readonly withData: boolean }>({
@@ -42,7 +43,9 @@ export default defineCommand<{ readonly yes: boolean; readonly withData: boolean
       );
       return EXIT.refused;
     }
-    const { remove, keep } = listed.value;
+    const session = await ownSessionFiles(world);
+    const { keep } = listed.value;
+    const remove = [...session, ...listed.value.remove];
     if (remove.length === 0) {
       print(world, "Nothing of Skerry's is on this host, but its own folder.");
       return EXIT.done;
@@ -80,6 +83,7 @@ export default defineCommand<{ readonly yes: boolean; readonly withData: boolean
       complain(world, `${left.value.join(", ")} still runs. Nothing was removed.`);
       return EXIT.refused;
     }
+    await endUnits(world, session);
     await agentOf(world).shutdown();
     // What this process itself runs from goes last: all of it that is needed is loaded by now.
     const removed = await removeTrees(remove, world.run, world.user.uid);
