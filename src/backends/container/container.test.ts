@@ -147,7 +147,7 @@ test("limits become a systemd scope where the user's manager runs", () => {
     programs: { ...ABLE.programs, "systemd-run": { path: "/usr/bin/systemd-run", version: undefined } },
   };
   const argv = argvOf({ ...SEALED, limits: { memoryBytes: 1024, tasks: 7, cpuPercent: 150 } }, { ...CONTEXT, facts });
-  assert.equal(argv[0], "/usr/bin/systemd-run");
+  assert.deepEqual(argv.slice(0, 3), ["/usr/bin/env", "XDG_RUNTIME_DIR=/run/user/1000", "/usr/bin/systemd-run"]);
   for (const property of ["MemoryMax=1024", "TasksMax=7", "CPUQuota=150%", "Delegate=yes"]) {
     assert.ok(argv.includes(`--property=${property}`), property);
   }

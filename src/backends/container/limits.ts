@@ -39,7 +39,7 @@ export function planLimits(spec: CompartmentSpec, facts: HostFacts): Result<Limi
   ];
   if (facts.systemd.user && facts.programs["systemd-run"] !== undefined) {
     return success({
-      prefix: scope(spec, wishes, facts.programs["systemd-run"].path),
+      prefix: scope(spec, wishes, facts.programs["systemd-run"].path, facts.uid),
       helper: [],
       steps: [],
       cgroups: [],
@@ -104,10 +104,11 @@ function whyNot(limit: LimitName, { cgroup }: HostFacts): string {
 }
 
 /** systemd-run(1), systemd.resource-control(5). The scope is delegated, so that it can be frozen. */
-function scope(spec: CompartmentSpec, wishes: readonly Wish[], program: string): readonly string[] {
+function scope(spec: CompartmentSpec, wishes: readonly Wish[], program: string, uid: number): readonly string[] {
   const words = { memory: "MemoryMax", tasks: "TasksMax", cpu: "CPUQuota" } as const;
   return [
-    program,
+    // A wall is started with a bare environment; the manager is found by this folder alone (pam_systemd(8)).
+    ...["/usr/bin/env", `XDG_RUNTIME_DIR=/run/user/${uid}`, program],
     ...["--user", "--scope", "--quiet", "--collect", `--unit=skerry-${spec.id}`, "--property=Delegate=yes"],
     ...wishes.map(({ limit, value }) => `--property=${words[limit]}=${value}${limit === "cpu" ? "%" : ""}`),
     "--",
