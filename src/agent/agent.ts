@@ -314,14 +314,11 @@ export class Agent {
     // First of all, so that after a crash half-way the next agent knows of everything that has to go again.
     const written = await this.compartments.writeRecord(record);
     if (!written.ok) return written;
-    for (const step of [...steps, ...plan.steps]) {
-      const done = await performer.perform(step, QUIET);
-      if (!done.ok) return done;
-    }
     const accepted = plan.weaker.filter(({ written: wrote }) => wrote).map(({ limit }) => limit);
     if (accepted.length > 0)
-      await audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
-    await audit.append({
+      void audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
+    // The disk takes its time for the record; meanwhile the rest is done.
+    const recorded = audit.append({
       kind: "start",
       instance: spec.name,
       id: spec.id,
@@ -329,6 +326,12 @@ export class Agent {
       image: image.layers.at(-1) ?? "",
       grants: grantLines(effective),
     });
+    for (const step of [...steps, ...plan.steps]) {
+      const done = await performer.perform(step, QUIET);
+      if (!done.ok) return done;
+    }
+    const onDisk = await recorded;
+    if (!onDisk.ok) return onDisk;
     if (!background) return success(undefined);
     const started = await performer.perform({ kind: "start-wall", id: spec.id, argv: plan.argv }, QUIET);
     return started.ok ? success(undefined) : started;

@@ -9,6 +9,7 @@ import { type Deployment, NAME_PATTERN, nearest, type OsBase, type Recipe } from
 import { type Result, refusal, success } from "../result.ts";
 import { withKeys } from "./components.ts";
 import type { AgentContext } from "./context.ts";
+import { remembered } from "./remembered.ts";
 
 /** For a recipe that names none. */
 export const DEFAULT_BASE = "debian-13";
@@ -30,6 +31,12 @@ export interface Found<Thing> {
   readonly origin: "own" | "catalogue";
 }
 
+const recipeOf = remembered((text: string, file: string, name: string) => parseRecipe(text, { file, name }));
+const baseOf = remembered((text: string, file: string, name: string) => parseBase(text, { file, name }));
+const deploymentOf = remembered((text: string, file: string, name: string, home: string) =>
+  parseDeployment(text, { file, name }, { home }),
+);
+
 type Context = Pick<AgentContext, "places" | "performer" | "home">;
 
 const folders = ({ places }: Context, what: "recipes" | "os-bases") =>
@@ -44,7 +51,7 @@ export async function findRecipe(name: string, context: Context): Promise<Result
     const file = `${folder}/${name}.yaml`;
     const text = await context.performer.readText(file);
     if (text === undefined) continue;
-    const recipe = parseRecipe(text, { file, name });
+    const recipe = recipeOf(text, file, name);
     if (!recipe.ok) return recipe;
     const whole = await withKeys(recipe.value, folder, context);
     return whole.ok ? success({ thing: whole.value, file, text, origin }) : whole;
@@ -66,7 +73,7 @@ export async function findBase(name: string, context: Context): Promise<Result<O
   for (const { folder } of NAME_PATTERN.test(name) ? places : []) {
     const file = `${folder}/${name}/base.yaml`;
     const text = await context.performer.readText(file);
-    if (text !== undefined) return parseBase(text, { file, name });
+    if (text !== undefined) return baseOf(text, file, name);
   }
   const known = (await Promise.all(places.map(({ folder }) => context.performer.list(folder)))).flat();
   return refusal({
@@ -123,7 +130,7 @@ export async function findDeployment(
       places: [`${context.places.config}/deployments`],
     });
   }
-  const deployment = parseDeployment(text, { file, name }, { home: context.home });
+  const deployment = deploymentOf(text, file, name, context.home);
   return deployment.ok ? success({ thing: deployment.value, file, text, origin: "own" }) : deployment;
 }
 

@@ -29,6 +29,9 @@ const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
 /** Flag of the last envelope of a stream. */
 const END_OF_STREAM = 2;
 
+/** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
+const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
+
 const STARTS_WITHIN_MS = 20_000;
 
 /** An agent that has not said who it is after this time hangs. */
@@ -68,15 +71,26 @@ export class AgentClient {
     question: object,
     signal: AbortSignal,
   ): AsyncGenerator<Answer, Result<void, CallProblem>> {
-    this.#ready = this.#start();
+    this.#ready ??= this.#start();
     const ready = await this.#ready;
     if (!ready.ok) return ready;
     const body = Buffer.from(JSON.stringify(question));
+    const post = async () => await this.#post(method, "application/connect+json", envelope(0, body), signal);
     let response: IncomingMessage;
     try {
-      response = await this.#post(method, "application/connect+json", envelope(0, body), signal);
+      response = await post();
     } catch (error) {
-      return signal.aborted ? interrupted() : lost(error);
+      if (signal.aborted) return interrupted();
+      const why = lost(error);
+      if (why.ok || why.problem.code !== NOBODY_THERE) return why;
+      this.#ready = this.#start();
+      const again = await this.#ready;
+      if (!again.ok) return again;
+      try {
+        response = await post();
+      } catch (second) {
+        return signal.aborted ? interrupted() : lost(second);
+      }
     }
     let rest = Buffer.alloc(0);
     try {
@@ -148,7 +162,11 @@ export class AgentClient {
     if (!socket.ok) return refusal({ kind: "call-failed", code: "failed_precondition", text: socket.problem.text });
     const own = this.#ownFolder();
     if (!own.ok) return own;
-    const running = await this.#call<InfoResponseJson>("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS));
+    const running = await this.#call<InfoResponseJson>(
+      "Info",
+      { version: BUNDLED },
+      AbortSignal.timeout(SAYS_WHO_WITHIN_MS),
+    );
     if (running.ok && running.value.program === program && running.value.stale !== true) return success(undefined);
     if (running.ok) await this.shutdown();
     else if (running.problem.code === "canceled") return notResponding(runtime);

@@ -7,7 +7,10 @@ import { type ComponentCircle, orderComponents } from "../image/index.ts";
 import { NAME_PATTERN, nearest, type OsComponent, type Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { AgentContext } from "./context.ts";
+import { remembered } from "./remembered.ts";
 import type { CatalogueProblem } from "./catalogue.ts";
+
+const componentOf = remembered((text: string, file: string, name: string) => parseComponent(text, { file, name }));
 
 type Context = Pick<AgentContext, "places" | "performer">;
 
@@ -46,7 +49,7 @@ async function findComponent(
   for (const folder of NAME_PATTERN.test(name) ? folders : []) {
     const file = `${folder}/${name}.yaml`;
     const text = await context.performer.readText(file);
-    if (text !== undefined) return parseComponent(text, { file, name });
+    if (text !== undefined) return componentOf(text, file, name);
   }
   const known = (await Promise.all(folders.map((folder) => context.performer.list(folder)))).flat();
   const meant = nearest(

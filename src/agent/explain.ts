@@ -3,6 +3,7 @@
  *
  * The text says what went wrong, then where, then what to do about it. The types keep the table whole.
  */
+import type { AuditUnwritable } from "../audit/index.ts";
 import { Code } from "@connectrpc/connect";
 import { showComplaint } from "../descriptor/index.ts";
 import { escapeText } from "../model/index.ts";
@@ -24,6 +25,7 @@ export type AgentProblem =
   | CompartmentProblem
   | UpgradeProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
+  | AuditUnwritable
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -182,6 +184,11 @@ export function explain(problem: AgentProblem): Explained {
       };
     case "is-frozen":
       return refused(`${problem.name} is frozen`, `let it go on first: skerry thaw ${problem.name}`);
+    case "audit-unwritable":
+      return refused(
+        `nothing is started without a record of it, and ${problem.folder} cannot be written: ${problem.because}`,
+        "make room there, or give the folder back to this user",
+      );
     case "does-not-end":
       return refused(
         `${problem.name} was killed and has not ended`,

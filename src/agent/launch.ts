@@ -173,7 +173,7 @@ export async function prepare(
     places: context.places,
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words), context),
-    hostAddresses: hostAddresses(),
+    hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });
   if (!plan.ok) return plan;
   return success({
@@ -226,10 +226,10 @@ export async function joinContext(
   const own = [places.config, places.data, places.state, places.cache, places.runtime];
   return {
     findings,
-    dataFolder: await realOrSelf(places.data),
-    ownFolders: await Promise.all(own.map(realOrSelf)),
-    ownLinks: (await Promise.all([...own, places.program].map(linksOnTheWay))).flat(),
-    programFolder: await realOrSelf(places.program),
+    dataFolder: realOrSelf(places.data),
+    ownFolders: own.map(realOrSelf),
+    ownLinks: [...own, places.program].flatMap(linksOnTheWay),
+    programFolder: realOrSelf(places.program),
     home,
   };
 }

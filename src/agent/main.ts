@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     environment: sessionEnvironment(process.env),
   };
   const performer = realPerformer({ facts: facts.value, places, proxy: mirrors.proxy, session: session.places });
-  const home = await realOrSelf(process.env["HOME"] ?? "/");
+  const home = realOrSelf(process.env["HOME"] ?? "/");
   const agent = new Agent({
     places,
     facts: facts.value,

@@ -27,11 +27,13 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
   const { context, compartments } = agent;
   return (router: ConnectRouter) =>
     router.service(AgentService, {
-      info: () => ({
+      info: ({ version }) => ({
         version: context.version,
         program: context.places.program,
         pid: process.pid,
-        stale: hasChanged(context.places.program, context.version) || settingsMark(context.places) !== context.settings,
+        stale:
+          (version === "" ? hasChanged(context.places.program, context.version) : version !== context.version) ||
+          settingsMark(context.places) !== context.settings,
       }),
       shutdown() {
         // After the answer has gone out.

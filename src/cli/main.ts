@@ -69,4 +69,9 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 process.on("uncaughtException", onFault);
 
-process.exitCode = await main(process.argv.slice(2)).catch(onFault);
+// No await up here: a bundle has none.
+void main(process.argv.slice(2))
+  .catch(onFault)
+  .then((code) => {
+    process.exitCode = code;
+  });

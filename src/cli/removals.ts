@@ -30,7 +30,10 @@ export async function listRemovals(
   const data = (await readdir(places.data).catch(() => []))
     .filter((name) => name !== "volumes" && name !== "copies")
     .toSorted();
-  const program = [`${places.program}/helper/build`, `${places.program}/node_modules`, `${places.program}/.node`];
+  const program = [
+    `${places.program}/helper/build`,
+    ...["node_modules", ".node", "dist"].map((name) => `${places.program}/${name}`),
+  ];
   const own = [...data.map((name) => `${places.data}/${name}`), places.cache, places.runtime, places.state];
   const owners = [`${places.data}/volumes`, `${places.data}/copies`, places.config];
   return success({

@@ -1,7 +1,21 @@
 /** Files: how Skerry writes and reads its own. Whole or not at all, with limits, following no link at the end. */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, readdir, realpath, rename, rm } from "node:fs/promises";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { chmod, lstat, mkdir, open, realpath, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** What Skerry reads of its own files at the most. */
@@ -13,6 +27,20 @@ export async function behindLinks(path: string): Promise<string> {
     return await realpath(path);
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return path;
+    throw error;
+  }
+}
+
+/** Writes what need not survive the machine itself, and may be gone after a crash of it; whole or not at all. */
+export function writeVolatile(path: string, content: string | Uint8Array, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    writeFileSync(temporary, content, { mode, flag: "wx" });
+    chmodSync(temporary, mode);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
     throw error;
   }
 }
@@ -59,21 +87,22 @@ export async function readTextIfThere(
   path: string,
   { limitBytes = READ_LIMIT_BYTES, links = "refused" }: ReadOptions = {},
 ): Promise<string | undefined> {
-  let file: Awaited<ReturnType<typeof open>>;
+  // Small files of our own: to hand each step to another thread takes many times longer than the step.
   const noFollow = links === "refused" ? constants.O_NOFOLLOW : 0;
+  let file: number;
   try {
-    file = await open(path, constants.O_RDONLY | noFollow | constants.O_NONBLOCK);
+    file = openSync(path, constants.O_RDONLY | noFollow | constants.O_NONBLOCK);
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return undefined;
     throw error;
   }
   try {
-    const about = await file.stat();
+    const about = fstatSync(file);
     if (!about.isFile()) throw new Error(`${path} is no plain file`);
     if (about.size > limitBytes) throw new Error(`${path} has ${about.size} bytes; at most ${limitBytes} are read`);
-    return await file.readFile("utf8");
+    return readFileSync(file, "utf8");
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -85,7 +114,7 @@ export async function modifiedAt(path: string): Promise<string> {
 /** Names in a folder, sorted; none where there is no folder. */
 export async function listIfThere(path: string): Promise<readonly string[]> {
   try {
-    return (await readdir(path)).toSorted();
+    return readdirSync(path).toSorted();
   } catch (error) {
     if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return [];
     throw error;
@@ -98,10 +127,10 @@ export async function makeFolder(
   mode: number,
   owner?: { readonly uid: number; readonly gid: number },
 ): Promise<void> {
-  await mkdir(path, { recursive: true, mode });
-  if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder`);
-  if (owner !== undefined) await chown(path, owner.uid, owner.gid);
-  await chmod(path, mode);
+  mkdirSync(path, { recursive: true, mode });
+  if (!lstatSync(path).isDirectory()) throw new Error(`${path} is no folder`);
+  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  chmodSync(path, mode);
 }
 
 export function hasCode(error: unknown, code: string): boolean {

@@ -1,6 +1,6 @@
 /** Findings: looks up what grants and arguments name on this host. Follows links, since the owner's word names them. */
-import { readFileSync } from "node:fs";
-import { access, constants, readlink, realpath, stat } from "node:fs/promises";
+import { lstatSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { access, constants, realpath, stat } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isWithin } from "../model/index.ts";
@@ -70,14 +70,14 @@ function mountsOf(table: string): readonly { readonly place: string; readonly ty
 }
 
 /** Every link by which a path leads where it leads, by its own real place. */
-export async function linksOnTheWay(path: string): Promise<readonly string[]> {
+export function linksOnTheWay(path: string): readonly string[] {
   const links: string[] = [];
   let rest = path.split("/").filter((part) => part !== "");
   let at = "/";
   while (rest.length > 0 && links.length < MOST_LINKS) {
     const [part = "", ...others] = rest;
     const next = join(at, part);
-    const target = await readlink(next).catch(() => undefined);
+    const target = linkIfOne(next);
     if (target === undefined) [at, rest] = [next, others];
     else {
       links.push(next);
@@ -88,15 +88,31 @@ export async function linksOnTheWay(path: string): Promise<readonly string[]> {
   return links;
 }
 
+function realIfThere(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function linkIfOne(path: string): string | undefined {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** As many as the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40;
 
 /** The path with every link followed, also where its end does not exist yet. */
-export async function realOrSelf(path: string): Promise<string> {
+export function realOrSelf(path: string): string {
   const rest: string[] = [];
   let at = path;
   while (at !== "/") {
-    const { real } = await findPath(at);
+    const real = realIfThere(at);
     if (real !== undefined) return rest.length === 0 ? real : `${real === "/" ? "" : real}/${rest.join("/")}`;
     const cut = at.lastIndexOf("/");
     rest.unshift(at.slice(cut + 1));
@@ -149,7 +165,7 @@ function textIf(path: string): string {
 
 /** @returns the first folder on the way to `path` that other users cannot pass, or undefined */
 export async function openToAll(path: string): Promise<string | undefined> {
-  const parts = (await realOrSelf(path)).split("/").slice(1);
+  const parts = realOrSelf(path).split("/").slice(1);
   for (let count = 1; count <= parts.length; count++) {
     const folder = `/${parts.slice(0, count).join("/")}`;
     const mode = await stat(folder).then(

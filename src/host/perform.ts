@@ -6,8 +6,8 @@
  *   place is a fault.
  * - It decides nothing: a step says all there is to do.
  */
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { type HostFacts, isCleanAbsolutePath, isWithin, type Places, type SessionPlaces } from "../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../result.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type Watch,
 } from "../step/index.ts";
 import { fetchFile } from "./fetch.ts";
-import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeWhole } from "./files.ts";
+import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeVolatile, writeWhole } from "./files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
@@ -64,7 +64,9 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return success(NOTHING);
     case "write-file":
       if (step.namedByContent === true && existsSync(own(step.path, settings))) return success(NOTHING);
-      await writeWhole(await ownersPlace(own(step.path, settings), settings), step.content, step.mode);
+      // Nothing there outlives the boot.
+      if (isWithin(step.path, settings.places.runtime)) writeVolatile(step.path, step.content, step.mode);
+      else await writeWhole(await ownersPlace(own(step.path, settings), settings), step.content, step.mode);
       return success(NOTHING);
     case "remove-tree":
       return await removeTree(own(step.path, settings), watch, settings);
@@ -99,8 +101,8 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return done.ok ? success({ ...NOTHING, output: done.value }) : done;
     }
     case "make-cgroup":
-      await mkdir(step.path, { recursive: true });
-      for (const [file, value] of Object.entries(step.settings)) await writeFile(`${step.path}/${file}`, value);
+      mkdirSync(step.path, { recursive: true });
+      for (const [file, value] of Object.entries(step.settings)) writeFileSync(`${step.path}/${file}`, value);
       return success(NOTHING);
     case "start-wall":
       return await startWall(step, settings.places);

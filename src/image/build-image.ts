@@ -52,10 +52,9 @@ export async function findImage(wanted: ImageWanted, context: ImageContext): Pro
   if (image === undefined) return undefined;
   const keys = stackKeys(lock.value.layers, wanted.base, lock.value.architecture);
   if (image.layers.length !== keys.length || image.layers.some((key, index) => key !== keys[index])) return undefined;
-  for (const key of keys) {
-    if ((await context.performer.readText(context.store.layerRecord(key))) === undefined) return undefined;
-  }
-  return image;
+  // What has its final name is whole.
+  const there = new Set(await context.performer.list(context.store.layers));
+  return keys.every((key) => there.has(key)) ? image : undefined;
 }
 
 /** @returns undefined for what is no image's record; it is then made anew */
