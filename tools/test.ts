@@ -48,7 +48,8 @@ const files = globSync(patterns, { cwd: ROOT })
 
 // What the journeys run is built first, once, and kept between runs: the only phase that fetches.
 if (files.some((file) => file.includes("/tests/journeys/") || file.includes("/tests/slow/"))) {
-  const prepared = spawnSync(process.execPath, [join(ROOT, "tests/journeys/prepare.ts")], {
+  const large = files.some((file) => file.endsWith("/tests/slow/catalogue.test.ts")) ? ["--large"] : [];
+  const prepared = spawnSync(process.execPath, [join(ROOT, "tests/journeys/prepare.ts"), ...large], {
     cwd: ROOT,
     stdio: "inherit",
   });

@@ -1,13 +1,13 @@
 /**
  * The fetch phase: builds into the cache the images that journeys use, from the configured package mirrors. What is there
- * already is not fetched again. Run by tools/test.ts before the journeys.
+ * already is not fetched again. Run by tools/test.ts before the journeys; with `--large`, also what tests/slow/ needs.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
-import { CACHE, CACHED_RECIPES, endOf, environmentFor, ROOT } from "./trial.fixture.ts";
+import { CACHE, CACHED_RECIPES, endOf, environmentFor, GERMAN, LARGE_RECIPES, ROOT } from "./trial.fixture.ts";
 
 /** A slow mirror and a slow machine. */
 const LIMIT_MS = 10 * 60_000;
@@ -17,17 +17,27 @@ for (const folder of [CACHE, home]) {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
 }
-for (const recipe of CACHED_RECIPES) {
-  process.stdout.write(`fetch phase: ${recipe}\n`);
-  const ended = await endOf(
-    spawn(join(ROOT, "skerry"), ["build", recipe], { env: environmentFor(home), stdio: ["ignore", "pipe", "pipe"] }),
-    LIMIT_MS,
-  );
-  if (ended.code === 0) continue;
-  process.stdout.write(`${ended.stdout}${ended.stderr}\n${recipe} could not be built (exit code ${ended.code})\n`);
-  process.exit(1);
+for (const recipe of CACHED_RECIPES) await build(recipe);
+if (process.argv.includes("--large")) {
+  for (const recipe of LARGE_RECIPES) await build(recipe);
+  mkdirSync(`${home}/config/recipes`, { recursive: true });
+  writeFileSync(`${home}/config/recipes/german.yaml`, GERMAN.recipe);
+  writeFileSync(`${home}/config/facts.yaml`, GERMAN.facts);
+  await build("german");
+  rmSync(`${home}/config/facts.yaml`);
 }
 await new AgentClient(
   placesFrom({ SKERRY_HOME: home }, process.getuid?.() ?? -1, ROOT),
   environmentFor(home),
 ).shutdown();
+
+async function build(recipe: string): Promise<void> {
+  process.stdout.write(`fetch phase: ${recipe}\n`);
+  const ended = await endOf(
+    spawn(join(ROOT, "skerry"), ["build", recipe], { env: environmentFor(home), stdio: ["ignore", "pipe", "pipe"] }),
+    LIMIT_MS,
+  );
+  if (ended.code === 0) return;
+  process.stdout.write(`${ended.stdout}${ended.stderr}\n${recipe} could not be built (exit code ${ended.code})\n`);
+  process.exit(1);
+}

@@ -18,7 +18,18 @@ const UID = process.getuid?.() ?? -1;
 export const CACHE = process.env["SKERRY_TEST_CACHE"] ?? `/var/tmp/skerry-tests-${UID}`;
 
 /** Images that journeys may use without building them. */
-export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale"] as const;
+export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale", "foot"] as const;
+
+/** The same for tests/slow/catalogue.test.ts: large, and so only fetched for it. */
+export const LARGE_RECIPES = [
+  ...["gnome-calculator", "firefox-esr", "chromium", "libreoffice", "postgresql", "nodejs", "agent-shell"],
+] as const;
+
+/** A recipe and a host on which its component makes a locale. */
+export const GERMAN = {
+  recipe: "skerry: recipe/1\nsummary: made for a test\ncomponents: [locale]\npackages: []\nprograms: { sh: /bin/sh }\n",
+  facts: "skerry: facts/1\nlocale: de_DE.UTF-8\n",
+} as const;
 
 export interface Ended {
   readonly code: number;
