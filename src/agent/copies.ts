@@ -53,14 +53,26 @@ export async function readCopyState(
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-export interface CopySize {
+interface CopySize {
   readonly files: number;
   readonly bytes: number;
   readonly cut: boolean;
 }
 
+/** All copies of an instance with what waits in them. */
+export async function listCopies(context: AgentContext, instance: string) {
+  const requests = await copiesOf(context, instance);
+  return await Promise.all(
+    requests.map(async (request) => {
+      const state = await readCopyState(context, instance, request);
+      const { files, bytes, cut } = await copySize(context, instance, request);
+      return { request, folder: state?.source ?? "", files, bytes, more: cut };
+    }),
+  );
+}
+
 export async function copySize({ places }: AgentContext, instance: string, request: string): Promise<CopySize> {
-  return await readUpper(`${copyFolder(places, instance, request)}/${COPY_UPPER}`, COUNTED);
+  return await readUpper(`${copyFolder(places, instance, request)}/${COPY_UPPER}`, COUNTED, true);
 }
 
 /**
@@ -75,7 +87,7 @@ export async function noteStart(
 ): Promise<Result<void, StepProblem | CopyOfAnother>> {
   const { performer, places } = context;
   const folder = copyFolder(places, instance, request);
-  const upper = await readUpper(`${folder}/${COPY_UPPER}`, NOTED_PATHS);
+  const upper = await readUpper(`${folder}/${COPY_UPPER}`, NOTED_PATHS, false);
   const before = await readCopyState(context, instance, request);
   if (before !== undefined && upper.paths.length > 0 && before.source !== source)
     return refusal({ kind: "copy-of-another", instance, request, folder: before.source, wanted: source });

@@ -9,6 +9,7 @@ import { AgentService, Progress_Kind } from "../contract/index.ts";
 import { type Problem, type Result, unreachable } from "../result.ts";
 import type { Progress } from "../step/index.ts";
 import type { Agent } from "./agent.ts";
+import { listCopies } from "./copies.ts";
 import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./catalogue.ts";
 import { actOf, copyChangesOf } from "./changes-wire.ts";
 import type { Start } from "./compartments.ts";
@@ -108,6 +109,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
             warnings: [...warnings],
           })),
           volumes: agent.volumesOf(found.thing, recipe),
+          copies: [...(await listCopies(context, name))],
           state: compartments.newest(name)?.state ?? "never started",
           ...livingOf(name, agent.life),
         };

@@ -17,8 +17,11 @@ export interface UpperFolder {
   readonly cut: boolean;
 }
 
-/** @param limit - entries that are looked at */
-export async function readUpper(folder: string, limit: number): Promise<UpperFolder> {
+/**
+ * @param limit - entries that are looked at
+ * @param measured - find the bytes as well, which takes longer than all else
+ */
+export async function readUpper(folder: string, limit: number, measured: boolean): Promise<UpperFolder> {
   const paths: string[] = [];
   const waiting = [""];
   let [files, bytes] = [0, 0];
@@ -34,9 +37,9 @@ export async function readUpper(folder: string, limit: number): Promise<UpperFol
       paths.push(path);
       if (entry.isDirectory()) waiting.push(path);
       else files += 1;
-      const about = await lstat(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, "latin1")])).catch(
-        () => undefined,
-      );
+      if (!measured) continue;
+      const whole = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(path, "latin1")]);
+      const about = await lstat(whole).catch(() => undefined);
       bytes += (about?.blocks ?? 0) * 512;
     }
   }

@@ -106,7 +106,7 @@ export function makeTrial(): Trial {
         await client.call("Kill", { name });
       await client.shutdown();
       // Overlayfs keeps a folder that is shut to everybody beside each copy, and an app may shut others.
-      spawnSync("/usr/bin/chmod", ["-R", "u+rwX", `${home}/data/copies`], { stdio: "ignore" });
+      spawnSync("/usr/bin/chmod", ["-R", "u+rwX", `${home}/data/copies`, files], { stdio: "ignore" });
       rmSync(home, { recursive: true, force: true });
     },
   };

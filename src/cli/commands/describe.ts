@@ -4,7 +4,7 @@ import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { proposeDeployments } from "../names.ts";
-import { print, printJson, printTable, warn } from "../print.ts";
+import { formatBytes, print, printJson, printTable, warn } from "../print.ts";
 
 export default defineCommand<{ readonly effective: boolean; readonly json: boolean }, [string]>({
   parameters: {
@@ -26,6 +26,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
     const {
       effective = [],
       volumes = [],
+      copies = [],
       text = "",
       file = "",
       state = "",
@@ -60,6 +61,11 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
     );
     for (const { name: volume = "", inside = "", folder = "" } of volumes)
       print(world, `volume ${volume} at ${inside}: ${folder === "" ? "in memory" : folder}`);
+    for (const { request = "", folder = "", files = 0, bytes = 0, more = false } of copies) {
+      const waits =
+        files === 0 ? "nothing waits" : `${more ? "more than " : ""}${files} files wait, ${formatBytes(Number(bytes))}`;
+      print(world, `copy ${request} of ${folder}: ${waits} (skerry changes ${name} ${request})`);
+    }
     for (const warning of effective.flatMap(({ warnings = [] }) => warnings)) warn(world, warning);
     return EXIT.done;
   },

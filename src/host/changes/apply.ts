@@ -25,6 +25,8 @@ export interface ApplyOptions {
   readonly force: boolean;
   /** As the comparison was made. */
   readonly compared: CompareOptions;
+  /** When the comparison was made, by the clock that stamps files. */
+  readonly comparedAt: bigint;
   readonly chosen: (path: string) => boolean;
   readonly progress: (done: number, total: number) => void;
 }
@@ -37,11 +39,13 @@ export function apply(comparison: Comparison, trees: Trees, options: ApplyOption
   const wanted = wantedOf(comparison.changes, options, outcomes);
   const journal = journalOf(wanted);
   const asides = new Map(journal.asides.map(({ path }, index) => [path, index]));
-  const roots = { upper: Folder.at(trees.upper), real: Folder.at(trees.real), journal, asides };
+  const { comparedAt } = options;
+  const roots = { upper: Folder.at(trees.upper), real: Folder.at(trees.real), journal, asides, comparedAt };
   let full = false;
   let touched = {};
   try {
-    if (wanted.length > 0) writeJournal(options.own, journal);
+    if (wanted.length > 0 && !isNoted(options.own, journal))
+      return { changes: withOutcomes(comparison.changes, outcomes), full: true, touched };
     const order = [
       ...wanted.filter(({ kind, type }) => kind !== "removed" && type === "folder"),
       ...wanted.filter(({ kind, type }) => kind !== "removed" && type !== "folder"),
@@ -73,6 +77,17 @@ function timeOf(real: Folder, path: string): readonly (readonly [string, string]
     return time === undefined ? [] : [[path, String(time)]];
   } catch {
     return [];
+  }
+}
+
+/** @returns false where the disk of the copies has no room for the journal: then nothing is begun */
+function isNoted(own: string, journal: Journal): boolean {
+  try {
+    writeJournal(own, journal);
+    return true;
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return false;
   }
 }
 

@@ -48,6 +48,7 @@ function applyAll(place: Place, force = false, options = KNOWS_ALL, chosen: (pat
     own: place.own,
     force,
     compared: options,
+    comparedAt: NEVER,
     chosen,
     progress: () => {},
   });
@@ -61,6 +62,8 @@ function copyOf(context: TestContext, old: Tree, now: Tree, isOpaque: (name: str
   writeUpper(place.upper, old, now, isOpaque);
   return place;
 }
+
+const NEVER = 10n ** 19n;
 
 const OLD: Tree = {
   keep: file("keep"),
@@ -202,6 +205,24 @@ test("a removed folder in which something was changed meanwhile stays", (context
   assert.ok(existsSync(`${place.real}/f/a/b`));
 });
 
+test("a folder in which something is changed while others are applied stays", (context) => {
+  const place = copyOf(
+    context,
+    { f: folder({ a: file("a") }), g: folder({ b: file("b") }) },
+    { g: file("now a file") },
+  );
+  const options = { own: place.own, force: true, compared: KNOWS_ALL, chosen: () => true, progress: () => {} };
+  const { changes } = apply(found(place), place, { ...options, comparedAt: 0n });
+  assert.deepEqual(
+    changes.map(({ path, outcome }) => [path, outcome?.kind]),
+    [
+      ["f", "conflict"],
+      ["g", "conflict"],
+    ],
+  );
+  assert.deepEqual(readTree(place.real), { f: folder({ a: file("a") }), g: folder({ b: file("b") }) });
+});
+
 test("what came into the place meanwhile is not replaced", (context) => {
   const place = copyOf(context, OLD, NOW);
   const before = found(place);
@@ -211,6 +232,7 @@ test("what came into the place meanwhile is not replaced", (context) => {
     own: place.own,
     force: true,
     compared: KNOWS_ALL,
+    comparedAt: NEVER,
     chosen: () => true,
     progress: () => {},
   });
@@ -238,6 +260,7 @@ test("no link is followed out of either tree", (context) => {
     own: place.own,
     force: true,
     compared: KNOWS_ALL,
+    comparedAt: NEVER,
     chosen: () => true,
     progress: () => {},
   });

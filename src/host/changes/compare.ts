@@ -86,7 +86,7 @@ export function compare({ upper, real }: Trees, { known, hidden }: CompareOption
       return;
     }
     const time = since(path);
-    const changed = conflictIf(old !== undefined && old.ctimeNs >= time);
+    const changed = conflictIf(isChangedSince(below, name, now, old, time));
     if (!now.isDirectory()) {
       visitFile(above, below, name, path, { now, old, changed });
       return;
@@ -97,13 +97,19 @@ export function compare({ upper, real }: Trees, { known, hidden }: CompareOption
       note(path, both ? "changed" : "added", now, { unfit });
       return;
     }
+    const [inner, lower] = [openIfThere(above, name), both ? openIfThere(below, name) : undefined];
+    if (typeof inner !== "object" || lower === "shut") {
+      // While an app runs, what it has made goes again at any moment: then there is nothing to tell.
+      if (inner !== undefined) note(path, "changed", now, { unfit: "cannot be looked at: you may not read it" });
+      for (const open of [inner, lower]) if (typeof open === "object") open.close();
+      return;
+    }
     folders.push(path);
     if (!both) {
       if (old !== undefined) note(path, "retyped", now, { ...changed, before: identityOf(old) });
       // Overlayfs gives no folder of the lower tree another name.
       else note(path, "added", now, marks.get(path)?.copied === true ? { conflict: "removed-meanwhile" } : {});
     } else if (modeOf(now) !== modeOf(old)) note(path, "mode", now, { before: identityOf(old) });
-    const [inner, lower] = [above.open(name), both ? below?.open(name) : undefined];
     try {
       walk(inner, lower, path, hidesAll || marks.get(path)?.opaque === true);
     } finally {
@@ -179,8 +185,9 @@ function listEntries(upper: string): readonly string[] | undefined {
         continue;
       }
       if (depth >= LIMITS.depth) continue;
+      const next = openIfThere(folder, name);
+      if (next === undefined || next === "shut") continue;
       all.push(inner);
-      const next = folder.open(name);
       try {
         if (!list(next, inner, depth + 1)) return false;
       } finally {
@@ -197,8 +204,31 @@ function listEntries(upper: string): readonly string[] | undefined {
   }
 }
 
+/** undefined where it is no more; `shut` where it may not be read. */
+function openIfThere(parent: Folder | undefined, name: string): Folder | "shut" | undefined {
+  try {
+    return parent?.open(name);
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(codeOf(error))) return undefined;
+    if (["EACCES", "EPERM"].includes(codeOf(error))) return "shut";
+    throw error;
+  }
+}
+
+/** A folder changes with each entry in it; where one is to make way, what is in it counts. */
+function isChangedSince(
+  below: Folder | undefined,
+  name: string,
+  now: BigIntStats,
+  old: BigIntStats | undefined,
+  time: bigint,
+): boolean {
+  if (below === undefined || old === undefined || (now.isDirectory() && old.isDirectory())) return false;
+  return changedBelow(below, name, old, time);
+}
+
 /** Whether anything but a folder was changed below, for a folder changes with each entry that is taken out of it. */
-function changedBelow(parent: Folder, name: string, about: BigIntStats, time: bigint, depth = 0): boolean {
+export function changedBelow(parent: Folder, name: string, about: BigIntStats, time: bigint, depth = 0): boolean {
   if (!about.isDirectory()) return about.ctimeNs >= time;
   // What cannot be looked at counts as changed.
   if (depth > LIMITS.depth) return true;
@@ -237,7 +267,7 @@ function isSame(above: Folder, below: Folder, name: string, now: BigIntStats, ol
     }
   } catch (error) {
     // One that may not be read: that is told when it is to be applied.
-    if (codeOf(error) === "EACCES") return false;
+    if (["EACCES", "ENOENT", "ELOOP"].includes(codeOf(error))) return false;
     throw error;
   } finally {
     for (const file of files) closeSync(file);

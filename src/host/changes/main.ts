@@ -5,7 +5,7 @@
  * folder that was granted. What it reads was written by an app that is believed to be hostile; were it led astray, there
  * is nothing else to reach. One order comes in as JSON, one report goes out; progress goes to standard error.
  */
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { COPY_UPPER } from "../../model/places.ts";
 import { isWithin } from "../../model/names.ts";
 import { type Applied, apply } from "./apply.ts";
@@ -39,6 +39,7 @@ function work(order: MergeOrder): MergeReport {
   const writes = order.act !== "list" && order.act !== "diff";
   const settled = writes && settle(OWN, TREES.real);
   if (order.act === "settle") return { ...NOTHING, settled };
+  const comparedAt = order.act === "apply" ? timeNow() : 0n;
   const found = compare(TREES, order);
   if (found === undefined) {
     if (order.act !== "discard" || order.paths.length > 0) return { ...NOTHING, settled, tooMany: true };
@@ -46,7 +47,7 @@ function work(order: MergeOrder): MergeReport {
     return { ...NOTHING, settled, done: LIMITS.entries };
   }
   const unknown = order.paths.filter((path) => !found.changes.some((change) => isAt(change.path, [path])));
-  const { changes, full, touched } = act(order, found);
+  const { changes, full, touched } = act(order, found, comparedAt);
   const outcomes = (kind: string) => changes.filter(({ outcome }) => outcome?.kind === kind).length;
   return {
     changes: listed(changes),
@@ -64,7 +65,7 @@ function work(order: MergeOrder): MergeReport {
   };
 }
 
-function act(order: MergeOrder, found: Comparison): Applied {
+function act(order: MergeOrder, found: Comparison, comparedAt: bigint): Applied {
   const chosen = (path: string) => order.paths.length === 0 || isAt(path, order.paths);
   const plain = (changes: Comparison["changes"]) => changes.filter(({ path }) => chosen(path)).map(wireOf);
   switch (order.act) {
@@ -74,7 +75,14 @@ function act(order: MergeOrder, found: Comparison): Applied {
       return { changes: withDiffs(plain(found.changes).slice(0, LIMITS.listed), TREES), ...NONE };
     case "apply": {
       const progress = (done: number, total: number) => process.stderr.write(`${JSON.stringify({ done, total })}\n`);
-      const applied = apply(found, TREES, { own: OWN, force: order.force, compared: order, chosen, progress });
+      const applied = apply(found, TREES, {
+        own: OWN,
+        force: order.force,
+        compared: order,
+        comparedAt,
+        chosen,
+        progress,
+      });
       return { ...applied, changes: applied.changes.map(wireOf) };
     }
     case "discard": {
@@ -91,6 +99,14 @@ function act(order: MergeOrder, found: Comparison): Applied {
     default:
       return unreachable(order.act);
   }
+}
+
+/** By the clock that stamps files. */
+function timeNow(): bigint {
+  const path = `${OWN}/looked`;
+  rmSync(path, { force: true });
+  writeFileSync(path, "");
+  return lstatSync(path, { bigint: true }).ctimeNs;
 }
 
 const NONE = { full: false, touched: {} } as const;

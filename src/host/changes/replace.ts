@@ -28,7 +28,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { type Found, identityOf, openFile } from "./compare.ts";
+import { changedBelow, type Found, identityOf, openFile } from "./compare.ts";
 import { asideName, type Journal, newName, removeAll } from "./journal.ts";
 import { codeOf, type Folder, inParent, modeOf } from "./tree.ts";
 
@@ -41,6 +41,8 @@ export interface Work extends Roots {
   readonly journal: Journal;
   /** Numbers of what is moved aside, by path. */
   readonly asides: ReadonlyMap<string, number>;
+  /** When the trees were looked at. */
+  readonly comparedAt: bigint;
 }
 
 /** Another thing stands there than the one that was looked at. */
@@ -50,6 +52,9 @@ export function replace(change: Found, work: Work): void {
   inParent(work.real, change.path, (parent, name) => {
     const old = parent.find(name);
     if (!isAsBefore(change, old)) throw new ChangedMeanwhile();
+    const goes = change.kind === "removed" || change.kind === "retyped";
+    if (goes && old?.isDirectory() === true && changedBelow(parent, name, old, work.comparedAt))
+      throw new ChangedMeanwhile();
     if (change.kind === "removed") {
       takeAway(parent, name, old, () => asideOf(change, work));
       return;

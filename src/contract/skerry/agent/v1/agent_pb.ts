@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/agent.proto.
  */
 export const file_skerry_agent_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIeCgtJbmZvUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJIkwKDEluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg8KB3Byb2dyYW0YAiABKAkSCwoDcGlkGAMgASgFEg0KBXN0YWxlGAQgASgIIhEKD1NodXRkb3duUmVxdWVzdCISChBTaHV0ZG93blJlc3BvbnNlIsABCghQcm9ncmVzcxIsCgRraW5kGAEgASgOMh4uc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzLktpbmQSDAoEdGV4dBgCIAEoCRIMCgRkb25lGAMgASgBEg0KBXRvdGFsGAQgASgBIlsKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg4KCktJTkRfUEhBU0UQARIOCgpLSU5EX0JZVEVTEAISDgoKS0lORF9TVEVQUxADEg0KCUtJTkRfTk9URRAEIooBCgZSZWNpcGUSDAoEbmFtZRgBIAEoCRIPCgdzdW1tYXJ5GAIgASgJEgwKBGJhc2UYAyABKAkSEAoIcGFja2FnZXMYBCADKAkSDgoGb3JpZ2luGAUgASgJEgwKBGZpbGUYBiABKAkSDwoHcHJvYmxlbRgHIAEoCRISCgpjb21wb25lbnRzGAggAygJIhQKEkxpc3RSZWNpcGVzUmVxdWVzdCI/ChNMaXN0UmVjaXBlc1Jlc3BvbnNlEigKB3JlY2lwZXMYASADKAsyFy5za2VycnkuYWdlbnQudjEuUmVjaXBlIm0KCkRlcGxveW1lbnQSDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSEQoJaXNvbGF0aW9uGAMgASgJEgwKBGZpbGUYBCABKAkSDwoHcnVubmluZxgFIAEoCBIPCgdwcm9ibGVtGAYgASgJIhgKFkxpc3REZXBsb3ltZW50c1JlcXVlc3QiSwoXTGlzdERlcGxveW1lbnRzUmVzcG9uc2USMAoLZGVwbG95bWVudHMYASADKAsyGy5za2VycnkuYWdlbnQudjEuRGVwbG95bWVudCItCg1EZXBsb3lSZXF1ZXN0Eg4KBnJlY2lwZRgBIAEoCRIMCgRuYW1lGAIgASgJIkkKDkRlcGxveVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEZmlsZRgCIAEoCRIMCgR0ZXh0GAMgASgJEg0KBW5vdGVzGAQgAygJIjMKFVNhdmVEZXBsb3ltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBHRleHQYAiABKAkiJgoWU2F2ZURlcGxveW1lbnRSZXNwb25zZRIMCgRmaWxlGAEgASgJIjIKD1VuZGVwbG95UmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXdpdGhfZGF0YRgCIAEoCCIgChBVbmRlcGxveVJlc3BvbnNlEgwKBGtlcHQYASADKAkiHwoPRGVzY3JpYmVSZXF1ZXN0EgwKBG5hbWUYASABKAki8wEKEERlc2NyaWJlUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSDAoEZmlsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEjIKCWVmZmVjdGl2ZRgFIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5FZmZlY3RpdmVHcmFudBIoCgd2b2x1bWVzGAYgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlZvbHVtZRINCgVzdGF0ZRgHIAEoCRINCgVyZWFkeRgIIAEoCRIpCgdzZXJ2aWNlGAkgASgLMhguc2tlcnJ5LmFnZW50LnYxLlNlcnZpY2UicwoORWZmZWN0aXZlR3JhbnQSDwoHcmVxdWVzdBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEg4KBmFuc3dlchgDIAEoCRIMCgRnZXRzGAQgASgJEg8KB2JlY2F1c2UYBSABKAkSEAoId2FybmluZ3MYBiADKAkiRQoGVm9sdW1lEgwKBG5hbWUYASABKAkSDQoFY2xhc3MYAiABKAkSDgoGaW5zaWRlGAMgASgJEg4KBmZvbGRlchgEIAEoCSKpAQoGV2FudGVkEgwKBG5hbWUYASABKAkSEAoIcGFja2FnZXMYAiADKAkSDwoHZm9sZGVycxgDIAMoCRIPCgduZXR3b3JrGAQgASgJEhEKCWFyZ3VtZW50cxgFIAMoCRIRCglkaXJlY3RvcnkYBiABKAkSEAoIdGVybWluYWwYByABKAkSFQoNYWNjZXB0X3dlYWtlchgIIAMoCRIOCgZyZW1vdmUYCSABKAgiNgoLUGxhblJlcXVlc3QSJwoGd2FudGVkGAEgASgLMhcuc2tlcnJ5LmFnZW50LnYxLldhbnRlZCIyCgxQbGFuUmVzcG9uc2USDQoFbGluZXMYASADKAkSEwoLaW1hZ2VfYnVpbHQYAiABKAgiKwoLTG9ja1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZ1cGRhdGUYAiABKAgiZAoMTG9ja1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTG9ja0RvbmUiOQoITG9ja0RvbmUSDAoEZmlsZRgBIAEoCRIQCghwYWNrYWdlcxgCIAEoBRINCgVieXRlcxgDIAEoASIcCgxCdWlsZFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJmCg1CdWlsZFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEigKBGRvbmUYAiABKAsyGi5za2VycnkuYWdlbnQudjEuQnVpbGREb25lIjoKCUJ1aWxkRG9uZRIOCgZyZWNpcGUYASABKAkSDgoGbGF5ZXJzGAIgAygJEg0KBWJ1aWx0GAMgASgJIn8KBUltYWdlEg4KBnJlY2lwZRgBIAEoCRIMCgRiYXNlGAIgASgJEg4KBmxheWVycxgDIAMoCRINCgVidWlsdBgEIAEoCRIQCghwYWNrYWdlcxgFIAEoBRIRCglvd25fYnl0ZXMYBiABKAESFAoMc2hhcmVkX2J5dGVzGAcgASgBIhMKEUxpc3RJbWFnZXNSZXF1ZXN0Ik8KEkxpc3RJbWFnZXNSZXNwb25zZRImCgZpbWFnZXMYASADKAsyFi5za2VycnkuYWdlbnQudjEuSW1hZ2USEQoJYWxsX2J5dGVzGAIgASgBImAKDUxhdW5jaFJlcXVlc3QSJwoGd2FudGVkGAEgASgLMhcuc2tlcnJ5LmFnZW50LnYxLldhbnRlZBISCgpiYWNrZ3JvdW5kGAIgASgIEhIKCmNhbGxlcl9waWQYAyABKAUiagoOTGF1bmNoUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSKwoIbGF1bmNoZWQYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTGF1bmNoZWQiUQoITGF1bmNoZWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRhcmd2GAMgAygJEg0KBW5vdGVzGAQgAygJEg4KBmNvcGllcxgFIAEoCCJjCgxFbnRlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgAygJEhEKCWRpcmVjdG9yeRgDIAEoCRIQCgh0ZXJtaW5hbBgEIAEoCRIPCgdwdXJwb3NlGAUgASgJIh0KDUVudGVyUmVzcG9uc2USDAoEYXJndhgBIAMoCSKrAgoLQ29tcGFydG1lbnQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZyZWNpcGUYAyABKAkSEQoJaXNvbGF0aW9uGAQgASgJEg0KBXN0YXRlGAUgASgJEg8KB3N0YXJ0ZWQYBiABKAkSCwoDcGlkGAcgASgFEg8KB2NvbW1hbmQYCCADKAkSFgoJZXhpdF9jb2RlGAkgASgFSACIAQESDQoFZW5kZWQYCiABKAkSJQoFdXNhZ2UYCyABKAsyFi5za2VycnkuYWdlbnQudjEuVXNhZ2USCwoDbG9nGAwgASgJEg0KBXJlYWR5GA0gASgJEikKB3NlcnZpY2UYDiABKAsyGC5za2VycnkuYWdlbnQudjEuU2VydmljZUIMCgpfZXhpdF9jb2RlIjcKB1NlcnZpY2USDQoFc3RhdGUYASABKAkSEAoIcmVzdGFydHMYAiABKAUSCwoDZHVlGAMgASgJIkIKBVVzYWdlEhEKCXByb2Nlc3NlcxgBIAEoBRIWCg5yZXNpZGVudF9ieXRlcxgCIAEoARIOCgZjcHVfbXMYAyABKAEiNQoXTGlzdENvbXBhcnRtZW50c1JlcXVlc3QSCwoDYWxsGAEgASgIEg0KBXVzYWdlGAIgASgIIk4KGExpc3RDb21wYXJ0bWVudHNSZXNwb25zZRIyCgxjb21wYXJ0bWVudHMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQ29tcGFydG1lbnQiLQoLU3RvcFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghncmFjZV9tcxgCIAEoBSIhCgxTdG9wUmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFIhsKC0tpbGxSZXF1ZXN0EgwKBG5hbWUYASABKAkiIQoMS2lsbFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBSIdCg1GcmVlemVSZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoORnJlZXplUmVzcG9uc2USCgoCYnkYASABKAkiGwoLVGhhd1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIaCgxUaGF3UmVzcG9uc2USCgoCYnkYASABKAkiGwoLV2FpdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJQCgxXYWl0UmVzcG9uc2USEQoJZXhpdF9jb2RlGAEgASgFEg0KBWVuZGVkGAIgASgJEg0KBW5vdGVzGAMgAygJEg8KB3N0b3BwZWQYBCABKAgiWgoOQ2hhbmdlc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgdyZXF1ZXN0GAIgASgJEg0KBXBhdGhzGAMgAygJEgsKA2FjdBgEIAEoCRINCgVmb3JjZRgFIAEoCCJqCg9DaGFuZ2VzUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSKgoEZG9uZRgCIAEoCzIcLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VzRG9uZSI7CgtDaGFuZ2VzRG9uZRIsCgZjb3BpZXMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQ29weUNoYW5nZXMi+QEKC0NvcHlDaGFuZ2VzEg8KB3JlcXVlc3QYASABKAkSDgoGZm9sZGVyGAIgASgJEigKB2NoYW5nZXMYAyADKAsyFy5za2VycnkuYWdlbnQudjEuQ2hhbmdlEg0KBXRvdGFsGAQgASgFEg0KBWJ5dGVzGAUgASgBEgwKBGRvbmUYBiABKAUSEQoJY29uZmxpY3RzGAcgASgFEg4KBmZhaWxlZBgIIAEoBRIMCgRmdWxsGAkgASgIEhEKCXVuY2hhbmdlZBgKIAMoCRIPCgdydW5uaW5nGAsgASgIEg0KBXN0YWxlGAwgAygJEg8KB3NldHRsZWQYDSABKAgigwEKBkNoYW5nZRIMCgRwYXRoGAEgASgJEgwKBGtpbmQYAiABKAkSDAoEdHlwZRgDIAEoCRINCgVieXRlcxgEIAEoARIQCghjb25mbGljdBgFIAEoCRIPCgdvdXRjb21lGAYgASgJEg8KB2JlY2F1c2UYByABKAkSDAoEZGlmZhgIIAEoCSIgChBXYWl0UmVhZHlSZXF1ZXN0EgwKBG5hbWUYASABKAkiagoRV2FpdFJlYWR5UmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSKAoEZG9uZRgCIAEoCzIaLnNrZXJyeS5hZ2VudC52MS5SZWFkeURvbmUiJgoJUmVhZHlEb25lEgoKAmlkGAEgASgJEg0KBXJlYWR5GAIgASgJIkEKEVNldEVuYWJsZWRSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHZW5hYmxlZBgCIAEoCBINCgV1bml0cxgDIAEoCCIxChJTZXRFbmFibGVkUmVzcG9uc2USDAoEZmlsZRgBIAEoCRINCgV1bml0cxgCIAMoCSIiChBBdXRvc3RhcnRSZXF1ZXN0Eg4KBmV4Y2VwdBgBIAMoCSJuChFBdXRvc3RhcnRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIsCgRkb25lGAIgASgLMh4uc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydERvbmUiQAoNQXV0b3N0YXJ0RG9uZRIvCglpbnN0YW5jZXMYASADKAsyHC5za2VycnkuYWdlbnQudjEuQXV0b3N0YXJ0ZWQiOgoLQXV0b3N0YXJ0ZWQSDAoEbmFtZRgBIAEoCRIPCgdvdXRjb21lGAIgASgJEgwKBHRleHQYAyABKAkykQ8KDEFnZW50U2VydmljZRJDCgRJbmZvEhwuc2tlcnJ5LmFnZW50LnYxLkluZm9SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLkluZm9SZXNwb25zZRJPCghTaHV0ZG93bhIgLnNrZXJyeS5hZ2VudC52MS5TaHV0ZG93blJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXNwb25zZRJYCgtMaXN0UmVjaXBlcxIjLnNrZXJyeS5hZ2VudC52MS5MaXN0UmVjaXBlc1JlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXNwb25zZRJkCg9MaXN0RGVwbG95bWVudHMSJy5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVxdWVzdBooLnNrZXJyeS5hZ2VudC52MS5MaXN0RGVwbG95bWVudHNSZXNwb25zZRJJCgZEZXBsb3kSHi5za2VycnkuYWdlbnQudjEuRGVwbG95UmVxdWVzdBofLnNrZXJyeS5hZ2VudC52MS5EZXBsb3lSZXNwb25zZRJhCg5TYXZlRGVwbG95bWVudBImLnNrZXJyeS5hZ2VudC52MS5TYXZlRGVwbG95bWVudFJlcXVlc3QaJy5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXNwb25zZRJPCghVbmRlcGxveRIgLnNrZXJyeS5hZ2VudC52MS5VbmRlcGxveVJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXNwb25zZRJPCghEZXNjcmliZRIgLnNrZXJyeS5hZ2VudC52MS5EZXNjcmliZVJlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXNwb25zZRJDCgRQbGFuEhwuc2tlcnJ5LmFnZW50LnYxLlBsYW5SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlBsYW5SZXNwb25zZRJFCgRMb2NrEhwuc2tlcnJ5LmFnZW50LnYxLkxvY2tSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLkxvY2tSZXNwb25zZTABEkgKBUJ1aWxkEh0uc2tlcnJ5LmFnZW50LnYxLkJ1aWxkUmVxdWVzdBoeLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlc3BvbnNlMAESVQoKTGlzdEltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5MaXN0SW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5MaXN0SW1hZ2VzUmVzcG9uc2USSwoGTGF1bmNoEh4uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuTGF1bmNoUmVzcG9uc2UwARJGCgVFbnRlchIdLnNrZXJyeS5hZ2VudC52MS5FbnRlclJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuRW50ZXJSZXNwb25zZRJnChBMaXN0Q29tcGFydG1lbnRzEiguc2tlcnJ5LmFnZW50LnYxLkxpc3RDb21wYXJ0bWVudHNSZXF1ZXN0Gikuc2tlcnJ5LmFnZW50LnYxLkxpc3RDb21wYXJ0bWVudHNSZXNwb25zZRJDCgRTdG9wEhwuc2tlcnJ5LmFnZW50LnYxLlN0b3BSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlN0b3BSZXNwb25zZRJDCgRLaWxsEhwuc2tlcnJ5LmFnZW50LnYxLktpbGxSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLktpbGxSZXNwb25zZRJJCgZGcmVlemUSHi5za2VycnkuYWdlbnQudjEuRnJlZXplUmVxdWVzdBofLnNrZXJyeS5hZ2VudC52MS5GcmVlemVSZXNwb25zZRJDCgRUaGF3Ehwuc2tlcnJ5LmFnZW50LnYxLlRoYXdSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlRoYXdSZXNwb25zZRJOCgdDaGFuZ2VzEh8uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZXNSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZXNSZXNwb25zZTABEkMKBFdhaXQSHC5za2VycnkuYWdlbnQudjEuV2FpdFJlcXVlc3QaHS5za2VycnkuYWdlbnQudjEuV2FpdFJlc3BvbnNlElQKCVdhaXRSZWFkeRIhLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVhZHlSZXF1ZXN0GiIuc2tlcnJ5LmFnZW50LnYxLldhaXRSZWFkeVJlc3BvbnNlMAESVQoKU2V0RW5hYmxlZBIiLnNrZXJyeS5hZ2VudC52MS5TZXRFbmFibGVkUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5TZXRFbmFibGVkUmVzcG9uc2USVAoJQXV0b3N0YXJ0EiEuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydFJlcXVlc3QaIi5za2VycnkuYWdlbnQudjEuQXV0b3N0YXJ0UmVzcG9uc2UwAWIGcHJvdG8z");
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvYWdlbnQucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIeCgtJbmZvUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgJIkwKDEluZm9SZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEg8KB3Byb2dyYW0YAiABKAkSCwoDcGlkGAMgASgFEg0KBXN0YWxlGAQgASgIIhEKD1NodXRkb3duUmVxdWVzdCISChBTaHV0ZG93blJlc3BvbnNlIsABCghQcm9ncmVzcxIsCgRraW5kGAEgASgOMh4uc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzLktpbmQSDAoEdGV4dBgCIAEoCRIMCgRkb25lGAMgASgBEg0KBXRvdGFsGAQgASgBIlsKBEtpbmQSFAoQS0lORF9VTlNQRUNJRklFRBAAEg4KCktJTkRfUEhBU0UQARIOCgpLSU5EX0JZVEVTEAISDgoKS0lORF9TVEVQUxADEg0KCUtJTkRfTk9URRAEIooBCgZSZWNpcGUSDAoEbmFtZRgBIAEoCRIPCgdzdW1tYXJ5GAIgASgJEgwKBGJhc2UYAyABKAkSEAoIcGFja2FnZXMYBCADKAkSDgoGb3JpZ2luGAUgASgJEgwKBGZpbGUYBiABKAkSDwoHcHJvYmxlbRgHIAEoCRISCgpjb21wb25lbnRzGAggAygJIhQKEkxpc3RSZWNpcGVzUmVxdWVzdCI/ChNMaXN0UmVjaXBlc1Jlc3BvbnNlEigKB3JlY2lwZXMYASADKAsyFy5za2VycnkuYWdlbnQudjEuUmVjaXBlIm0KCkRlcGxveW1lbnQSDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSEQoJaXNvbGF0aW9uGAMgASgJEgwKBGZpbGUYBCABKAkSDwoHcnVubmluZxgFIAEoCBIPCgdwcm9ibGVtGAYgASgJIhgKFkxpc3REZXBsb3ltZW50c1JlcXVlc3QiSwoXTGlzdERlcGxveW1lbnRzUmVzcG9uc2USMAoLZGVwbG95bWVudHMYASADKAsyGy5za2VycnkuYWdlbnQudjEuRGVwbG95bWVudCItCg1EZXBsb3lSZXF1ZXN0Eg4KBnJlY2lwZRgBIAEoCRIMCgRuYW1lGAIgASgJIkkKDkRlcGxveVJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEZmlsZRgCIAEoCRIMCgR0ZXh0GAMgASgJEg0KBW5vdGVzGAQgAygJIjMKFVNhdmVEZXBsb3ltZW50UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBHRleHQYAiABKAkiJgoWU2F2ZURlcGxveW1lbnRSZXNwb25zZRIMCgRmaWxlGAEgASgJIjIKD1VuZGVwbG95UmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXdpdGhfZGF0YRgCIAEoCCIgChBVbmRlcGxveVJlc3BvbnNlEgwKBGtlcHQYASADKAkiHwoPRGVzY3JpYmVSZXF1ZXN0EgwKBG5hbWUYASABKAkioAIKEERlc2NyaWJlUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSDAoEZmlsZRgDIAEoCRIMCgR0ZXh0GAQgASgJEjIKCWVmZmVjdGl2ZRgFIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5FZmZlY3RpdmVHcmFudBIoCgd2b2x1bWVzGAYgAygLMhcuc2tlcnJ5LmFnZW50LnYxLlZvbHVtZRINCgVzdGF0ZRgHIAEoCRINCgVyZWFkeRgIIAEoCRIpCgdzZXJ2aWNlGAkgASgLMhguc2tlcnJ5LmFnZW50LnYxLlNlcnZpY2USKwoGY29waWVzGAogAygLMhsuc2tlcnJ5LmFnZW50LnYxLkZvbGRlckNvcHkiWQoKRm9sZGVyQ29weRIPCgdyZXF1ZXN0GAEgASgJEg4KBmZvbGRlchgCIAEoCRINCgVmaWxlcxgDIAEoBRINCgVieXRlcxgEIAEoARIMCgRtb3JlGAUgASgIInMKDkVmZmVjdGl2ZUdyYW50Eg8KB3JlcXVlc3QYASABKAkSDwoHc2VydmljZRgCIAEoCRIOCgZhbnN3ZXIYAyABKAkSDAoEZ2V0cxgEIAEoCRIPCgdiZWNhdXNlGAUgASgJEhAKCHdhcm5pbmdzGAYgAygJIkUKBlZvbHVtZRIMCgRuYW1lGAEgASgJEg0KBWNsYXNzGAIgASgJEg4KBmluc2lkZRgDIAEoCRIOCgZmb2xkZXIYBCABKAkiqQEKBldhbnRlZBIMCgRuYW1lGAEgASgJEhAKCHBhY2thZ2VzGAIgAygJEg8KB2ZvbGRlcnMYAyADKAkSDwoHbmV0d29yaxgEIAEoCRIRCglhcmd1bWVudHMYBSADKAkSEQoJZGlyZWN0b3J5GAYgASgJEhAKCHRlcm1pbmFsGAcgASgJEhUKDWFjY2VwdF93ZWFrZXIYCCADKAkSDgoGcmVtb3ZlGAkgASgIIjYKC1BsYW5SZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQiMgoMUGxhblJlc3BvbnNlEg0KBWxpbmVzGAEgAygJEhMKC2ltYWdlX2J1aWx0GAIgASgIIisKC0xvY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGdXBkYXRlGAIgASgIImQKDExvY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxInCgRkb25lGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxvY2tEb25lIjkKCExvY2tEb25lEgwKBGZpbGUYASABKAkSEAoIcGFja2FnZXMYAiABKAUSDQoFYnl0ZXMYAyABKAEiHAoMQnVpbGRSZXF1ZXN0EgwKBG5hbWUYASABKAkiZgoNQnVpbGRSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIoCgRkb25lGAIgASgLMhouc2tlcnJ5LmFnZW50LnYxLkJ1aWxkRG9uZSI6CglCdWlsZERvbmUSDgoGcmVjaXBlGAEgASgJEg4KBmxheWVycxgCIAMoCRINCgVidWlsdBgDIAEoCSJ/CgVJbWFnZRIOCgZyZWNpcGUYASABKAkSDAoEYmFzZRgCIAEoCRIOCgZsYXllcnMYAyADKAkSDQoFYnVpbHQYBCABKAkSEAoIcGFja2FnZXMYBSABKAUSEQoJb3duX2J5dGVzGAYgASgBEhQKDHNoYXJlZF9ieXRlcxgHIAEoASITChFMaXN0SW1hZ2VzUmVxdWVzdCJPChJMaXN0SW1hZ2VzUmVzcG9uc2USJgoGaW1hZ2VzGAEgAygLMhYuc2tlcnJ5LmFnZW50LnYxLkltYWdlEhEKCWFsbF9ieXRlcxgCIAEoASJgCg1MYXVuY2hSZXF1ZXN0EicKBndhbnRlZBgBIAEoCzIXLnNrZXJyeS5hZ2VudC52MS5XYW50ZWQSEgoKYmFja2dyb3VuZBgCIAEoCBISCgpjYWxsZXJfcGlkGAMgASgFImoKDkxhdW5jaFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEisKCGxhdW5jaGVkGAIgASgLMhkuc2tlcnJ5LmFnZW50LnYxLkxhdW5jaGVkIlEKCExhdW5jaGVkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEYXJndhgDIAMoCRINCgVub3RlcxgEIAMoCRIOCgZjb3BpZXMYBSABKAgiYwoMRW50ZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHY29tbWFuZBgCIAMoCRIRCglkaXJlY3RvcnkYAyABKAkSEAoIdGVybWluYWwYBCABKAkSDwoHcHVycG9zZRgFIAEoCSIdCg1FbnRlclJlc3BvbnNlEgwKBGFyZ3YYASADKAkiqwIKC0NvbXBhcnRtZW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcmVjaXBlGAMgASgJEhEKCWlzb2xhdGlvbhgEIAEoCRINCgVzdGF0ZRgFIAEoCRIPCgdzdGFydGVkGAYgASgJEgsKA3BpZBgHIAEoBRIPCgdjb21tYW5kGAggAygJEhYKCWV4aXRfY29kZRgJIAEoBUgAiAEBEg0KBWVuZGVkGAogASgJEiUKBXVzYWdlGAsgASgLMhYuc2tlcnJ5LmFnZW50LnYxLlVzYWdlEgsKA2xvZxgMIAEoCRINCgVyZWFkeRgNIAEoCRIpCgdzZXJ2aWNlGA4gASgLMhguc2tlcnJ5LmFnZW50LnYxLlNlcnZpY2VCDAoKX2V4aXRfY29kZSI3CgdTZXJ2aWNlEg0KBXN0YXRlGAEgASgJEhAKCHJlc3RhcnRzGAIgASgFEgsKA2R1ZRgDIAEoCSJCCgVVc2FnZRIRCglwcm9jZXNzZXMYASABKAUSFgoOcmVzaWRlbnRfYnl0ZXMYAiABKAESDgoGY3B1X21zGAMgASgBIjUKF0xpc3RDb21wYXJ0bWVudHNSZXF1ZXN0EgsKA2FsbBgBIAEoCBINCgV1c2FnZRgCIAEoCCJOChhMaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USMgoMY29tcGFydG1lbnRzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkNvbXBhcnRtZW50Ii0KC1N0b3BSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIZ3JhY2VfbXMYAiABKAUiIQoMU3RvcFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBSIbCgtLaWxsUmVxdWVzdBIMCgRuYW1lGAEgASgJIiEKDEtpbGxSZXNwb25zZRIRCglleGl0X2NvZGUYASABKAUiHQoNRnJlZXplUmVxdWVzdBIMCgRuYW1lGAEgASgJIhwKDkZyZWV6ZVJlc3BvbnNlEgoKAmJ5GAEgASgJIhsKC1RoYXdSZXF1ZXN0EgwKBG5hbWUYASABKAkiGgoMVGhhd1Jlc3BvbnNlEgoKAmJ5GAEgASgJIhsKC1dhaXRSZXF1ZXN0EgwKBG5hbWUYASABKAkiUAoMV2FpdFJlc3BvbnNlEhEKCWV4aXRfY29kZRgBIAEoBRINCgVlbmRlZBgCIAEoCRINCgVub3RlcxgDIAMoCRIPCgdzdG9wcGVkGAQgASgIIloKDkNoYW5nZXNSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHcmVxdWVzdBgCIAEoCRINCgVwYXRocxgDIAMoCRILCgNhY3QYBCABKAkSDQoFZm9yY2UYBSABKAgiagoPQ2hhbmdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEioKBGRvbmUYAiABKAsyHC5za2VycnkuYWdlbnQudjEuQ2hhbmdlc0RvbmUiOwoLQ2hhbmdlc0RvbmUSLAoGY29waWVzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkNvcHlDaGFuZ2VzIvkBCgtDb3B5Q2hhbmdlcxIPCgdyZXF1ZXN0GAEgASgJEg4KBmZvbGRlchgCIAEoCRIoCgdjaGFuZ2VzGAMgAygLMhcuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZRINCgV0b3RhbBgEIAEoBRINCgVieXRlcxgFIAEoARIMCgRkb25lGAYgASgFEhEKCWNvbmZsaWN0cxgHIAEoBRIOCgZmYWlsZWQYCCABKAUSDAoEZnVsbBgJIAEoCBIRCgl1bmNoYW5nZWQYCiADKAkSDwoHcnVubmluZxgLIAEoCBINCgVzdGFsZRgMIAMoCRIPCgdzZXR0bGVkGA0gASgIIoMBCgZDaGFuZ2USDAoEcGF0aBgBIAEoCRIMCgRraW5kGAIgASgJEgwKBHR5cGUYAyABKAkSDQoFYnl0ZXMYBCABKAESEAoIY29uZmxpY3QYBSABKAkSDwoHb3V0Y29tZRgGIAEoCRIPCgdiZWNhdXNlGAcgASgJEgwKBGRpZmYYCCABKAkiIAoQV2FpdFJlYWR5UmVxdWVzdBIMCgRuYW1lGAEgASgJImoKEVdhaXRSZWFkeVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEigKBGRvbmUYAiABKAsyGi5za2VycnkuYWdlbnQudjEuUmVhZHlEb25lIiYKCVJlYWR5RG9uZRIKCgJpZBgBIAEoCRINCgVyZWFkeRgCIAEoCSJBChFTZXRFbmFibGVkUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB2VuYWJsZWQYAiABKAgSDQoFdW5pdHMYAyABKAgiMQoSU2V0RW5hYmxlZFJlc3BvbnNlEgwKBGZpbGUYASABKAkSDQoFdW5pdHMYAiADKAkiIgoQQXV0b3N0YXJ0UmVxdWVzdBIOCgZleGNlcHQYASADKAkibgoRQXV0b3N0YXJ0UmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLAoEZG9uZRgCIAEoCzIeLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnREb25lIkAKDUF1dG9zdGFydERvbmUSLwoJaW5zdGFuY2VzGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydGVkIjoKC0F1dG9zdGFydGVkEgwKBG5hbWUYASABKAkSDwoHb3V0Y29tZRgCIAEoCRIMCgR0ZXh0GAMgASgJMpEPCgxBZ2VudFNlcnZpY2USQwoESW5mbxIcLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5JbmZvUmVzcG9uc2USTwoIU2h1dGRvd24SIC5za2VycnkuYWdlbnQudjEuU2h1dGRvd25SZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlNodXRkb3duUmVzcG9uc2USWAoLTGlzdFJlY2lwZXMSIy5za2VycnkuYWdlbnQudjEuTGlzdFJlY2lwZXNSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RSZWNpcGVzUmVzcG9uc2USZAoPTGlzdERlcGxveW1lbnRzEicuc2tlcnJ5LmFnZW50LnYxLkxpc3REZXBsb3ltZW50c1JlcXVlc3QaKC5za2VycnkuYWdlbnQudjEuTGlzdERlcGxveW1lbnRzUmVzcG9uc2USSQoGRGVwbG95Eh4uc2tlcnJ5LmFnZW50LnYxLkRlcGxveVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRGVwbG95UmVzcG9uc2USYQoOU2F2ZURlcGxveW1lbnQSJi5za2VycnkuYWdlbnQudjEuU2F2ZURlcGxveW1lbnRSZXF1ZXN0Gicuc2tlcnJ5LmFnZW50LnYxLlNhdmVEZXBsb3ltZW50UmVzcG9uc2USTwoIVW5kZXBsb3kSIC5za2VycnkuYWdlbnQudjEuVW5kZXBsb3lSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlVuZGVwbG95UmVzcG9uc2USTwoIRGVzY3JpYmUSIC5za2VycnkuYWdlbnQudjEuRGVzY3JpYmVSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLkRlc2NyaWJlUmVzcG9uc2USQwoEUGxhbhIcLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5QbGFuUmVzcG9uc2USRQoETG9jaxIcLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5Mb2NrUmVzcG9uc2UwARJICgVCdWlsZBIdLnNrZXJyeS5hZ2VudC52MS5CdWlsZFJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQnVpbGRSZXNwb25zZTABElUKCkxpc3RJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuTGlzdEltYWdlc1Jlc3BvbnNlEksKBkxhdW5jaBIeLnNrZXJyeS5hZ2VudC52MS5MYXVuY2hSZXF1ZXN0Gh8uc2tlcnJ5LmFnZW50LnYxLkxhdW5jaFJlc3BvbnNlMAESRgoFRW50ZXISHS5za2VycnkuYWdlbnQudjEuRW50ZXJSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkVudGVyUmVzcG9uc2USZwoQTGlzdENvbXBhcnRtZW50cxIoLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVxdWVzdBopLnNrZXJyeS5hZ2VudC52MS5MaXN0Q29tcGFydG1lbnRzUmVzcG9uc2USQwoEU3RvcBIcLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TdG9wUmVzcG9uc2USQwoES2lsbBIcLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5LaWxsUmVzcG9uc2USSQoGRnJlZXplEh4uc2tlcnJ5LmFnZW50LnYxLkZyZWV6ZVJlcXVlc3QaHy5za2VycnkuYWdlbnQudjEuRnJlZXplUmVzcG9uc2USQwoEVGhhdxIcLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5UaGF3UmVzcG9uc2USTgoHQ2hhbmdlcxIfLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VzUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VzUmVzcG9uc2UwARJDCgRXYWl0Ehwuc2tlcnJ5LmFnZW50LnYxLldhaXRSZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLldhaXRSZXNwb25zZRJUCglXYWl0UmVhZHkSIS5za2VycnkuYWdlbnQudjEuV2FpdFJlYWR5UmVxdWVzdBoiLnNrZXJyeS5hZ2VudC52MS5XYWl0UmVhZHlSZXNwb25zZTABElUKClNldEVuYWJsZWQSIi5za2VycnkuYWdlbnQudjEuU2V0RW5hYmxlZFJlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuU2V0RW5hYmxlZFJlc3BvbnNlElQKCUF1dG9zdGFydBIhLnNrZXJyeS5hZ2VudC52MS5BdXRvc3RhcnRSZXF1ZXN0GiIuc2tlcnJ5LmFnZW50LnYxLkF1dG9zdGFydFJlc3BvbnNlMAFiBnByb3RvMw");
 
 /**
  * @generated from message skerry.agent.v1.InfoRequest
@@ -847,6 +847,11 @@ export type DescribeResponse = Message<"skerry.agent.v1.DescribeResponse"> & {
    * @generated from field: skerry.agent.v1.Service service = 9;
    */
   service?: Service | undefined;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.FolderCopy copies = 10;
+   */
+  copies: FolderCopy[];
 };
 
 /**
@@ -899,6 +904,11 @@ export type DescribeResponseJson = {
    * @generated from field: skerry.agent.v1.Service service = 9;
    */
   service?: ServiceJson;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.FolderCopy copies = 10;
+   */
+  copies?: FolderCopyJson[];
 };
 
 /**
@@ -907,6 +917,89 @@ export type DescribeResponseJson = {
  */
 export const DescribeResponseSchema: GenMessage<DescribeResponse, {jsonType: DescribeResponseJson}> = /*@__PURE__*/
   messageDesc(file_skerry_agent_v1_agent, 18);
+
+/**
+ * A folder that is or was granted as `copy`, with what waits there.
+ *
+ * @generated from message skerry.agent.v1.FolderCopy
+ */
+export type FolderCopy = Message<"skerry.agent.v1.FolderCopy"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * The real folder.
+   *
+   * @generated from field: string folder = 2;
+   */
+  folder: string;
+
+  /**
+   * Written and removed files.
+   *
+   * @generated from field: int32 files = 3;
+   */
+  files: number;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes: number;
+
+  /**
+   * There are more than were counted.
+   *
+   * @generated from field: bool more = 5;
+   */
+  more: boolean;
+};
+
+/**
+ * A folder that is or was granted as `copy`, with what waits there.
+ *
+ * @generated from message skerry.agent.v1.FolderCopy
+ */
+export type FolderCopyJson = {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request?: string;
+
+  /**
+   * The real folder.
+   *
+   * @generated from field: string folder = 2;
+   */
+  folder?: string;
+
+  /**
+   * Written and removed files.
+   *
+   * @generated from field: int32 files = 3;
+   */
+  files?: number;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * There are more than were counted.
+   *
+   * @generated from field: bool more = 5;
+   */
+  more?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.FolderCopy.
+ * Use `create(FolderCopySchema)` to create a new message.
+ */
+export const FolderCopySchema: GenMessage<FolderCopy, {jsonType: FolderCopyJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_agent, 19);
 
 /**
  * @generated from message skerry.agent.v1.EffectiveGrant
@@ -987,7 +1080,7 @@ export type EffectiveGrantJson = {
  * Use `create(EffectiveGrantSchema)` to create a new message.
  */
 export const EffectiveGrantSchema: GenMessage<EffectiveGrant, {jsonType: EffectiveGrantJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 19);
+  messageDesc(file_skerry_agent_v1_agent, 20);
 
 /**
  * @generated from message skerry.agent.v1.Volume
@@ -1044,7 +1137,7 @@ export type VolumeJson = {
  * Use `create(VolumeSchema)` to create a new message.
  */
 export const VolumeSchema: GenMessage<Volume, {jsonType: VolumeJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 20);
+  messageDesc(file_skerry_agent_v1_agent, 21);
 
 /**
  * What a start is asked for; the same for a plan.
@@ -1179,7 +1272,7 @@ export type WantedJson = {
  * Use `create(WantedSchema)` to create a new message.
  */
 export const WantedSchema: GenMessage<Wanted, {jsonType: WantedJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 21);
+  messageDesc(file_skerry_agent_v1_agent, 22);
 
 /**
  * @generated from message skerry.agent.v1.PlanRequest
@@ -1206,7 +1299,7 @@ export type PlanRequestJson = {
  * Use `create(PlanRequestSchema)` to create a new message.
  */
 export const PlanRequestSchema: GenMessage<PlanRequest, {jsonType: PlanRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 22);
+  messageDesc(file_skerry_agent_v1_agent, 23);
 
 /**
  * @generated from message skerry.agent.v1.PlanResponse
@@ -1247,7 +1340,7 @@ export type PlanResponseJson = {
  * Use `create(PlanResponseSchema)` to create a new message.
  */
 export const PlanResponseSchema: GenMessage<PlanResponse, {jsonType: PlanResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 23);
+  messageDesc(file_skerry_agent_v1_agent, 24);
 
 /**
  * @generated from message skerry.agent.v1.LockRequest
@@ -1284,7 +1377,7 @@ export type LockRequestJson = {
  * Use `create(LockRequestSchema)` to create a new message.
  */
 export const LockRequestSchema: GenMessage<LockRequest, {jsonType: LockRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 24);
+  messageDesc(file_skerry_agent_v1_agent, 25);
 
 /**
  * @generated from message skerry.agent.v1.LockResponse
@@ -1325,7 +1418,7 @@ export type LockResponseJson = {
  * Use `create(LockResponseSchema)` to create a new message.
  */
 export const LockResponseSchema: GenMessage<LockResponse, {jsonType: LockResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 25);
+  messageDesc(file_skerry_agent_v1_agent, 26);
 
 /**
  * @generated from message skerry.agent.v1.LockDone
@@ -1372,7 +1465,7 @@ export type LockDoneJson = {
  * Use `create(LockDoneSchema)` to create a new message.
  */
 export const LockDoneSchema: GenMessage<LockDone, {jsonType: LockDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 26);
+  messageDesc(file_skerry_agent_v1_agent, 27);
 
 /**
  * @generated from message skerry.agent.v1.BuildRequest
@@ -1399,7 +1492,7 @@ export type BuildRequestJson = {
  * Use `create(BuildRequestSchema)` to create a new message.
  */
 export const BuildRequestSchema: GenMessage<BuildRequest, {jsonType: BuildRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 27);
+  messageDesc(file_skerry_agent_v1_agent, 28);
 
 /**
  * @generated from message skerry.agent.v1.BuildResponse
@@ -1440,7 +1533,7 @@ export type BuildResponseJson = {
  * Use `create(BuildResponseSchema)` to create a new message.
  */
 export const BuildResponseSchema: GenMessage<BuildResponse, {jsonType: BuildResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 28);
+  messageDesc(file_skerry_agent_v1_agent, 29);
 
 /**
  * @generated from message skerry.agent.v1.BuildDone
@@ -1487,7 +1580,7 @@ export type BuildDoneJson = {
  * Use `create(BuildDoneSchema)` to create a new message.
  */
 export const BuildDoneSchema: GenMessage<BuildDone, {jsonType: BuildDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 29);
+  messageDesc(file_skerry_agent_v1_agent, 30);
 
 /**
  * @generated from message skerry.agent.v1.Image
@@ -1578,7 +1671,7 @@ export type ImageJson = {
  * Use `create(ImageSchema)` to create a new message.
  */
 export const ImageSchema: GenMessage<Image, {jsonType: ImageJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 30);
+  messageDesc(file_skerry_agent_v1_agent, 31);
 
 /**
  * @generated from message skerry.agent.v1.ListImagesRequest
@@ -1597,7 +1690,7 @@ export type ListImagesRequestJson = {
  * Use `create(ListImagesRequestSchema)` to create a new message.
  */
 export const ListImagesRequestSchema: GenMessage<ListImagesRequest, {jsonType: ListImagesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 31);
+  messageDesc(file_skerry_agent_v1_agent, 32);
 
 /**
  * @generated from message skerry.agent.v1.ListImagesResponse
@@ -1638,7 +1731,7 @@ export type ListImagesResponseJson = {
  * Use `create(ListImagesResponseSchema)` to create a new message.
  */
 export const ListImagesResponseSchema: GenMessage<ListImagesResponse, {jsonType: ListImagesResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 32);
+  messageDesc(file_skerry_agent_v1_agent, 33);
 
 /**
  * @generated from message skerry.agent.v1.LaunchRequest
@@ -1689,7 +1782,7 @@ export type LaunchRequestJson = {
  * Use `create(LaunchRequestSchema)` to create a new message.
  */
 export const LaunchRequestSchema: GenMessage<LaunchRequest, {jsonType: LaunchRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 33);
+  messageDesc(file_skerry_agent_v1_agent, 34);
 
 /**
  * @generated from message skerry.agent.v1.LaunchResponse
@@ -1730,7 +1823,7 @@ export type LaunchResponseJson = {
  * Use `create(LaunchResponseSchema)` to create a new message.
  */
 export const LaunchResponseSchema: GenMessage<LaunchResponse, {jsonType: LaunchResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 34);
+  messageDesc(file_skerry_agent_v1_agent, 35);
 
 /**
  * @generated from message skerry.agent.v1.Launched
@@ -1809,7 +1902,7 @@ export type LaunchedJson = {
  * Use `create(LaunchedSchema)` to create a new message.
  */
 export const LaunchedSchema: GenMessage<Launched, {jsonType: LaunchedJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 35);
+  messageDesc(file_skerry_agent_v1_agent, 36);
 
 /**
  * @generated from message skerry.agent.v1.EnterRequest
@@ -1884,7 +1977,7 @@ export type EnterRequestJson = {
  * Use `create(EnterRequestSchema)` to create a new message.
  */
 export const EnterRequestSchema: GenMessage<EnterRequest, {jsonType: EnterRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 36);
+  messageDesc(file_skerry_agent_v1_agent, 37);
 
 /**
  * @generated from message skerry.agent.v1.EnterResponse
@@ -1911,7 +2004,7 @@ export type EnterResponseJson = {
  * Use `create(EnterResponseSchema)` to create a new message.
  */
 export const EnterResponseSchema: GenMessage<EnterResponse, {jsonType: EnterResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 37);
+  messageDesc(file_skerry_agent_v1_agent, 38);
 
 /**
  * @generated from message skerry.agent.v1.Compartment
@@ -2088,7 +2181,7 @@ export type CompartmentJson = {
  * Use `create(CompartmentSchema)` to create a new message.
  */
 export const CompartmentSchema: GenMessage<Compartment, {jsonType: CompartmentJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 38);
+  messageDesc(file_skerry_agent_v1_agent, 39);
 
 /**
  * What becomes of an instance after its end.
@@ -2151,7 +2244,7 @@ export type ServiceJson = {
  * Use `create(ServiceSchema)` to create a new message.
  */
 export const ServiceSchema: GenMessage<Service, {jsonType: ServiceJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 39);
+  messageDesc(file_skerry_agent_v1_agent, 40);
 
 /**
  * @generated from message skerry.agent.v1.Usage
@@ -2198,7 +2291,7 @@ export type UsageJson = {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage, {jsonType: UsageJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 40);
+  messageDesc(file_skerry_agent_v1_agent, 41);
 
 /**
  * @generated from message skerry.agent.v1.ListCompartmentsRequest
@@ -2239,7 +2332,7 @@ export type ListCompartmentsRequestJson = {
  * Use `create(ListCompartmentsRequestSchema)` to create a new message.
  */
 export const ListCompartmentsRequestSchema: GenMessage<ListCompartmentsRequest, {jsonType: ListCompartmentsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 41);
+  messageDesc(file_skerry_agent_v1_agent, 42);
 
 /**
  * @generated from message skerry.agent.v1.ListCompartmentsResponse
@@ -2266,7 +2359,7 @@ export type ListCompartmentsResponseJson = {
  * Use `create(ListCompartmentsResponseSchema)` to create a new message.
  */
 export const ListCompartmentsResponseSchema: GenMessage<ListCompartmentsResponse, {jsonType: ListCompartmentsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 42);
+  messageDesc(file_skerry_agent_v1_agent, 43);
 
 /**
  * @generated from message skerry.agent.v1.StopRequest
@@ -2307,7 +2400,7 @@ export type StopRequestJson = {
  * Use `create(StopRequestSchema)` to create a new message.
  */
 export const StopRequestSchema: GenMessage<StopRequest, {jsonType: StopRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 43);
+  messageDesc(file_skerry_agent_v1_agent, 44);
 
 /**
  * @generated from message skerry.agent.v1.StopResponse
@@ -2334,7 +2427,7 @@ export type StopResponseJson = {
  * Use `create(StopResponseSchema)` to create a new message.
  */
 export const StopResponseSchema: GenMessage<StopResponse, {jsonType: StopResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 44);
+  messageDesc(file_skerry_agent_v1_agent, 45);
 
 /**
  * @generated from message skerry.agent.v1.KillRequest
@@ -2361,7 +2454,7 @@ export type KillRequestJson = {
  * Use `create(KillRequestSchema)` to create a new message.
  */
 export const KillRequestSchema: GenMessage<KillRequest, {jsonType: KillRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 45);
+  messageDesc(file_skerry_agent_v1_agent, 46);
 
 /**
  * @generated from message skerry.agent.v1.KillResponse
@@ -2388,7 +2481,7 @@ export type KillResponseJson = {
  * Use `create(KillResponseSchema)` to create a new message.
  */
 export const KillResponseSchema: GenMessage<KillResponse, {jsonType: KillResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 46);
+  messageDesc(file_skerry_agent_v1_agent, 47);
 
 /**
  * @generated from message skerry.agent.v1.FreezeRequest
@@ -2415,7 +2508,7 @@ export type FreezeRequestJson = {
  * Use `create(FreezeRequestSchema)` to create a new message.
  */
 export const FreezeRequestSchema: GenMessage<FreezeRequest, {jsonType: FreezeRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 47);
+  messageDesc(file_skerry_agent_v1_agent, 48);
 
 /**
  * @generated from message skerry.agent.v1.FreezeResponse
@@ -2446,7 +2539,7 @@ export type FreezeResponseJson = {
  * Use `create(FreezeResponseSchema)` to create a new message.
  */
 export const FreezeResponseSchema: GenMessage<FreezeResponse, {jsonType: FreezeResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 48);
+  messageDesc(file_skerry_agent_v1_agent, 49);
 
 /**
  * @generated from message skerry.agent.v1.ThawRequest
@@ -2473,7 +2566,7 @@ export type ThawRequestJson = {
  * Use `create(ThawRequestSchema)` to create a new message.
  */
 export const ThawRequestSchema: GenMessage<ThawRequest, {jsonType: ThawRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 49);
+  messageDesc(file_skerry_agent_v1_agent, 50);
 
 /**
  * @generated from message skerry.agent.v1.ThawResponse
@@ -2504,7 +2597,7 @@ export type ThawResponseJson = {
  * Use `create(ThawResponseSchema)` to create a new message.
  */
 export const ThawResponseSchema: GenMessage<ThawResponse, {jsonType: ThawResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 50);
+  messageDesc(file_skerry_agent_v1_agent, 51);
 
 /**
  * @generated from message skerry.agent.v1.WaitRequest
@@ -2531,7 +2624,7 @@ export type WaitRequestJson = {
  * Use `create(WaitRequestSchema)` to create a new message.
  */
 export const WaitRequestSchema: GenMessage<WaitRequest, {jsonType: WaitRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 51);
+  messageDesc(file_skerry_agent_v1_agent, 52);
 
 /**
  * @generated from message skerry.agent.v1.WaitResponse
@@ -2596,7 +2689,7 @@ export type WaitResponseJson = {
  * Use `create(WaitResponseSchema)` to create a new message.
  */
 export const WaitResponseSchema: GenMessage<WaitResponse, {jsonType: WaitResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 52);
+  messageDesc(file_skerry_agent_v1_agent, 53);
 
 /**
  * @generated from message skerry.agent.v1.ChangesRequest
@@ -2679,7 +2772,7 @@ export type ChangesRequestJson = {
  * Use `create(ChangesRequestSchema)` to create a new message.
  */
 export const ChangesRequestSchema: GenMessage<ChangesRequest, {jsonType: ChangesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 53);
+  messageDesc(file_skerry_agent_v1_agent, 54);
 
 /**
  * @generated from message skerry.agent.v1.ChangesResponse
@@ -2720,7 +2813,7 @@ export type ChangesResponseJson = {
  * Use `create(ChangesResponseSchema)` to create a new message.
  */
 export const ChangesResponseSchema: GenMessage<ChangesResponse, {jsonType: ChangesResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 54);
+  messageDesc(file_skerry_agent_v1_agent, 55);
 
 /**
  * @generated from message skerry.agent.v1.ChangesDone
@@ -2747,7 +2840,7 @@ export type ChangesDoneJson = {
  * Use `create(ChangesDoneSchema)` to create a new message.
  */
 export const ChangesDoneSchema: GenMessage<ChangesDone, {jsonType: ChangesDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 55);
+  messageDesc(file_skerry_agent_v1_agent, 56);
 
 /**
  * @generated from message skerry.agent.v1.CopyChanges
@@ -2926,7 +3019,7 @@ export type CopyChangesJson = {
  * Use `create(CopyChangesSchema)` to create a new message.
  */
 export const CopyChangesSchema: GenMessage<CopyChanges, {jsonType: CopyChangesJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 56);
+  messageDesc(file_skerry_agent_v1_agent, 57);
 
 /**
  * @generated from message skerry.agent.v1.Change
@@ -3043,7 +3136,7 @@ export type ChangeJson = {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change, {jsonType: ChangeJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 57);
+  messageDesc(file_skerry_agent_v1_agent, 58);
 
 /**
  * @generated from message skerry.agent.v1.WaitReadyRequest
@@ -3070,7 +3163,7 @@ export type WaitReadyRequestJson = {
  * Use `create(WaitReadyRequestSchema)` to create a new message.
  */
 export const WaitReadyRequestSchema: GenMessage<WaitReadyRequest, {jsonType: WaitReadyRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 58);
+  messageDesc(file_skerry_agent_v1_agent, 59);
 
 /**
  * @generated from message skerry.agent.v1.WaitReadyResponse
@@ -3111,7 +3204,7 @@ export type WaitReadyResponseJson = {
  * Use `create(WaitReadyResponseSchema)` to create a new message.
  */
 export const WaitReadyResponseSchema: GenMessage<WaitReadyResponse, {jsonType: WaitReadyResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 59);
+  messageDesc(file_skerry_agent_v1_agent, 60);
 
 /**
  * @generated from message skerry.agent.v1.ReadyDone
@@ -3152,7 +3245,7 @@ export type ReadyDoneJson = {
  * Use `create(ReadyDoneSchema)` to create a new message.
  */
 export const ReadyDoneSchema: GenMessage<ReadyDone, {jsonType: ReadyDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 60);
+  messageDesc(file_skerry_agent_v1_agent, 61);
 
 /**
  * @generated from message skerry.agent.v1.SetEnabledRequest
@@ -3203,7 +3296,7 @@ export type SetEnabledRequestJson = {
  * Use `create(SetEnabledRequestSchema)` to create a new message.
  */
 export const SetEnabledRequestSchema: GenMessage<SetEnabledRequest, {jsonType: SetEnabledRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 61);
+  messageDesc(file_skerry_agent_v1_agent, 62);
 
 /**
  * @generated from message skerry.agent.v1.SetEnabledResponse
@@ -3248,7 +3341,7 @@ export type SetEnabledResponseJson = {
  * Use `create(SetEnabledResponseSchema)` to create a new message.
  */
 export const SetEnabledResponseSchema: GenMessage<SetEnabledResponse, {jsonType: SetEnabledResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 62);
+  messageDesc(file_skerry_agent_v1_agent, 63);
 
 /**
  * @generated from message skerry.agent.v1.AutostartRequest
@@ -3279,7 +3372,7 @@ export type AutostartRequestJson = {
  * Use `create(AutostartRequestSchema)` to create a new message.
  */
 export const AutostartRequestSchema: GenMessage<AutostartRequest, {jsonType: AutostartRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 63);
+  messageDesc(file_skerry_agent_v1_agent, 64);
 
 /**
  * @generated from message skerry.agent.v1.AutostartResponse
@@ -3320,7 +3413,7 @@ export type AutostartResponseJson = {
  * Use `create(AutostartResponseSchema)` to create a new message.
  */
 export const AutostartResponseSchema: GenMessage<AutostartResponse, {jsonType: AutostartResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 64);
+  messageDesc(file_skerry_agent_v1_agent, 65);
 
 /**
  * @generated from message skerry.agent.v1.AutostartDone
@@ -3347,7 +3440,7 @@ export type AutostartDoneJson = {
  * Use `create(AutostartDoneSchema)` to create a new message.
  */
 export const AutostartDoneSchema: GenMessage<AutostartDone, {jsonType: AutostartDoneJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 65);
+  messageDesc(file_skerry_agent_v1_agent, 66);
 
 /**
  * @generated from message skerry.agent.v1.Autostarted
@@ -3402,7 +3495,7 @@ export type AutostartedJson = {
  * Use `create(AutostartedSchema)` to create a new message.
  */
 export const AutostartedSchema: GenMessage<Autostarted, {jsonType: AutostartedJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_agent, 66);
+  messageDesc(file_skerry_agent_v1_agent, 67);
 
 /**
  * @generated from service skerry.agent.v1.AgentService
