@@ -1,5 +1,6 @@
 /** Changes as they are on the wire: names as a person reads them, outcomes as words. */
 import { ConnectError, Code } from "@connectrpc/connect";
+import { isStartUpFile } from "../grant/index.ts";
 import type { Change } from "../host/index.ts";
 import { type ChangesWanted, type CopyChanges } from "./changes.ts";
 import { toText } from "./changes-wall.ts";
@@ -12,11 +13,14 @@ export function actOf(word: string): ChangesWanted["act"] {
   return act;
 }
 
-export function copyChangesOf({ request, folder, running, report }: CopyChanges) {
+export function copyChangesOf({ request, folder, running, report }: CopyChanges, home: string) {
   const { changes, unknown, stale, total, bytes, done, conflicts, failed, full, settled } = report;
   return {
     ...{ request, folder, running, total, bytes, done, conflicts, failed, full, settled },
     changes: changes.map(changeOf),
+    startUp: changes
+      .filter(({ kind, path }) => kind !== "removed" && isStartUpFile(`${folder}/${toText(path)}`, home))
+      .map(({ path }) => toText(path)),
     unchanged: unknown.map(toText),
     stale: stale.map(toText),
   };

@@ -221,7 +221,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         const wanted = { name, request, paths, act: actOf(act), force };
         for await (const event of withProgress((work) => agent.changes.work(wanted, work), signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };
-          else yield { done: { copies: valueOf(event.result).map(copyChangesOf) } };
+          else yield { done: { copies: valueOf(event.result).map((copy) => copyChangesOf(copy, context.home)) } };
         }
       },
       async wait({ name }, { signal }) {

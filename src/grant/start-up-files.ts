@@ -37,3 +37,8 @@ export const START_UP_FILES: readonly string[] = [
 export function startUpFilesWithin(folder: string, home: string): readonly string[] {
   return START_UP_FILES.filter((name) => isWithin(`${home}/${name}`, folder) || isWithin(folder, `${home}/${name}`));
 }
+
+/** Whether a file is one of them, or lies in one: what comes there is run without being asked for. */
+export function isStartUpFile(path: string, home: string): boolean {
+  return START_UP_FILES.some((name) => isWithin(path, `${home}/${name}`));
+}

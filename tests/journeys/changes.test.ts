@@ -214,6 +214,19 @@ test("a copy belongs to its folder: another one is refused while changes wait", 
   assert.ok(!existsSync(`${folder}/new`));
 });
 
+test("a change that would run by itself when its owner logs in is pointed at", async () => {
+  await makeProject("login");
+  const home = { HOME: `${trial.files}/login` };
+  // The agent knows the home of whom it was started by.
+  await trial.client.shutdown();
+  const words = ["run", "-q", "--folder", `${home.HOME}=copy`, "login", "--", "-c", "echo x > .bashrc; echo x > plain"];
+  await done(trial, words, { environment: home });
+  const list = await done(trial, ["changes", "login"], { environment: home });
+  assert.match(list.stderr, /login\/\.bashrc runs when you log in/);
+  assert.doesNotMatch(list.stderr, /plain runs/);
+  await trial.client.shutdown();
+});
+
 test("what goes with a passing instance is said", async () => {
   const folder = await makeProject("passing");
   const ended = await bashInside(trial, "echo x > new; rm old.txt", ["--rm", "--folder", `${folder}=copy`], "passing");

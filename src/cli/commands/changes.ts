@@ -99,6 +99,7 @@ function show(world: World, name: string, act: string, copy: CopyChangesJson): v
   const conflicts = changes.filter(({ conflict = "" }) => conflict !== "").length;
   if (act === "list" && conflicts > 0)
     say(world, `${conflicts} in conflict: ${folder} was changed there since; --apply leaves them out without --force`);
+  for (const path of copy.startUp ?? []) warn(world, `${folder}/${path} runs when you log in or open a shell`);
   if (copy.full === true)
     complain(
       world,
