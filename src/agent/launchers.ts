@@ -181,7 +181,8 @@ export class Launchers {
       steps: plain.value.steps,
       files: [
         ...programFiles(this.#context),
-        ...defined.present,
+        // It is compared byte by byte.
+        ...defined.present.filter((path) => path !== recipe.value.file),
         store.image(image.value.recipe),
         store.recipeLock(image.value.recipe),
         ...image.value.layers.map(store.layerRecord),
