@@ -88,7 +88,7 @@ function processesOfOurs(): readonly { readonly pid: number; readonly bytes: num
       const words = readFileSync(`/proc/${name}/cmdline`, "utf8");
       const program = words.split("\0")[0] ?? "";
       // bubblewrap's own command line holds nothing of the host's; its parent's does.
-      const ours = /skerry-helper$/.test(program)
+      const ours = program.endsWith("/skerry-helper")
         ? words.includes(HOME)
         : program.endsWith("/bwrap") && isBelowOurs(name);
       if (!ours) return [];
