@@ -13,6 +13,9 @@ function sessionPlacesOf({ environment, user }: World): SessionPlaces {
 
 /** A manager runs that would start units of this user: root's is the system's. */
 export async function hasSystemd(world: World): Promise<boolean> {
+  // No manager looks below a home for trials.
+  const { SKERRY_HOME = "", XDG_CONFIG_HOME = "" } = world.environment;
+  if (SKERRY_HOME !== "" && (world.user.uid === 0 || XDG_CONFIG_HOME === "")) return false;
   const facts = await world.facts();
   return facts.ok && (world.user.uid === 0 ? facts.value.systemd.system : facts.value.systemd.user);
 }

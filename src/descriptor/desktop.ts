@@ -29,6 +29,10 @@ export const desktopSchema = z
       name: sentence("the app's name, as the menu shows it", 100),
       icon: iconName.optional().describe("Name of an icon in the session's theme. Default: a general one"),
       categories: listOf(category, "categories", 10).optional().describe("Categories of the menu. Default: none"),
+      terminal: z
+        .boolean(wants("true or false"))
+        .optional()
+        .describe("It runs in the session's terminal, without a window of its own. Default: false"),
       "mime-types": listOf(mimeType, "MIME types", 100).optional().describe("What it opens. Default: nothing"),
     },
     wants("a map with the keys of a desktop entry"),
@@ -41,14 +45,16 @@ export function toDesktop(file: z.output<typeof desktopSchema>): Desktop {
     icon: file.icon,
     categories: file.categories ?? [],
     mimeTypes: file["mime-types"] ?? [],
+    terminal: file.terminal ?? false,
   };
 }
 
-export function desktopData({ name, icon, categories, mimeTypes }: Desktop): PlainData {
+export function desktopData({ name, icon, categories, mimeTypes, terminal }: Desktop): PlainData {
   return {
     name,
     ...(icon === undefined ? {} : { icon }),
     ...(categories.length === 0 ? {} : { categories }),
     ...(mimeTypes.length === 0 ? {} : { "mime-types": mimeTypes }),
+    ...(terminal ? { terminal } : {}),
   };
 }

@@ -32,7 +32,7 @@ volumes:
   settings: { class: settings, inside: /home/app/.config }
 own-sandbox: true
 ready: { command: [/usr/bin/check, -q] }
-desktop: { name: An App, icon: app, categories: [Utility], mime-types: [text/plain] }
+desktop: { name: An App, icon: app, categories: [Utility], mime-types: [text/plain], terminal: true }
 `);
   assert.deepEqual(recipe, {
     name: "x",
@@ -58,7 +58,7 @@ desktop: { name: An App, icon: app, categories: [Utility], mime-types: [text/pla
     volumes: { settings: { class: "settings", inside: "/home/app/.config" } },
     ownSandbox: true,
     ready: { sign: { kind: "command", command: ["/usr/bin/check", "-q"] }, withinMs: 30_000 },
-    desktop: { name: "An App", icon: "app", categories: ["Utility"], mimeTypes: ["text/plain"] },
+    desktop: { name: "An App", icon: "app", categories: ["Utility"], mimeTypes: ["text/plain"], terminal: true },
   });
 });
 

@@ -51,6 +51,7 @@ export function anyDesktop(word: fc.Arbitrary<string>): fc.Arbitrary<Desktop> {
       fc.option(fc.stringMatching(/^[a-z][a-z0-9.-]{0,9}$/), { nil: undefined }),
       fc.array(fc.constantFrom("Utility", "Network", "X-Own"), { maxLength: 3 }),
       fc.array(fc.constantFrom("text/plain", "image/svg+xml"), { maxLength: 2 }),
+      fc.boolean(),
     )
-    .map(([name, icon, categories, mimeTypes]) => ({ name, icon, categories, mimeTypes }));
+    .map(([name, icon, categories, mimeTypes, terminal]) => ({ name, icon, categories, mimeTypes, terminal }));
 }

@@ -8,4 +8,6 @@ export interface Desktop {
   readonly categories: readonly string[];
   /** What it offers to open: `text/plain`. Only for a program whose arguments may be files. */
   readonly mimeTypes: readonly string[];
+  /** It has no window of its own and runs in the session's terminal. */
+  readonly terminal: boolean;
 }

@@ -7,7 +7,7 @@ const WANTED: EntryWanted = {
   instance: "notes",
   recipe: "notes",
   summary: "Writes notes",
-  desktop: { name: "Notes", icon: "notes", categories: ["Utility"], mimeTypes: ["text/plain"] },
+  desktop: { name: "Notes", icon: "notes", categories: ["Utility"], mimeTypes: ["text/plain"], terminal: false },
   program: "/opt/skerry/skerry",
   environment: {},
   takesFiles: true,
@@ -18,7 +18,7 @@ test("an entry, word for word", () => {
     desktopEntry(WANTED).split("\n").slice(1).join("\n"),
     `[Desktop Entry]
 Type=Application
-Version=1.5
+Version=1.0
 Name=Notes
 Comment=Writes notes
 Exec="/opt/skerry/skerry" "run" "--quiet" "notes" -- %F

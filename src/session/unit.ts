@@ -109,9 +109,13 @@ function restartLines({ when, delayMs, longestDelayMs }: RestartPolicy, version:
 }
 
 function commandLine([program, ...rest]: readonly [string, ...string[]]): string {
+  // systemd starts no program with such a name; the start script may as well be read by its shell.
+  const words = /["'\\\p{Control}]/u.test(program) ? [SHELL, program, ...rest] : [program, ...rest];
   // No variable is looked for in the first word.
-  return [quoted(program), ...rest.map((word) => quoted(word).replaceAll("$", "$$$$"))].join(" ");
+  return words.map((word, index) => (index === 0 ? quoted(word) : quoted(word).replaceAll("$", "$$$$"))).join(" ");
 }
+
+const SHELL = "/bin/sh";
 
 /** One word in quotes: `%` begins a specifier, and bytes that are no plain text are written by their number. */
 function quoted(word: string): string {

@@ -1,6 +1,6 @@
 /** Autostart: what is to run from boot or log-in on, in the order of its links, and once for each session. */
 import assert from "node:assert/strict";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { after, afterEach, test } from "node:test";
 import { done, json, listed, recorded, until } from "./life.fixture.ts";
 import { dataOf, deployed, rewritten } from "./services.fixture.ts";
@@ -28,6 +28,20 @@ async function reboot(): Promise<void> {
   process.kill(info.value.pid ?? 0, "SIGKILL");
   for (const { pid } of running) process.kill(pid, "SIGKILL");
   await until("all have gone", () => running.every(({ pid }) => !existsSync(`/proc/${pid}`)));
+  // A reboot takes control groups as well; here nobody else would.
+  for (const { id } of running) {
+    const { cgroups } = JSON.parse(readFileSync(`${trial.home}/run/compartments/${id}/start.json`, "utf8"));
+    for (const path of cgroups) {
+      await until("the control group is empty", () => {
+        try {
+          rmdirSync(path);
+          return true;
+        } catch {
+          return !existsSync(path);
+        }
+      });
+    }
+  }
   rmSync(`${trial.home}/run`, { recursive: true });
 }
 
