@@ -16,8 +16,8 @@ type Context = Pick<AgentContext, "places" | "performer">;
 
 export type ComponentProblem = CatalogueProblem | ComponentCircle;
 
-/** A stack of more layers than this could not be mounted by an older kernel. */
-const STACK_LIMIT = 40;
+/** mount(2) takes one page of options, and every layer is a path in it. */
+const STACK_LIMIT = 20;
 
 /** @returns the components that are named and all that they need, bottom layer first */
 export async function findComponents(

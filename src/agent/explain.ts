@@ -264,7 +264,7 @@ export function explain(problem: AgentProblem): Explained {
       return refused("the packages cannot be installed together:", ...escapedLines(problem.words));
     case "untrusted-archive":
       return refused(
-        "the archive's signature does not hold (the key that the base names, and its time); nothing was taken from it:",
+        "the archive's signature does not hold (the key that the base or the recipe names, and its time); nothing was taken from it:",
         ...escapedLines(problem.words),
       );
     case "archive-unreachable":

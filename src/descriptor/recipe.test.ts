@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Recipe } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
 import { parseRecipe } from "./recipe.ts";
+import { keyFault } from "./schema-parts.ts";
 
 const HEAD = "skerry: recipe/1\nsummary: x\npackages: [ripgrep]\nprograms: { rg: /usr/bin/rg }\n";
 
@@ -147,4 +148,33 @@ test("a volume may not take the place that a request has by default", () => {
       '6:38: volumes.v.inside: "/mnt/x/below" lies in "/mnt/x", the place of request x. Give each a folder of its own, none in another',
     ],
   );
+});
+
+const KEY_BLOCK = `-----BEGIN PGP PUBLIC KEY BLOCK-----
+Comment: made for a test
+
+mDMEZvXy9RYJKwYBBAHaRw8BAQdAnJq0
+=abcd
+-----END PGP PUBLIC KEY BLOCK-----
+`;
+
+test("one armored public key is a key, and nothing else is", () => {
+  assert.equal(keyFault(KEY_BLOCK), undefined);
+  assert.match(keyFault(KEY_BLOCK.replaceAll("PUBLIC", "PRIVATE")) ?? "", /a private key/);
+  for (const text of [
+    "",
+    `${KEY_BLOCK}${KEY_BLOCK}`,
+    `${KEY_BLOCK}Trusted: yes\n`,
+    ` ${KEY_BLOCK}`,
+    KEY_BLOCK.replaceAll("\n", "\r\n"),
+    KEY_BLOCK.replace("=abcd", "\n.\nTrusted: yes"),
+    KEY_BLOCK.replace("=abcd", "a".repeat(77)),
+    KEY_BLOCK.replace("=abcd\n", "abcd\n".repeat(2001)),
+  ])
+    assert.match(keyFault(text) ?? "", /no armored OpenPGP public key/, JSON.stringify(text.slice(0, 80)));
+});
+
+test("a long text that is nearly a key is refused in bounded time", () => {
+  const nearly = KEY_BLOCK.replace("=abcd\n", `${"a".repeat(76)}\n`.repeat(200_000));
+  assert.notEqual(keyFault(nearly), undefined);
 });

@@ -32,6 +32,25 @@ test("a coding agent's workbench has what its work takes", async () => {
   assert.equal((await done(trial, ["run", "--rm", "agent-shell", "--", "-ec", work.join("\n")])).stdout, "42\n");
 });
 
+test("an agent works on a copy of the project: the real one stays as it is until its owner says so", async () => {
+  const project = `${trial.files}/project`;
+  mkdirSync(project);
+  chmodSync(project, 0o755);
+  writeFileSync(`${project}/a.txt`, "before\n");
+  await done(trial, ["deploy", "agent-shell", "--as", "bench"]);
+  const words = [
+    "run",
+    "--folder",
+    `${project}:/work=copy`,
+    "bench",
+    "--",
+    "-ec",
+    "cd /work; echo after > a.txt; cat a.txt",
+  ];
+  assert.equal((await done(trial, words)).stdout, "after\n");
+  assert.equal(readFileSync(`${project}/a.txt`, "utf8"), "before\n");
+});
+
 test("LibreOffice makes a PDF of a granted text", async () => {
   const folder = `${trial.files}/documents`;
   mkdirSync(folder);
