@@ -86,7 +86,7 @@ export class Changes {
     const writes = act === "apply" || act === "discard";
     if (running && writes) return refusal({ kind: "still-runs", name, act });
     if (this.#busy.has(name)) return refusal({ kind: "changes-busy", name });
-    if (!running) this.#busy.add(name);
+    if (writes) this.#busy.add(name);
     try {
       const out: CopyChanges[] = [];
       for (const request of wanted.request === "" ? known : [wanted.request]) {
@@ -96,7 +96,7 @@ export class Changes {
       }
       return success(out);
     } finally {
-      if (!running) this.#busy.delete(name);
+      if (writes) this.#busy.delete(name);
     }
   }
 
@@ -111,6 +111,15 @@ export class Changes {
     const state = await readCopyState(this.#context, name, request);
     if (state === undefined) return success(undefined);
     const { paths, force } = wanted;
+    // First of all: what is interrupted half-way has changed something as well.
+    if (act === "apply" || act === "discard")
+      await this.#context.audit.append({
+        kind: "changes-begun",
+        instance: name,
+        request,
+        folder: state.source,
+        what: act,
+      });
     const order = { act, paths: paths.map(toBytes), force, known: state.known, stale: running };
     const report = await this.#run(name, request, state, order, work);
     if (!report.ok) return report;

@@ -72,6 +72,14 @@ export type AuditEvent =
       readonly host: string;
       readonly inside: string;
     }
+  /** Somebody asked to `apply` or `discard` changes of a copy of `folder`; what came of it is the next such record. */
+  | {
+      readonly kind: "changes-begun";
+      readonly instance: string;
+      readonly request: string;
+      readonly folder: string;
+      readonly what: string;
+    }
   /** Changes of a copy of `folder` that came into it, or were thrown away; `left` of those asked for did not. */
   | {
       readonly kind: "changes-applied" | "changes-discarded";

@@ -71,6 +71,20 @@ test("there the root is read-only too, rights are none, and a granted folder is 
   ]);
 });
 
+test("there a copy of a folder is written, and its changes are applied, as well", async () => {
+  const notes = `${trial.files}/copied`;
+  mkdirSync(notes);
+  writeFileSync(`${notes}/a.txt`, "hello\n");
+  chmodSync(notes, 0o755);
+  assert.equal((await trial.skerry(["deploy", "dev-shell", "--as", "copier"], { environment })).code, 0);
+  const words = ["run", "-q", "copier", "--folder", `${notes}=copy`, "--", "-c", "echo more >> a.txt; cat a.txt"];
+  const run = await trial.skerry(words, { environment });
+  assert.deepEqual([run.code, run.stdout, readFileSync(`${notes}/a.txt`, "utf8")], [0, "hello\nmore\n", "hello\n"]);
+  const applied = await trial.skerry(["changes", "copier", "--apply"], { environment });
+  assert.equal(applied.code, 0, applied.stderr);
+  assert.equal(readFileSync(`${notes}/a.txt`, "utf8"), "hello\nmore\n");
+});
+
 test("a program can be entered there as well", async () => {
   const started = await trial.skerry(["start", "dev-shell", "--", "-c", "sleep 600"], { environment });
   assert.equal(started.code, 0, started.stderr);

@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { compare, type CompareOptions, type Comparison, type Found, type Trees } from "./compare.ts";
 import { endJournal, type Journal, removeAll, writeJournal } from "./journal.ts";
-import type { Change, Outcome } from "./messages.ts";
+import { type Change, LIMITS, type Outcome } from "./messages.ts";
 import { ChangedMeanwhile, isFull, replace, type Roots, type Work, wordsOf } from "./replace.ts";
 import { Folder, inParent, modeOf } from "./tree.ts";
 
@@ -63,7 +63,9 @@ export function apply(comparison: Comparison, trees: Trees, options: ApplyOption
     dropHiding(comparison, trees, options, roots.upper);
     prune(comparison, roots);
     if (wanted.length > 0) endJournal(options.own);
-    touched = Object.fromEntries(journal.folders.flatMap((folder) => timeOf(roots.real, folder)));
+    let bytes: number = LIMITS.touchedBytes;
+    const some = journal.folders.slice(0, LIMITS.touched).filter((folder) => (bytes -= folder.length + 20) > 0);
+    touched = Object.fromEntries(some.flatMap((folder) => timeOf(roots.real, folder)));
   } finally {
     roots.upper.close();
     roots.real.close();

@@ -89,14 +89,20 @@ export const LIMITS = {
   depth: 200,
   /** Bytes of a path. */
   path: 4000,
-  /** Changes in a report, and the bytes of their paths and differences together. */
+  /**
+   * Changes in a report; the bytes of all their paths, and about those of all differences. In JSON a byte may take six,
+   * and with all else the report stays below what is read of a program.
+   */
   listed: 10_000,
-  listedBytes: 4 * 1024 * 1024,
+  listedBytes: 768 * 1024,
   /** Bytes of a file whose differences are shown. */
   diffBytes: 1024 * 1024,
   /** Bytes of a file that is compared byte by byte; a larger one counts as changed. */
   comparedBytes: 4 * 1024 * 1024 * 1024,
   /** Entries of the real folder that are looked at for `stale`. */
   staleLooked: 20_000,
-  staleListed: 100,
+  staleListed: 20,
+  /** Folders that are reported as touched, and the bytes of their paths. */
+  touched: 2000,
+  touchedBytes: 128 * 1024,
 } as const;

@@ -9,7 +9,6 @@
 import { spawnSync } from "node:child_process";
 import {
   type BigIntStats,
-  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -125,9 +124,14 @@ function make(from: Folder, name: string, parent: Folder, fresh: string, old: Bi
   const owner = ownerFor(parent, old);
   if (now.isDirectory()) {
     mkdirSync(parent.path(fresh), 0o700);
-    if (owner !== undefined) lchownSync(parent.path(fresh), owner.uid, owner.gid);
-    // It was made a moment ago under a name that nobody could know.
-    chmodSync(parent.path(fresh), modeOf(now) | (Number(parent.find(fresh)?.mode ?? 0n) & 0o2000));
+    const made = parent.open(fresh);
+    try {
+      if (owner !== undefined) fchownSync(made.fd, owner.uid, owner.gid);
+      // In a folder that is shared by a group, so is what is made in it.
+      fchmodSync(made.fd, modeOf(now) | (fstatSync(made.fd).mode & 0o2000));
+    } finally {
+      made.close();
+    }
   } else if (now.isSymbolicLink()) {
     symlinkSync(readlinkSync(from.path(name), "buffer"), parent.path(fresh));
     if (owner !== undefined) lchownSync(parent.path(fresh), owner.uid, owner.gid);
@@ -146,6 +150,15 @@ function ownerFor(parent: Folder, old: BigIntStats | undefined): Owner | undefin
   return about === undefined ? undefined : { uid: Number(about.uid), gid: Number(about.gid) };
 }
 
+/** An app can give a file a time that another file system cannot keep; then it is as old as it is. */
+function keepTime(file: number, seconds: number): void {
+  try {
+    futimesSync(file, seconds, seconds);
+  } catch (error) {
+    if (!["EINVAL", "ERANGE", "EOVERFLOW"].includes(codeOf(error))) throw error;
+  }
+}
+
 const COPIED_AT_ONCE = 1024 * 1024;
 
 function copyFile(from: Folder, name: string, parent: Folder, fresh: string, owner: Owner | undefined): void {
@@ -160,7 +173,7 @@ function copyFile(from: Folder, name: string, parent: Folder, fresh: string, own
       else copyBytes(source, target);
       if (owner !== undefined) fchownSync(target, owner.uid, owner.gid);
       fchmodSync(target, modeOf(about));
-      futimesSync(target, Number(about.atimeMs) / 1000, Number(about.mtimeMs) / 1000);
+      keepTime(target, Number(about.mtimeMs) / 1000);
       fsyncSync(target);
     } finally {
       closeSync(target);
