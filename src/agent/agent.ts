@@ -317,8 +317,7 @@ export class Agent {
     const accepted = plan.weaker.filter(({ written: wrote }) => wrote).map(({ limit }) => limit);
     if (accepted.length > 0)
       void audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
-    // The disk takes its time for the record; meanwhile the rest is done.
-    const recorded = audit.append({
+    const recorded = audit.enter({
       kind: "start",
       instance: spec.name,
       id: spec.id,
@@ -330,8 +329,8 @@ export class Agent {
       const done = await performer.perform(step, QUIET);
       if (!done.ok) return done;
     }
-    const onDisk = await recorded;
-    if (!onDisk.ok) return onDisk;
+    const entered = await recorded;
+    if (!entered.ok) return entered;
     if (!background) return success(undefined);
     const started = await performer.perform({ kind: "start-wall", id: spec.id, argv: plan.argv }, QUIET);
     return started.ok ? success(undefined) : started;

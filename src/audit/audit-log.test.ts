@@ -66,6 +66,20 @@ test("records are kept in the order of the calls, over closing and opening", asy
   await second.close();
 });
 
+test("what is entered is in the log at once, in the order of the calls", async (context) => {
+  const folder = folderFor(context);
+  const log = await openLog(folder);
+  const first = log.append(stop("a"));
+  assert.ok((await log.enter(stop("b"))).ok);
+  assert.deepEqual(
+    [...readAudit(folder)].map(({ instance }) => instance),
+    ["a", "b"],
+  );
+  assert.ok((await first).ok);
+  await log.close();
+  assertWhole(folder);
+});
+
 test("a second writer is refused while the first one lives, and let in afterwards", async (context) => {
   const folder = folderFor(context);
   const first = await openLog(folder);

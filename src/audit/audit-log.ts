@@ -46,6 +46,8 @@ interface Waiting {
   readonly event: AuditEvent;
   readonly time: string;
   readonly answer: (result: Result<AuditRecord, AuditUnwritable>) => void;
+  /** The system has it, and the disk not yet. */
+  readonly entered: () => void;
 }
 
 export class AuditLog {
@@ -121,6 +123,22 @@ export class AuditLog {
    * - `audit-unwritable`: it is not in the log; whoever must not act without a record stops here
    */
   append(event: AuditEvent): Promise<Result<AuditRecord, AuditUnwritable>> {
+    return this.#add(event, () => {});
+  }
+
+  /**
+   * Adds a record and waits until the system has it, not the disk: it survives this process, and not the machine's sudden
+   * end. For what must be quick and is not lost alone: what ends with the machine as well.
+   */
+  async enter(event: AuditEvent): Promise<Result<void, AuditUnwritable>> {
+    const { promise, resolve } = Promise.withResolvers<Result<void, AuditUnwritable>>();
+    void this.#add(event, () => resolve(success(undefined))).then((result) =>
+      resolve(result.ok ? success(undefined) : result),
+    );
+    return await promise;
+  }
+
+  #add(event: AuditEvent, entered: () => void): Promise<Result<AuditRecord, AuditUnwritable>> {
     if (this.#closed) throw new Error(`audit log ${this.#folder} is closed`);
     const time = this.#now().toISOString();
     // A fact that no record can hold is a fault of the caller, and is thrown to the caller.
@@ -129,7 +147,7 @@ export class AuditLog {
       return Promise.resolve(this.#unwritable(`${MAX_WAITING} records wait for the disk`));
     }
     const { promise, resolve } = Promise.withResolvers<Result<AuditRecord, AuditUnwritable>>();
-    this.#waiting.push({ event, time, answer: resolve });
+    this.#waiting.push({ event, time, answer: resolve, entered });
     this.#writing ??= this.#writeWaiting();
     return promise;
   }
@@ -163,7 +181,7 @@ export class AuditLog {
 
   /** Seals and writes records, all or none. Never throws for what the disk says. */
   async #write(
-    batch: readonly Pick<Waiting, "event" | "time">[],
+    batch: readonly Pick<Waiting, "event" | "time" | "entered">[],
   ): Promise<Result<readonly AuditRecord[], AuditUnwritable>> {
     const records: AuditRecord[] = [];
     try {
@@ -177,7 +195,9 @@ export class AuditLog {
         text += `${line}\n`;
         end = record;
       }
-      await this.#writeBytes(Buffer.from(text));
+      await this.#writeBytes(Buffer.from(text), () => {
+        for (const { entered } of batch) entered();
+      });
     } catch (error) {
       return this.#unwritable(reasonOf(error));
     }
@@ -189,11 +209,12 @@ export class AuditLog {
     return success(records);
   }
 
-  async #writeBytes(bytes: Buffer): Promise<void> {
+  async #writeBytes(bytes: Buffer, entered: () => void = () => {}): Promise<void> {
     const file = this.#file ?? (await this.#reopen());
     this.#file = file;
     try {
       await file.writeFile(bytes);
+      entered();
       await file.datasync();
     } catch (error) {
       this.#file = undefined;
@@ -237,7 +258,7 @@ export class AuditLog {
     // Where the first record that stays cannot be read, someone was at it: nothing is removed, all of it is evidence.
     if (before === undefined) return;
     const event: AuditEvent = { kind: "trimmed", through: before.seq, throughHash: before.hash, files: gone };
-    const written = await this.#write([{ event, time: this.#now().toISOString() }]);
+    const written = await this.#write([{ event, time: this.#now().toISOString(), entered: () => {} }]);
     if (!written.ok) throw new Error(written.problem.because);
     for (const name of gone) {
       await rm(join(this.#folder, name), { force: true });

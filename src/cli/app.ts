@@ -149,7 +149,10 @@ export async function buildApp(
   const [first, second] = words?.filter((word) => !word.startsWith("-")) ?? [];
   const all = words === undefined;
   const routes: Record<string, Command<World> | RouteMap<World>> = {};
+  // Where one is named, the others are not asked about: even as a name and a sentence they take their time.
+  const named = first !== undefined && Object.hasOwn(table, first);
   for (const [name, entry] of Object.entries(table)) {
+    if (named && name !== first) continue;
     routes[name] =
       "load" in entry
         ? await commandOf(entry, all || name === first)

@@ -72,6 +72,5 @@ process.on("uncaughtException", onFault);
 // No await up here: a bundle has none.
 void main(process.argv.slice(2))
   .catch(onFault)
-  .then((code) => {
-    process.exitCode = code;
-  });
+  // At once: a connection that is kept open for more questions would keep this process.
+  .then((code) => process.exit(code));
