@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { listIfThere, readTextIfThere } from "../host/files.ts";
 import { cleanEnvironment, describeRunProblem } from "../host/run-program.ts";
 import { SESSION_FILE_PATTERN, type SessionPlaces, sessionPlacesFrom } from "../model/session-places.ts";
-import { unitName, whose } from "../session/index.ts";
+import { AGENT_UNIT, unitName, whose } from "../session/index.ts";
 import { complain } from "./print.ts";
 import type { World } from "./world.ts";
 
@@ -60,6 +60,16 @@ export async function ownSessionFiles(world: World): Promise<readonly string[]> 
     }
   }
   return own;
+}
+
+/** Instances that systemd starts: with a unit of Skerry's, edited or not. */
+export async function startedBySystemd(world: World): Promise<readonly string[]> {
+  if (!(await hasSystemd(world))) return [];
+  const files = await listIfThere(sessionPlacesOf(world).units);
+  return files.flatMap((file) => {
+    const name = /^skerry-([a-z][a-z0-9-]*)\.service$/.exec(file)?.[1];
+    return name === undefined || file === AGENT_UNIT ? [] : [name];
+  });
 }
 
 /** Ends units and has systemd forget them, before their files go. */

@@ -1,7 +1,7 @@
 /** Restart policies: what ends is started again as its deployment says, and what its owner stops is not. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, afterEach, test } from "node:test";
 import { commandOf, done, json, listed, processesSaying, recorded, until } from "./life.fixture.ts";
 import { dataOf, deployed } from "./services.fixture.ts";
@@ -141,6 +141,26 @@ test("after a kill of the agent the next one goes on: what waits for its next st
   writeFileSync(`${dataOf(trial, "later")}/up`, "");
   await killAgent();
   await until("it runs again", async () => (await row("later"))?.state === "running");
+});
+
+test("stop reaches an app whose next start waits for what it links to", async () => {
+  await deployed(trial, "dev-shell", "needed", { ready: "{ file: /home/app/data/up, within: 1h }" });
+  await deployed(trial, "dev-shell", "needing", { restart: QUICK, links: "[{ to: needed }]" });
+  const starting = ["start", "-q", "needed", "--no-wait", "--", "-c", "exec sleep 1000"];
+  await done(trial, starting);
+  writeFileSync(`${dataOf(trial, "needed")}/up`, "");
+  await start("needing", "exec sleep 1000");
+  await done(trial, ["kill", "needed"]);
+  rmSync(`${dataOf(trial, "needed")}/up`);
+  await done(trial, starting);
+  process.kill((await row("needing"))?.pid ?? 0, "SIGKILL");
+  await until("it is being started again", async () => (await recorded(trial, "needing")).at(-1)?.kind === "restart");
+  await done(trial, ["stop", "needing"]);
+  assert.equal(await row("needing"), undefined);
+  writeFileSync(`${dataOf(trial, "needed")}/up`, "");
+  await until("the other one is ready", async () => Object(await row("needed")).ready === "ready");
+  assert.equal(await row("needing"), undefined);
+  assert.equal(startsOf("needing"), 1);
 });
 
 test("what runs for the sake of one command is never started again", async () => {

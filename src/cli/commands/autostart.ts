@@ -4,6 +4,7 @@ import { follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { complain, print, printJson } from "../print.ts";
+import { startedBySystemd } from "../units.ts";
 import { QUIET_FLAG } from "../wanted-flags.ts";
 
 export default defineCommand<{ readonly quiet: boolean; readonly json: boolean }>({
@@ -11,11 +12,13 @@ export default defineCommand<{ readonly quiet: boolean; readonly json: boolean }
   description: [
     "Starts every instance whose deployment says `autostart: true`, each behind those that it links to, and waits",
     "until they are ready. Asked again it changes nothing: what was stopped or has ended stays so until the next",
-    "reboot. For hosts without systemd: let cron run it (@reboot). With systemd see `skerry enable`.",
+    "reboot. For hosts without systemd: let cron run it (@reboot). What has a unit of systemd (`skerry enable`) is",
+    "left to that.",
   ].join("\n"),
   examples: ["autostart", "autostart --quiet"],
   async run(world, { quiet, json }) {
-    const answer = await follow<AutostartResponseJson>(world, "Autostart", {}, quiet || json);
+    const except = await startedBySystemd(world);
+    const answer = await follow<AutostartResponseJson>(world, "Autostart", { except }, quiet || json);
     if (!answer.ok) return answer.problem.exit;
     const instances = answer.value.done?.instances ?? [];
     const failures = instances.filter(({ outcome }) => outcome === "failed");
