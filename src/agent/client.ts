@@ -6,6 +6,7 @@
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { InfoResponseJson } from "../contract/index.ts";
 import { startDetached } from "../host/start-detached.ts";
@@ -144,7 +145,8 @@ export class AgentClient {
     const headers = { "content-type": type, "content-length": body.length, "connect-protocol-version": "1" };
     return await new Promise((resolve, reject) => {
       const sent = request({
-        socketPath: socket.value,
+        // Without an agent of Node's, which would keep the connection and looks for addresses in the socket's path.
+        createConnection: () => connect(socket.value),
         method: "POST",
         path: `${PREFIX}${method.includes("/") ? method : `AgentService/${method}`}`,
         headers,
