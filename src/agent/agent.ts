@@ -120,6 +120,7 @@ export class Agent {
     if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
     await this.life.services.stopping(name);
     await this.#launchers.drop(name);
+    if (this.changes.isBusy(name)) return refusal({ kind: "changes-busy", name });
     const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
     const gone = [

@@ -70,6 +70,11 @@ export class Changes {
     return success(undefined);
   }
 
+  /** Something of the instance is being applied or discarded at this moment. */
+  isBusy(instance: string): boolean {
+    return this.#busy.has(instance);
+  }
+
   async work(wanted: ChangesWanted, work: Work): Promise<Result<readonly CopyChanges[], ChangesProblem>> {
     const { name, act } = wanted;
     const bad = wanted.paths.find((path) => !isCleanRelativePath(path));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -200,6 +201,25 @@ test("names that would act on a terminal are escaped, and what cannot be applied
   assert.deepEqual(await rows("hostile"), []);
 });
 
+test("applied by root, what is made belongs to the folder's owner, and nothing becomes anybody else's", async (context) => {
+  if (process.getuid?.() !== 0) return context.skip("cannot here: only root has folders of others");
+  const folder = await makeProject("others");
+  const [owner, other] = [23_456, 23_457];
+  for (const path of ["", "/src", "/src/deep", "/README", "/src/main.c"]) chownSync(folder + path, owner, owner);
+  chownSync(`${folder}/old.txt`, other, other);
+  await write(
+    "others",
+    "echo more >> README; (rm -f old.txt; echo mine > old.txt; chmod 777 old.txt) 2>/dev/null; mkdir new; echo x > new/x; ln -s x new/l",
+  );
+  await done(trial, ["changes", "others", "--apply"]);
+  for (const path of ["README", "new", "new/x", "new/l", "src/main.c"])
+    assert.equal(lstatSync(`${folder}/${path}`).uid, owner, path);
+  assert.equal(readFileSync(`${folder}/README`, "utf8"), "README\nmore\n");
+  // What belongs to a third one is neither the app's nor the folder's owner's to change.
+  assert.equal(lstatSync(`${folder}/old.txt`).uid, other);
+  assert.equal(readFileSync(`${folder}/old.txt`, "utf8"), "old.txt\n");
+});
+
 test("a copy belongs to its folder: another one is refused while changes wait", async () => {
   const folder = await makeProject("first");
   mkdirSync(`${trial.files}/second`);
@@ -238,6 +258,8 @@ test("what goes with a passing instance is said", async () => {
 test("a copy stays when its instance is undeployed, and goes with its data", async () => {
   const folder = await makeProject("leaving");
   await write("leaving", "echo x > new");
+  const described = await done(trial, ["describe", "leaving", "--effective"]);
+  assert.match(described.stdout, /^copy project of .*leaving: 1 file waits, .* \(skerry changes leaving project\)$/m);
   const kept = await done(trial, ["undeploy", "leaving"]);
   assert.match(kept.stdout, /^kept .*\/copies\/leaving\/project$/m);
   await done(trial, ["changes", "leaving", "--apply"]);

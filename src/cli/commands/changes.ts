@@ -86,7 +86,8 @@ function show(world: World, name: string, act: string, copy: CopyChangesJson): v
   if (act === "diff") for (const change of changes) showDiff(world, change);
   else if (act === "list") list(world, copy);
   else told(world, act, copy);
-  if (changes.length < total) say(world, `${total - changes.length} more are not listed`);
+  if (changes.length < total && (act === "list" || act === "diff"))
+    say(world, `${total - changes.length} more are not listed`);
   for (const path of copy.unchanged ?? []) complain(world, `${path} has not changed in the copy of ${folder}`);
   if (running && (act === "list" || act === "diff")) say(world, `${name} runs, and may change more`);
   if (running && stale.length > 0) {

@@ -63,7 +63,9 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
       print(world, `volume ${volume} at ${inside}: ${folder === "" ? "in memory" : folder}`);
     for (const { request = "", folder = "", files = 0, bytes = 0, more = false } of copies) {
       const waits =
-        files === 0 ? "nothing waits" : `${more ? "more than " : ""}${files} files wait, ${formatBytes(Number(bytes))}`;
+        files === 0
+          ? "nothing waits"
+          : `${more ? "more than " : ""}${files} ${files === 1 ? "file waits" : "files wait"}, ${formatBytes(Number(bytes))}`;
       print(world, `copy ${request} of ${folder}: ${waits} (skerry changes ${name} ${request})`);
     }
     for (const warning of effective.flatMap(({ warnings = [] }) => warnings)) warn(world, warning);

@@ -143,10 +143,14 @@ interface Owner {
   readonly gid: number;
 }
 
-/** Root gives what it makes to the owner of what was there, or of the folder; everybody else is the owner. */
+/**
+ * Root gives what it makes to the owner of the folder that it is in; everybody else is the owner. Where another's file is
+ * replaced it does not stay that one's: nobody but its owner could have written it so.
+ */
 function ownerFor(parent: Folder, old: BigIntStats | undefined): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const about = old ?? parent.find(".");
+  const folder = parent.find(".");
+  const about = old !== undefined && old.uid === folder?.uid ? old : folder;
   return about === undefined ? undefined : { uid: Number(about.uid), gid: Number(about.gid) };
 }
 
