@@ -135,7 +135,7 @@ test("uninstall: the owner's files stay unless a second word is said", async () 
     const world = testWorld({ home, run: runProgram });
     assert.equal(await runWords(world, ["uninstall", "--yes"]), EXIT.done);
     assert.deepEqual((await readdir(home)).toSorted(), ["config", "data", "program"]);
-    assert.deepEqual(await readdir(`${home}/data`), ["copies", "volumes"]);
+    assert.deepEqual((await readdir(`${home}/data`)).toSorted(), ["copies", "volumes"]);
     assert.deepEqual(await readdir(`${home}/config`), ["deployments"]);
     assert.deepEqual(await readdir(`${home}/program`), []);
     assert.match(world.printed.err, /would keep[^]*data\/volumes/);
