@@ -205,7 +205,10 @@ export class Compartments {
       }
       const { record, image, grants, pid } = launched;
       const { name, command } = record.spec;
-      const started: StartRecord = { ...record, started: await modifiedAt(path), caller: processOf(pid) };
+      const caller = processOf(pid);
+      // The script is between the record and the folder.
+      if (!standing.has(id) && caller !== undefined && !(await isOld(path))) continue;
+      const started: StartRecord = { ...record, started: await modifiedAt(path), caller };
       await audit.append({ kind: "start", instance: name, id, command, image, grants });
       this.#starts.set(id, {
         record: started,
@@ -214,7 +217,8 @@ export class Compartments {
         exitCode: undefined,
         ended: undefined,
       });
-      if (standing.has(id)) await this.writeRecord(started);
+      // Without a folder nothing has come of it: there are control groups to remove at the most.
+      await this.writeRecord(started);
       await performer.perform({ kind: "remove-tree", path }, QUIET);
     }
   }
