@@ -5,6 +5,7 @@
  * followed. What the changes are is found out by changes/main.ts, in a compartment of its own.
  */
 import { lstat, readdir } from "node:fs/promises";
+import { hasCode } from "./files.ts";
 
 export interface UpperFolder {
   /** Paths below it with one character for each byte, the outer ones first. */
@@ -25,11 +26,15 @@ export async function readUpper(folder: string, limit: number, measured: boolean
   const paths: string[] = [];
   const waiting = [""];
   let [files, bytes] = [0, 0];
+  let cut = false;
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     const place = at;
     const here = Buffer.concat([Buffer.from(`${folder}/`), Buffer.from(place, "latin1")]);
-    // One that may not be read, or is too deep for a path: what is in it is not counted.
-    const entries = await readdir(here, { withFileTypes: true, encoding: "buffer" }).catch(() => []);
+    const entries = await readdir(here, { withFileTypes: true, encoding: "buffer" }).catch((error: unknown) => {
+      // One that the app has shut, or that is too deep for a path. That there is none at all is no matter.
+      cut ||= !hasCode(error, "ENOENT");
+      return [];
+    });
     for (const entry of entries) {
       if (paths.length >= limit) return { paths, files, bytes, cut: true };
       const name = entry.name.toString("latin1");
@@ -43,7 +48,7 @@ export async function readUpper(folder: string, limit: number, measured: boolean
       bytes += (about?.blocks ?? 0) * 512;
     }
   }
-  return { paths, files, bytes, cut: false };
+  return { paths, files, bytes, cut };
 }
 
 /** When a file was changed last, in nanoseconds of the kernel's clock; undefined where there is none. */
