@@ -180,7 +180,7 @@ test("a lock that was changed by hand is refused with its place, or does not cou
   const three = archive.debs.find(({ name }) => name === "three");
   for (const [text, words] of [
     ["{ no json", /three\.json cannot be used as a lock/],
-    [good.replace('"version": 1', '"version": 99'), /version 99; known is 1/],
+    [good.replace('"version": 2', '"version": 99'), /version 99; known are 1 and 2/],
     [good.replace("pool/three", "pool/../../three"), /path/],
     [good.replace(archive.uri, "http://elsewhere.invalid"), /trial has no archive http:\/\/elsewhere\.invalid/],
     [good.replace(/"resolved": "[^"]*"/, '"resolved": "2026-99-99T00:00:00Z"'), /resolved/],
