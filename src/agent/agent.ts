@@ -32,6 +32,15 @@ import { grantLines } from "./spool.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
+interface LaunchFrom {
+  readonly words: WantedWords;
+  readonly caller: number | undefined;
+  readonly again: boolean;
+  readonly chosen: Chosen;
+  /** Instances that were started since this one links to them. */
+  readonly linkedNames: readonly string[];
+}
+
 export class Agent {
   readonly context: AgentContext;
   readonly life: Life;
@@ -52,7 +61,7 @@ export class Agent {
     this.changes = new Changes(context, this.life.compartments);
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
-    this.keeper = new Keeper(context, this.#images, async () => await this.#launchers.dropAll());
+    this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
   }
 
   get compartments(): Compartments {
@@ -249,20 +258,33 @@ export class Agent {
     work: Work,
     again: boolean,
   ): ReturnType<Agent["launch"]> {
-    const background = caller === undefined;
     const chosen = await choose(words, this.context, false);
     if (!chosen.ok) return chosen;
     const linked = await this.life.bringUpLinked(chosen.value.deployment, work);
     if (!linked.ok) return linked;
-    const image = await this.#images.build(chosen.value.recipe, work);
-    if (!image.ok) return image;
-    const prepared = await prepare(words, chosen.value, image.value, this.context, { background, dry: false });
+    const held = await this.#images.held(chosen.value.recipe, work);
+    if (!held.ok) return held;
+    try {
+      const linkedNames = linked.value;
+      return await this.#launchFrom(held.value.image, { words, caller, again, chosen: chosen.value, linkedNames });
+    } finally {
+      held.value.release();
+    }
+  }
+
+  /** From an image that nobody takes away meanwhile. */
+  async #launchFrom(
+    image: Image,
+    { words, caller, again, chosen, linkedNames }: LaunchFrom,
+  ): ReturnType<Agent["launch"]> {
+    const background = caller === undefined;
+    const prepared = await prepare(words, chosen, image, this.context, { background, dry: false });
     if (!prepared.ok) return prepared;
     const { spec, plan } = prepared.value;
-    const record = this.#recordOf(words, chosen.value, prepared.value, caller);
+    const record = this.#recordOf(words, chosen, prepared.value, caller);
     const registered = await this.compartments.register(record);
     if (!registered.ok) return registered;
-    const policy = chosen.value.deployment.service.restart;
+    const policy = chosen.deployment.service.restart;
     await this.life.services.begins(record, { words, policy, again });
     const copies = spec.contributions.filter((entry) => entry.kind === "copy");
     const begun = await this.changes.begin(spec.name, copies);
@@ -278,7 +300,7 @@ export class Agent {
       prepared: prepared.value,
       argv: background ? [] : plan.argv,
       notes: [
-        ...linked.value.map((name) => `${name} was started, since ${words.name} links to it`),
+        ...linkedNames.map((name) => `${name} was started, since ${words.name} links to it`),
         ...prepared.value.notes,
         ...said,
       ],

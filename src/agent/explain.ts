@@ -11,6 +11,7 @@ import { unreachable } from "../result.ts";
 import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { LaunchProblem } from "./launch.ts";
+import type { PurgeProblem } from "./purge.ts";
 import type { UpgradeProblem } from "./upgrade.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
@@ -24,6 +25,7 @@ export type AgentProblem =
   | SessionProblem
   | CompartmentProblem
   | UpgradeProblem
+  | PurgeProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
@@ -52,6 +54,11 @@ export function explain(problem: AgentProblem): Explained {
           `looked in ${problem.places.join(" and ")}`,
         ].join("\n  "),
       };
+    case "image-in-use":
+      return refused(
+        `${problem.instance} runs from the image of ${problem.recipe}; nothing was removed`,
+        `skerry stop ${problem.instance} ends it`,
+      );
     case "no-lock":
       return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
     case "no-previous":

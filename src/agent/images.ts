@@ -21,6 +21,7 @@ import type { Progress, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, DEFAULT_BASE, findBase } from "./catalogue.ts";
 import { type ComponentProblem, findComponents } from "./components.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
+import { LayerHolds } from "./layer-holds.ts";
 
 export type BuildImageProblem = ImageProblem | CatalogueProblem | ComponentProblem | StepProblem;
 
@@ -34,6 +35,7 @@ interface Building {
 export class Images {
   /** What an earlier agent has left is ended or removed; before that, records may not fit together. */
   readonly swept: Promise<void>;
+  readonly holds = new LayerHolds();
   readonly #context: AgentContext;
   /** One after another: they share the package engine's private root. */
   #last: Promise<unknown>;
@@ -51,7 +53,7 @@ export class Images {
     const { performer, store } = this.#context;
     const halves = (await performer.list(store.debs)).filter((name) => name.endsWith(".part"));
     const left = (await performer.list(store.buildings)).map((name) => `${store.buildings}/${name}`);
-    for (const path of [...left, ...halves.map((name) => `${store.debs}/${name}`)])
+    for (const path of [store.going, ...left, ...halves.map((name) => `${store.debs}/${name}`)])
       await performer.perform({ kind: "remove-tree", path }, QUIET);
     await endSwitches(imageContext(this.#context, QUIET));
   }
@@ -99,6 +101,26 @@ export class Images {
     };
     result.then(forget, forget);
     return building;
+  }
+
+  /** The image, built if it is missing, whose layers no purge takes until they are let go. */
+  async held(
+    recipe: Recipe,
+    work: Work,
+  ): Promise<Result<{ readonly image: Image; readonly release: () => void }, BuildImageProblem>> {
+    for (;;) {
+      const built = await this.build(recipe, work);
+      if (!built.ok) return built;
+      const release = this.holds.hold(built.value.layers);
+      // What takes one of them away has to end first.
+      if (release === undefined) await this.inTurn(async () => {});
+      else {
+        const found = await this.find(recipe);
+        if (found.ok && found.value !== undefined) return success({ image: found.value, release });
+        release();
+        if (!found.ok) return found;
+      }
+    }
   }
 
   async lock(recipe: Recipe, update: boolean, work: Work): Promise<Result<Lock, BuildImageProblem>> {

@@ -20,7 +20,9 @@ import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts"
 import type { AgentProblem } from "./explain.ts";
 import { builtImages, imageSizes } from "./built-images.ts";
 import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
+import type { Compartments } from "./compartments.ts";
 import type { Images } from "./images.ts";
+import { purge, type Purged, type PurgeOptions } from "./purge.ts";
 import { rollbackImage, type Upgraded, upgradeImage, type UpgradeOptions } from "./upgrade.ts";
 import { type ImageCheck, verifyImages } from "./verify-images.ts";
 
@@ -29,11 +31,13 @@ type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 export class Keeper {
   readonly #context: AgentContext;
   readonly #images: Images;
+  readonly #compartments: Compartments;
   readonly #beforeChange: () => Promise<void>;
 
   /** @param beforeChange - called before anything is changed that a start may have been prepared from */
-  constructor(context: AgentContext, images: Images, beforeChange: () => Promise<void>) {
+  constructor(context: AgentContext, images: Images, compartments: Compartments, beforeChange: () => Promise<void>) {
     this.#context = context;
+    this.#compartments = compartments;
     this.#images = images;
     this.#beforeChange = beforeChange;
   }
@@ -146,6 +150,17 @@ export class Keeper {
     const lock = previous === undefined ? undefined : readLock(previous.lock, context.store.previous(recipe));
     if (older === undefined || lock === undefined) return refusal({ kind: "no-previous", recipe });
     return lock.ok ? success({ image: older, lock: lock.value }) : lock;
+  }
+
+  /** @param names - recipes or instances */
+  async purge(names: readonly string[], options: Omit<PurgeOptions, "recipes">, work: Work): Answer<Purged> {
+    const images = names.length === 0 ? success([]) : await this.#named(names);
+    if (!images.ok) return images;
+    const recipes = images.value.map(({ recipe }) => recipe);
+    return await this.#images.inTurn(async () => {
+      if (!options.dryRun) await this.#beforeChange();
+      return await purge({ ...options, recipes }, this.#compartments, this.#images.holds, this.#context, work);
+    });
   }
 
   async #one(name: string): Answer<Image> {

@@ -54,6 +54,18 @@ export function storeRoutes(agent: Agent) {
         }
       },
 
+      async *purge({ names, unused, before, budgetBytes, withPackages, dryRun }, { signal }) {
+        const options = { unused, before: before === "" ? undefined : before, budgetBytes, withPackages, dryRun };
+        const work = (watch: Work) => keeper.purge(names, options, watch);
+        for await (const event of withProgress(work, signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const { images, previous, ...rest } = valueOf(event.result);
+            yield { done: { images: [...images], previous: [...previous], ...rest } };
+          }
+        }
+      },
+
       async *rollback({ name }, { signal }) {
         for await (const event of withProgress((work) => keeper.rollback(name, work), signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };

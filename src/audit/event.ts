@@ -30,6 +30,14 @@ export type AuditEvent =
       readonly lock: string;
       readonly packages: readonly string[];
     }
+  | {
+      readonly kind: "purge";
+      readonly images: readonly string[];
+      readonly previous: readonly string[];
+      readonly layers: number;
+      readonly packages: number;
+      readonly bytes: number;
+    }
   /** All files of an image were read and compared with what was built. */
   | { readonly kind: "verify"; readonly recipe: string; readonly whole: boolean; readonly differences: number }
   /** A layer was built anew from its lock and is not the same, byte for byte. */

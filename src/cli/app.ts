@@ -87,6 +87,7 @@ export const COMMANDS: CommandTable = {
     },
   },
   upgrade: { brief: "Bring images up to date.", load: () => import("./commands/upgrade.ts") },
+  purge: { brief: "Remove images that are not needed.", load: () => import("./commands/purge.ts") },
   rollback: {
     brief: "Go back to the image that the last upgrade replaced.",
     load: () => import("./commands/rollback.ts"),

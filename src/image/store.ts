@@ -23,6 +23,9 @@ export function storeOf(places: Places) {
     layerStatus: (key: string) => `${store}/layers/${key}/status`,
     buildings: `${store}/building`,
     building: (key: string) => `${store}/building/${key}`,
+    /** Layers that have lost their name and are being removed. */
+    going: `${store}/going`,
+    allMountPoints: `${store}/mount-points`,
     mountPoints: (key: string) => `${store}/mount-points/${key}`,
     baseLock: (base: string) => `${places.data}/locks/base.${base}.json`,
     /** @param key - over the stack below, the wishes and the facts: apps whose stacks agree so far share the lock */

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/store.proto.
  */
 export const file_skerry_agent_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlczKLBAoMU3RvcmVTZXJ2aWNlEl0KDFZlcmlmeUltYWdlcxIkLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlMAESQwoEU2JvbRIcLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVzcG9uc2USVQoKRGlmZkltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVzcG9uc2USXQoMTGlzdE91dGRhdGVkEiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVzcG9uc2UwARJOCgdVcGdyYWRlEh8uc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXNwb25zZTABElEKCFJvbGxiYWNrEiAuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVxdWVzdBohLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1Jlc3BvbnNlMAFiBnByb3RvMw", [file_skerry_agent_v1_agent]);
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyKRAQoMUHVyZ2VSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJEg4KBnVudXNlZBgCIAEoCBIOCgZiZWZvcmUYAyABKAkSGQoMYnVkZ2V0X2J5dGVzGAQgASgBSACIAQESFQoNd2l0aF9wYWNrYWdlcxgFIAEoCBIPCgdkcnlfcnVuGAYgASgIQg8KDV9idWRnZXRfYnl0ZXMiYwoNUHVyZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIlCgRkb25lGAIgASgLMhcuc2tlcnJ5LmFnZW50LnYxLlB1cmdlZCJbCgZQdXJnZWQSDgoGaW1hZ2VzGAEgAygJEhAKCHByZXZpb3VzGAIgAygJEg4KBmxheWVycxgDIAEoBRIQCghwYWNrYWdlcxgEIAEoBRINCgVieXRlcxgFIAEoATLVBAoMU3RvcmVTZXJ2aWNlEl0KDFZlcmlmeUltYWdlcxIkLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlMAESQwoEU2JvbRIcLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVzcG9uc2USVQoKRGlmZkltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVzcG9uc2USXQoMTGlzdE91dGRhdGVkEiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVzcG9uc2UwARJOCgdVcGdyYWRlEh8uc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXNwb25zZTABElEKCFJvbGxiYWNrEiAuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVxdWVzdBohLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1Jlc3BvbnNlMAESSAoFUHVyZ2USHS5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlB1cmdlUmVzcG9uc2UwAWIGcHJvdG8z", [file_skerry_agent_v1_agent]);
 
 /**
  * @generated from message skerry.agent.v1.VerifyImagesRequest
@@ -872,6 +872,215 @@ export const RollbackResponseSchema: GenMessage<RollbackResponse, {jsonType: Rol
   messageDesc(file_skerry_agent_v1_store, 18);
 
 /**
+ * @generated from message skerry.agent.v1.PurgeRequest
+ */
+export type PurgeRequest = Message<"skerry.agent.v1.PurgeRequest"> & {
+  /**
+   * Recipes or instances. Without them the other fields say which.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * Those that no deployment names.
+   *
+   * @generated from field: bool unused = 2;
+   */
+  unused: boolean;
+
+  /**
+   * Those that were built before: ISO time, UTC. Empty for all.
+   *
+   * @generated from field: string before = 3;
+   */
+  before: string;
+
+  /**
+   * The oldest go until the rest takes no more than this.
+   *
+   * @generated from field: optional double budget_bytes = 4;
+   */
+  budgetBytes?: number | undefined;
+
+  /**
+   * Also package files that no image needs that stays.
+   *
+   * @generated from field: bool with_packages = 5;
+   */
+  withPackages: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 6;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.PurgeRequest
+ */
+export type PurgeRequestJson = {
+  /**
+   * Recipes or instances. Without them the other fields say which.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names?: string[];
+
+  /**
+   * Those that no deployment names.
+   *
+   * @generated from field: bool unused = 2;
+   */
+  unused?: boolean;
+
+  /**
+   * Those that were built before: ISO time, UTC. Empty for all.
+   *
+   * @generated from field: string before = 3;
+   */
+  before?: string;
+
+  /**
+   * The oldest go until the rest takes no more than this.
+   *
+   * @generated from field: optional double budget_bytes = 4;
+   */
+  budgetBytes?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * Also package files that no image needs that stays.
+   *
+   * @generated from field: bool with_packages = 5;
+   */
+  withPackages?: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 6;
+   */
+  dryRun?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.PurgeRequest.
+ * Use `create(PurgeRequestSchema)` to create a new message.
+ */
+export const PurgeRequestSchema: GenMessage<PurgeRequest, {jsonType: PurgeRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 19);
+
+/**
+ * @generated from message skerry.agent.v1.PurgeResponse
+ */
+export type PurgeResponse = Message<"skerry.agent.v1.PurgeResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.Purged done = 2;
+   */
+  done?: Purged | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.PurgeResponse
+ */
+export type PurgeResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.Purged done = 2;
+   */
+  done?: PurgedJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.PurgeResponse.
+ * Use `create(PurgeResponseSchema)` to create a new message.
+ */
+export const PurgeResponseSchema: GenMessage<PurgeResponse, {jsonType: PurgeResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 20);
+
+/**
+ * @generated from message skerry.agent.v1.Purged
+ */
+export type Purged = Message<"skerry.agent.v1.Purged"> & {
+  /**
+   * @generated from field: repeated string images = 1;
+   */
+  images: string[];
+
+  /**
+   * Images of which what was kept for a rollback went.
+   *
+   * @generated from field: repeated string previous = 2;
+   */
+  previous: string[];
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers: number;
+
+  /**
+   * @generated from field: int32 packages = 4;
+   */
+  packages: number;
+
+  /**
+   * @generated from field: double bytes = 5;
+   */
+  bytes: number;
+};
+
+/**
+ * @generated from message skerry.agent.v1.Purged
+ */
+export type PurgedJson = {
+  /**
+   * @generated from field: repeated string images = 1;
+   */
+  images?: string[];
+
+  /**
+   * Images of which what was kept for a rollback went.
+   *
+   * @generated from field: repeated string previous = 2;
+   */
+  previous?: string[];
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers?: number;
+
+  /**
+   * @generated from field: int32 packages = 4;
+   */
+  packages?: number;
+
+  /**
+   * @generated from field: double bytes = 5;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message skerry.agent.v1.Purged.
+ * Use `create(PurgedSchema)` to create a new message.
+ */
+export const PurgedSchema: GenMessage<Purged, {jsonType: PurgedJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 21);
+
+/**
  * @generated from service skerry.agent.v1.StoreService
  */
 export const StoreService: GenService<{
@@ -934,6 +1143,16 @@ export const StoreService: GenService<{
     methodKind: "server_streaming";
     input: typeof RollbackRequestSchema;
     output: typeof RollbackResponseSchema;
+  },
+  /**
+   * Removes images and what of the store nothing else needs. Never data, and nothing that runs.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.Purge
+   */
+  purge: {
+    methodKind: "server_streaming";
+    input: typeof PurgeRequestSchema;
+    output: typeof PurgeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_store, 0);
