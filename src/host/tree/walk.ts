@@ -35,8 +35,10 @@ export async function walk(tree: string, listener: TarListener): Promise<void> {
   const reader = new TarReader(listener);
   try {
     for await (const piece of child.stdout) reader.write(piece);
-  } finally {
+  } catch (error) {
+    // Only now: tar that has closed its output has still to tell how it ended.
     child.kill("SIGKILL");
+    throw error;
   }
   const code = await ended;
   if (code !== 0 && code !== CHANGED_MEANWHILE) throw new BadTar(`the tree cannot be read: ${words.trim()}`);
