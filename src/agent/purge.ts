@@ -80,7 +80,7 @@ export async function purge(
   };
   if (options.dryRun) return success(result);
   work.report({ kind: "phase", text: "removing" });
-  const removed = await remove({ images, previous, layers, packages, uses }, holds, context);
+  const removed = await remove({ images, previous, layers, packages, uses }, holds, compartments, context);
   if (!removed.ok) return removed;
   await context.audit.append({ kind: "purge", ...result });
   return success(result);
@@ -227,6 +227,13 @@ async function measured(
   return success(sizes);
 }
 
+/** A start is on record before it lets its layers go, so one of the two knows of it at every moment. */
+function runsFrom(layer: string, compartments: Compartments): boolean {
+  return compartments
+    .all()
+    .some(({ record, state }) => (state === "running" || state === "frozen") && record.spec.layers.includes(layer));
+}
+
 interface Removal extends Choice {
   readonly layers: readonly string[];
   readonly packages: readonly string[];
@@ -236,6 +243,7 @@ interface Removal extends Choice {
 async function remove(
   { images, previous, layers, packages, uses }: Removal,
   holds: LayerHolds,
+  compartments: Compartments,
   { performer, store }: AgentContext,
 ): Promise<Result<void, StepProblem>> {
   const gone = [
@@ -250,8 +258,8 @@ async function remove(
   const taken: string[] = [];
   try {
     for (const key of layers) {
-      // Somebody is about to start from it: it stays, and is spare for the next purge.
-      if (!holds.take(key)) continue;
+      // Somebody has started from it since we looked, or is about to: it stays, and is spare for the next purge.
+      if (runsFrom(store.layerFs(key), compartments) || !holds.take(key)) continue;
       taken.push(key);
       const done = await performer.perform(
         { kind: "rename", from: store.layer(key), to: `${store.going}/${key}` },
@@ -266,7 +274,9 @@ async function remove(
     store.going,
     ...packages.map((name) => `${store.debs}/${name}`),
     // Made again by the next start.
-    ...(uses.runs || holds.any ? [] : [store.allMountPoints]),
+    ...(uses.runs || holds.any || compartments.all().some(({ state }) => state === "running")
+      ? []
+      : [store.allMountPoints]),
   ];
   for (const path of rest) {
     const done = await performer.perform({ kind: "remove-tree", path }, QUIET);
