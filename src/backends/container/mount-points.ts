@@ -34,7 +34,10 @@ export function mountPointLayer(
       ...[...folders].map((folder): Step => ({ kind: "make-folder", path: folder, mode: 0o755 })),
       ...sorted
         .filter(({ type }) => type === "file")
-        .map((point): Step => ({ kind: "write-file", path: path + point.path, mode: 0o444, content: "" })),
+        .map((point): Step => {
+          const file = { path: path + point.path, mode: 0o444, content: "" };
+          return { kind: "write-file", ...file, namedByContent: true };
+        }),
     ],
   };
 }
