@@ -19,13 +19,18 @@ export async function measureStarts(rounds: number): Promise<readonly Figure[]> 
     const ours = ["run", "-q", NAME, "--", "true"] as const;
     const launcher = command("launcher", [SKERRY, ...ours], { environment: ENVIRONMENT });
     const off = command("full way", [SKERRY, ...ours], { environment: { ...ENVIRONMENT, SKERRY_LAUNCHER: "off" } });
-    const bare = command("bubblewrap by hand", byHand(scratch));
+    const argv = byHand(scratch);
+    const bare = command("bubblewrap by hand", argv);
+    const stacked = command("the same on an overlay of the same layers", onLayers(scratch, argv));
     const node = command("node -e 0", [process.execPath, "-e", "0"]);
     const peers = peersHere(scratch);
     const byName = new Map<string, Measured>();
-    for (const one of await inTurn([launcher, bare, node, ...peers], rounds)) byName.set(one.name, one);
+    for (const one of await inTurn([launcher, bare, stacked, node, ...peers], rounds)) byName.set(one.name, one);
     // By themselves: what starts the full way writes a new launcher afterwards.
-    for (const one of await inTurn([off, throughAgent(), { ...bare, name: "again" }], rounds))
+    for (const one of await inTurn(
+      [off, throughAgent(), { ...bare, name: "bare again" }, { ...stacked, name: "stacked again" }],
+      rounds,
+    ))
       byName.set(one.name, one);
     const measured = (name: string): Measured => {
       const found = byName.get(name);
@@ -33,10 +38,12 @@ export async function measureStarts(rounds: number): Promise<readonly Figure[]> 
       return found;
     };
     return [
-      msFigure("`run`, launcher", measured("launcher"), measured("bubblewrap by hand"), 3),
+      msFigure("`run`, launcher", measured("launcher"), measured(bare.name), 3),
+      msFigure("`run`, launcher", measured("launcher"), measured(stacked.name), undefined),
       ...peers.map(({ name }) => msFigure("`run`, launcher", measured("launcher"), measured(name), 1)),
       msFigure("`run`, launcher switched off", measured("full way"), measured("node -e 0"), 3),
-      msFigure("through the agent", measured("agent"), { ...measured("again"), name: "bubblewrap by hand" }, 2),
+      msFigure("through the agent", measured("agent"), { ...measured("bare again"), name: bare.name }, undefined),
+      msFigure("through the agent", measured("agent"), { ...measured("stacked again"), name: stacked.name }, 2),
     ];
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -83,9 +90,7 @@ function throughAgent(): Runner {
 /** The options that Skerry gives to bubblewrap, on a root that needs no mounting: no more than one could do by hand. */
 function byHand(scratch: string): [string, ...string[]] {
   const text = readFileSync(`${HOME}/run/instances/${NAME}/launcher/start`, "utf8");
-  const layers: unknown = JSON.parse(skerry("images", "--json"));
-  const image = Array.isArray(layers) ? layers.find((one) => one.recipe === NAME) : undefined;
-  const root = `${PLACES.data}/store/layers/${image.layers[0]}/fs`;
+  const root = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/fs`;
   const files = ["passwd", "group", "hostname", "hosts", "machine-id", "resolv.conf"];
   for (const name of files) writeFileSync(join(scratch, name), "");
   const data = join(scratch, "data");
@@ -108,6 +113,40 @@ function byHand(scratch: string): [string, ...string[]] {
     ...["--bind", data, "/home/app/data", "--chdir", "/home/app", "--clearenv", ...variables],
     ...["--", "/usr/bin/env", "true"],
   ];
+}
+
+/** Before version 0.11 bubblewrap mounts no overlays: one does it before, in a namespace of one's own. */
+function onLayers(scratch: string, argv: readonly string[]): [string, ...string[]] {
+  const image = imageOf(NAME);
+  const root = join(scratch, "root");
+  mkdirSync(root);
+  const lower = image.layers.toReversed().map((key) => `${PLACES.data}/store/layers/${key}/fs`);
+  const at = argv.indexOf("/", argv.indexOf("--ro-bind"));
+  const onRoot = argv.with(at - 1, root);
+  const script = 'mount -t overlay none -o "$1" "$2" && shift 2 && exec "$@"';
+  const options = `userxattr,lowerdir=${lower.join(":")}`;
+  return [
+    "/usr/bin/unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "/bin/sh",
+    "-c",
+    script,
+    "sh",
+    options,
+    root,
+    ...onRoot,
+  ];
+}
+
+function imageOf(name: string): { readonly layers: readonly string[] } {
+  const images: readonly { readonly recipe: string; readonly layers: readonly string[] }[] = JSON.parse(
+    skerry("images", "--json"),
+  );
+  const found = images.find(({ recipe }) => recipe === name);
+  if (found === undefined) throw new Error(`there is no image of ${name}`);
+  return found;
 }
 
 /** What one would use instead, as far as it is installed. */

@@ -95,8 +95,14 @@ export const container: Backend = {
 
 type Host = Pick<BackendContext, "facts" | "places">;
 
+/** As many as there are kinds of filters; made once, since each start wants one. */
+const programs = new Map<string, Uint8Array>();
+
 function filterFor({ ownSandbox }: CompartmentSpec, { facts, places }: Host, inHostsGroup: boolean) {
-  const program = seccompProgram(architectureOf(facts), { ownSandbox, inHostsGroup });
+  const architecture = architectureOf(facts);
+  const key = `${architecture} ${ownSandbox} ${inHostsGroup}`;
+  const program = programs.get(key) ?? seccompProgram(architecture, { ownSandbox, inHostsGroup });
+  programs.set(key, program);
   return fileByContent(`${places.runtime}/filters`, program, 0o600);
 }
 
