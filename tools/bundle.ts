@@ -3,8 +3,9 @@
  *
  * One file is what every start needs; each command, and whatever else is loaded late, is one more. They lie in a folder
  * of their own below FOLDER, and FOLDER/now is a link to it: who has just been started keeps what it was started from.
- * The start script calls this when the sources have changed, and starts from the sources where it fails. The agent and
- * what runs inside of namespaces are always started from their sources, whose places the bundles know.
+ * The start script calls this when the sources have changed, and starts from the sources where it fails. The agent has a
+ * bundle too, and takes half the memory for it. What runs inside of namespaces is always started from its sources, whose
+ * places the bundles know.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -14,6 +15,7 @@ import { ROOT } from "./program.ts";
 
 const SOURCE = join(ROOT, "src");
 const MAIN = join(SOURCE, "cli/main.ts");
+const AGENT = join(SOURCE, "agent/main.ts");
 
 /** Nobody who was started from a folder looks for more of it after this time. */
 const OLD_AFTER_MS = 60_000;
@@ -59,7 +61,7 @@ const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("the folder to write to is missing");
 const made = join(folder, `${Date.now()}`);
 mkdirSync(made, { recursive: true });
-const known = new Set([MAIN]);
+const known = new Set([MAIN, AGENT]);
 for (entry of known) {
   await build({
     entryPoints: [entry],
@@ -71,7 +73,10 @@ for (entry of known) {
     format: "cjs",
     target: "node22",
     logLevel: "error",
-    define: { "process.env.SKERRY_BUNDLED": JSON.stringify(programVersion(ROOT)) },
+    define: {
+      "process.env.SKERRY_BUNDLED": JSON.stringify(programVersion(ROOT)),
+      "process.env.SKERRY_BUNDLED_AGENT": JSON.stringify(join(made, outputOf(AGENT))),
+    },
     banner: {
       js: `globalThis.skerrySource??=folder=>require("node:path").join(${JSON.stringify(SOURCE)},folder);`,
     },

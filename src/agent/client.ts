@@ -33,6 +33,12 @@ const END_OF_STREAM = 2;
 /** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
 const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
 
+/**
+ * An agent is there all day and works for moments: it gains nothing from optimizing compilers and a large space for young
+ * objects, which take tens of mebibytes.
+ */
+const SMALL = ["--max-semi-space-size=1", "--no-opt", "--no-maglev"] as const;
+
 const STARTS_WITHIN_MS = 20_000;
 
 /** An agent that has not said who it is after this time hangs. */
@@ -206,7 +212,8 @@ export class AgentClient {
     const node = [
       process.execPath,
       "--disable-warning=ExperimentalWarning",
-      `${import.meta.dirname}/main.ts`,
+      ...SMALL,
+      process.env["SKERRY_BUNDLED_AGENT"] || `${import.meta.dirname}/main.ts`,
       ...words,
     ];
     const argv = ["/usr/bin/flock", ...flock, "--close", `${this.#places.runtime}/agent.lock`, ...node] as const;

@@ -33,6 +33,9 @@ const LOOK_EVERY_MS = 5_000;
 /** Somebody else (systemd) sees to it that there is an agent: it does not end because it has nothing to do. */
 const STAYS = process.argv.includes("--stay");
 
+/** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
+const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
+
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
 async function main(): Promise<void> {
@@ -45,7 +48,7 @@ async function main(): Promise<void> {
   const mirrors = await mirrorsOf(places);
   const audit = await openAudit(`${places.state}/audit`);
   if (!audit.ok) throw new Error(`the audit log cannot be opened: ${JSON.stringify(audit.problem)}`);
-  const version = programVersion(PROGRAM);
+  const version = BUNDLED || programVersion(PROGRAM);
   const session = {
     places: sessionPlacesFrom(process.env, process.getuid?.() ?? -1),
     environment: sessionEnvironment(process.env),
@@ -144,9 +147,8 @@ async function mirrorsOf(places: Places): Promise<Mirrors> {
   return { ...mirrors.value, proxy: mirrors.value.proxy ?? environment };
 }
 
-try {
-  await main();
-} catch (error) {
+// No await up here: a bundle has none.
+main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(70);
-}
+});
