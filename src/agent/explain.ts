@@ -10,6 +10,7 @@ import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
+import type { ImageExportProblem } from "./export.ts";
 import type { LaunchProblem } from "./launch.ts";
 import type { PurgeProblem } from "./purge.ts";
 import type { UpgradeProblem } from "./upgrade.ts";
@@ -26,6 +27,7 @@ export type AgentProblem =
   | CompartmentProblem
   | UpgradeProblem
   | PurgeProblem
+  | ImageExportProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
@@ -61,6 +63,16 @@ export function explain(problem: AgentProblem): Explained {
       );
     case "no-lock":
       return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
+    case "bad-target":
+      return refused(
+        `${escapeText(problem.target, 500)} cannot be written: ${problem.because}`,
+        "name a new folder, or a new file that ends in .tar",
+      );
+    case "layer-not-there":
+      return refused(
+        `the image of ${problem.recipe} is not whole: layer ${problem.layer} is not there, or nothing says what it was`,
+        `skerry purge ${problem.recipe} and skerry build ${problem.recipe} make it anew`,
+      );
     case "no-previous":
       return refused(
         `nothing was kept that ${problem.recipe} could go back to`,

@@ -4,6 +4,7 @@
  * Invariant: nothing that a keeper does touches data. Volumes, instances and deployments are no part of the store.
  */
 import {
+  type ExportedImage,
   type Image,
   type ImageWanted,
   outdatedPackages,
@@ -21,6 +22,7 @@ import type { AgentProblem } from "./explain.ts";
 import { builtImages, imageSizes } from "./built-images.ts";
 import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
 import type { Compartments } from "./compartments.ts";
+import { exportTo } from "./export.ts";
 import type { Images } from "./images.ts";
 import { purge, type Purged, type PurgeOptions } from "./purge.ts";
 import { rollbackImage, type Upgraded, upgradeImage, type UpgradeOptions } from "./upgrade.ts";
@@ -59,6 +61,13 @@ export class Keeper {
     const text = await writeSbom(image.value, imageContext(this.#context, QUIET));
     if (!text.ok || text.value !== "") return text;
     return refusal({ kind: "no-lock", recipe: image.value.recipe });
+  }
+
+  /** @param target - absolute path of what is to be made: a folder, or a file that ends in `.tar` */
+  async export(name: string, target: string, work: Work): Answer<ExportedImage> {
+    const image = await this.#one(name);
+    if (!image.ok) return image;
+    return await this.#images.inTurn(async () => await exportTo(image.value, target, this.#context, work));
   }
 
   /** @param left - a name, or `NAME@previous` */

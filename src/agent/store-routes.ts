@@ -66,6 +66,13 @@ export function storeRoutes(agent: Agent) {
         }
       },
 
+      async *exportImage({ name, target }, { signal }) {
+        for await (const event of withProgress((work) => keeper.export(name, target, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: valueOf(event.result) };
+        }
+      },
+
       async *rollback({ name }, { signal }) {
         for await (const event of withProgress((work) => keeper.rollback(name, work), signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };

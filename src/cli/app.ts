@@ -84,6 +84,10 @@ export const COMMANDS: CommandTable = {
         brief: "Print what an image is made of, as SPDX.",
         load: () => import("./commands/images-sbom.ts"),
       },
+      export: {
+        brief: "Write an image as an OCI layout, for other programs.",
+        load: () => import("./commands/images-export.ts"),
+      },
     },
   },
   upgrade: { brief: "Bring images up to date.", load: () => import("./commands/upgrade.ts") },

@@ -2,12 +2,13 @@
  * The real performer: the one place that acts on what was decided.
  *
  * Invariants
- * - It writes and removes below Skerry's own folders only, and session files by their own step; a step for any other
- *   place is a fault.
+ * - It writes and removes below Skerry's own folders only; session files and what an owner wants exported by steps of
+ *   their own. A step for any other place is a fault.
  * - It decides nothing: a step says all there is to do.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { type HostFacts, isCleanAbsolutePath, isWithin, type Places, type SessionPlaces } from "../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../result.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type TreeTask,
   type Watch,
 } from "../step/index.ts";
+import { exportImage } from "./export-image.ts";
 import { fetchFile } from "./fetch.ts";
 import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeVolatile, writeWhole } from "./files.ts";
 import { runInside } from "./run-inside.ts";
@@ -95,6 +97,10 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return await run(step, watch, settings);
     case "run-inside":
       return await inside(step, watch, settings);
+    case "export-image": {
+      const exported = await exportImage({ ...step, target: ownersOwn(step.target, settings) }, settings.facts, watch);
+      return exported.ok ? success(NOTHING) : exported;
+    }
     case "work-on-tree": {
       for (const path of treePaths(step.task)) own(path, settings);
       const done = await runTree(settings.facts, step.why, step.task, watch);
@@ -120,6 +126,19 @@ function own(path: string, { places }: HostSettings): string {
   return path;
 }
 
+/** The other way round: what the owner asked for never goes into Skerry's own folders, by whatever links. */
+function ownersOwn(path: string, { places }: HostSettings): string {
+  const real = `${realpathSync(dirname(path))}/${basename(path)}`;
+  const roots = [places.config, places.data, places.state, places.cache, places.runtime];
+  if (!isCleanAbsolutePath(path) || roots.some((root) => isWithin(real, root) || isWithin(real, realOf(root))))
+    throw new Error(`a step wants to write ${path} for the owner, which is no place for that`);
+  return real;
+}
+
+function realOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
 /** Every path that a tree task touches; what it writes as well as what it only reads. */
 function treePaths(task: TreeTask): readonly string[] {
   switch (task.kind) {
@@ -129,7 +148,7 @@ function treePaths(task: TreeTask): readonly string[] {
     case "link":
       return [task, ...task.candidates].flatMap(({ tree, files }) => [tree, files]);
     case "export":
-      return [task.tree, task.blob];
+      return [task.tree];
     case "diff":
       return [...task.left, ...task.right];
     case "measure":

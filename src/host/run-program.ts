@@ -25,6 +25,8 @@ export interface RunOptions {
   /** All of its environment. Without it: PATH, HOME, LANG=C.UTF-8 and nothing else. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly directory?: string;
+  /** An open file that it gets as its descriptor 3. */
+  readonly descriptor?: number;
   /**
    * `all` hands it our own terminal (and it stays in our process group, so that Ctrl-C reaches it);
    * `output` passes only what it prints. Nothing is captured of what is handed on.
@@ -82,7 +84,7 @@ export async function runProgram(
     let started: RunProblem | undefined;
     const kept = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     const child = spawn(program, rest, {
-      stdio: [input, output, output],
+      stdio: [input, output, output, ...(options.descriptor === undefined ? [] : [options.descriptor])],
       // A group of its own, so that all that it starts can be ended with it.
       detached: inherit !== "all",
       env: definedOf(options.environment ?? cleanEnvironment()),

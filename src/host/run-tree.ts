@@ -10,12 +10,16 @@ import { namespaceEntrance } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import type { TreeEvent } from "./tree/tree-events.ts";
 
-/** @returns the answer as JSON */
+/**
+ * @param descriptor - handed to the program, for what it must not reach by name
+ * @returns the answer as JSON
+ */
 export async function runTree(
   facts: HostFacts,
   why: string,
   task: TreeTask,
   { signal, report }: Watch,
+  descriptor?: number,
 ): Promise<Result<string, StepProblem>> {
   const entrance = namespaceEntrance(facts);
   if (!entrance.ok)
@@ -40,6 +44,7 @@ export async function runTree(
     ],
     {
       input: JSON.stringify(task),
+      ...(descriptor === undefined ? {} : { descriptor }),
       signal,
       maxOutputBytes: 64 * 1024 * 1024,
       onOutput: (stream, text) => {

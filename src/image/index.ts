@@ -14,4 +14,5 @@ export * from "./settle-lock.ts";
 export * from "./store.ts";
 export * from "./switch-image.ts";
 export * from "./verify-layer.ts";
+export { type ExportedImage, exportImage, type ExportProblem } from "./oci/export-image.ts";
 export * from "./write-sbom.ts";

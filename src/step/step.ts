@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { unreachable } from "../result.ts";
-import type { TreeTask } from "./tree.ts";
+import type { ExportedDocument, ExportedLayer, TreeTask } from "./tree.ts";
 
 export type Step =
   | { readonly kind: "make-folder"; readonly path: string; readonly mode: number; readonly owner?: Owner }
@@ -57,6 +57,14 @@ export type Step =
       readonly commands: readonly InsideCommand[];
       /** Folder that they fill. They are ended before its disk is full. */
       readonly fills?: string;
+    }
+  /** Writes an image for its owner, outside Skerry's own folders, where nothing is: as a folder or as one archive. */
+  | {
+      readonly kind: "export-image";
+      readonly target: string;
+      readonly form: "folder" | "tar";
+      readonly documents: readonly ExportedDocument[];
+      readonly layers: readonly ExportedLayer[];
     }
   /** Works on a layer's files in such namespaces. Its answer is JSON: see tree.ts. */
   | { readonly kind: "work-on-tree"; readonly why: string; readonly task: TreeTask }
@@ -116,6 +124,8 @@ export function describe(step: Step): readonly string[] {
         `run in namespaces of its own, ${step.why}:`,
         ...step.commands.map((command) => `  ${insideLine(command)}`),
       ];
+    case "export-image":
+      return [`write an image layout of ${step.layers.length} layers to ${quote(step.target)}`];
     case "work-on-tree":
       return [`${step.why}: ${step.task.kind} files in namespaces of its own`];
     case "make-cgroup":

@@ -12,12 +12,28 @@ export type TreeTask =
   | { readonly kind: "verify"; readonly tree: string; readonly files: string }
   /** Replaces files by hard links to equal ones of whole layers. The tree is nobody else's yet. */
   | { readonly kind: "link"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
-  /** Writes the canonical archive. */
-  | { readonly kind: "export"; readonly tree: string; readonly blob: string }
+  /** Writes the canonical archive to the descriptor that it was handed. */
+  | { readonly kind: "export"; readonly tree: string }
   /** Compares images by the lists of their layers, bottom first. */
   | { readonly kind: "diff"; readonly left: readonly string[]; readonly right: readonly string[] }
   /** Which disk blocks each tree takes, alone and together with others. */
   | { readonly kind: "measure"; readonly groups: readonly (readonly string[])[] };
+
+/** One file of a layout. */
+export interface ExportedDocument {
+  /** Relative to the layout's root. */
+  readonly path: string;
+  readonly content: string;
+}
+
+/** One layer of a layout: its canonical archive has this digest and size, or the export ends. */
+export interface ExportedLayer {
+  readonly path: string;
+  readonly name: string;
+  readonly tree: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
 
 export interface ListedTree {
   readonly tree: string;

@@ -13,6 +13,9 @@ import { BadTar } from "./read-tar.ts";
 import { exportTree, seal, verify } from "./seal.ts";
 import type { TreeEvent } from "./tree-events.ts";
 
+/** The descriptor that a task is handed, where it is. */
+const HANDED = 3;
+
 function say(event: TreeEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
@@ -25,7 +28,7 @@ async function act(task: TreeTask): Promise<unknown> {
     case "verify":
       return await verify(task.tree, task.files, tell);
     case "export":
-      return await exportTree(task.tree, task.blob, tell);
+      return await exportTree(task.tree, HANDED, tell);
     case "link":
       return linkTree(task, task.candidates);
     case "diff":

@@ -26,19 +26,15 @@ export async function seal(tree: string, files: string, tell: Tell): Promise<Sea
   return { digest, filesDigest: sha256(text), entries: list.length - 1, bytes, refused };
 }
 
-export async function exportTree(tree: string, blob: string, tell: Tell): Promise<Exported> {
-  const file = openSync(blob, "wx", 0o644);
-  try {
-    const { digest, bytes } = await canonical(
-      tree,
-      () => {},
-      (piece) => writeAll(file, piece),
-      tell,
-    );
-    return { digest, bytes };
-  } finally {
-    closeSync(file);
-  }
+/** @param file - descriptor; the archive is written from where it stands */
+export async function exportTree(tree: string, file: number, tell: Tell): Promise<Exported> {
+  const { digest, bytes } = await canonical(
+    tree,
+    () => {},
+    (piece) => writeAll(file, piece),
+    tell,
+  );
+  return { digest, bytes };
 }
 
 export async function verify(tree: string, files: string, tell: Tell): Promise<Verified> {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/store.proto.
  */
 export const file_skerry_agent_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyKRAQoMUHVyZ2VSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJEg4KBnVudXNlZBgCIAEoCBIOCgZiZWZvcmUYAyABKAkSGQoMYnVkZ2V0X2J5dGVzGAQgASgBSACIAQESFQoNd2l0aF9wYWNrYWdlcxgFIAEoCBIPCgdkcnlfcnVuGAYgASgIQg8KDV9idWRnZXRfYnl0ZXMiYwoNUHVyZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIlCgRkb25lGAIgASgLMhcuc2tlcnJ5LmFnZW50LnYxLlB1cmdlZCJbCgZQdXJnZWQSDgoGaW1hZ2VzGAEgAygJEhAKCHByZXZpb3VzGAIgAygJEg4KBmxheWVycxgDIAEoBRIQCghwYWNrYWdlcxgEIAEoBRINCgVieXRlcxgFIAEoATLVBAoMU3RvcmVTZXJ2aWNlEl0KDFZlcmlmeUltYWdlcxIkLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlMAESQwoEU2JvbRIcLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVzcG9uc2USVQoKRGlmZkltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVzcG9uc2USXQoMTGlzdE91dGRhdGVkEiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVzcG9uc2UwARJOCgdVcGdyYWRlEh8uc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXNwb25zZTABElEKCFJvbGxiYWNrEiAuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVxdWVzdBohLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1Jlc3BvbnNlMAESSAoFUHVyZ2USHS5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlB1cmdlUmVzcG9uc2UwAWIGcHJvdG8z", [file_skerry_agent_v1_agent]);
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyKRAQoMUHVyZ2VSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJEg4KBnVudXNlZBgCIAEoCBIOCgZiZWZvcmUYAyABKAkSGQoMYnVkZ2V0X2J5dGVzGAQgASgBSACIAQESFQoNd2l0aF9wYWNrYWdlcxgFIAEoCBIPCgdkcnlfcnVuGAYgASgIQg8KDV9idWRnZXRfYnl0ZXMiYwoNUHVyZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIlCgRkb25lGAIgASgLMhcuc2tlcnJ5LmFnZW50LnYxLlB1cmdlZCJbCgZQdXJnZWQSDgoGaW1hZ2VzGAEgAygJEhAKCHByZXZpb3VzGAIgAygJEg4KBmxheWVycxgDIAEoBRIQCghwYWNrYWdlcxgEIAEoBRINCgVieXRlcxgFIAEoASIyChJFeHBvcnRJbWFnZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkicAoTRXhwb3J0SW1hZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIsCgRkb25lGAIgASgLMh4uc2tlcnJ5LmFnZW50LnYxLkV4cG9ydGVkSW1hZ2UiUAoNRXhwb3J0ZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSEAoIbWFuaWZlc3QYAiABKAkSDgoGbGF5ZXJzGAMgASgFEg0KBWJ5dGVzGAQgASgBMrEFCgxTdG9yZVNlcnZpY2USXQoMVmVyaWZ5SW1hZ2VzEiQuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1JlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuVmVyaWZ5SW1hZ2VzUmVzcG9uc2UwARJDCgRTYm9tEhwuc2tlcnJ5LmFnZW50LnYxLlNib21SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlNib21SZXNwb25zZRJVCgpEaWZmSW1hZ2VzEiIuc2tlcnJ5LmFnZW50LnYxLkRpZmZJbWFnZXNSZXF1ZXN0GiMuc2tlcnJ5LmFnZW50LnYxLkRpZmZJbWFnZXNSZXNwb25zZRJdCgxMaXN0T3V0ZGF0ZWQSJC5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5MaXN0T3V0ZGF0ZWRSZXNwb25zZTABEk4KB1VwZ3JhZGUSHy5za2VycnkuYWdlbnQudjEuVXBncmFkZVJlcXVlc3QaIC5za2VycnkuYWdlbnQudjEuVXBncmFkZVJlc3BvbnNlMAESUQoIUm9sbGJhY2sSIC5za2VycnkuYWdlbnQudjEuUm9sbGJhY2tSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVzcG9uc2UwARJICgVQdXJnZRIdLnNrZXJyeS5hZ2VudC52MS5QdXJnZVJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXNwb25zZTABEloKC0V4cG9ydEltYWdlEiMuc2tlcnJ5LmFnZW50LnYxLkV4cG9ydEltYWdlUmVxdWVzdBokLnNrZXJyeS5hZ2VudC52MS5FeHBvcnRJbWFnZVJlc3BvbnNlMAFiBnByb3RvMw", [file_skerry_agent_v1_agent]);
 
 /**
  * @generated from message skerry.agent.v1.VerifyImagesRequest
@@ -1081,6 +1081,153 @@ export const PurgedSchema: GenMessage<Purged, {jsonType: PurgedJson}> = /*@__PUR
   messageDesc(file_skerry_agent_v1_store, 21);
 
 /**
+ * @generated from message skerry.agent.v1.ExportImageRequest
+ */
+export type ExportImageRequest = Message<"skerry.agent.v1.ExportImageRequest"> & {
+  /**
+   * Recipe or instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Absolute path where nothing is: of a folder, or of a file that ends in `.tar`.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExportImageRequest
+ */
+export type ExportImageRequestJson = {
+  /**
+   * Recipe or instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Absolute path where nothing is: of a folder, or of a file that ends in `.tar`.
+   *
+   * @generated from field: string target = 2;
+   */
+  target?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExportImageRequest.
+ * Use `create(ExportImageRequestSchema)` to create a new message.
+ */
+export const ExportImageRequestSchema: GenMessage<ExportImageRequest, {jsonType: ExportImageRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 22);
+
+/**
+ * @generated from message skerry.agent.v1.ExportImageResponse
+ */
+export type ExportImageResponse = Message<"skerry.agent.v1.ExportImageResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ExportedImage done = 2;
+   */
+  done?: ExportedImage | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExportImageResponse
+ */
+export type ExportImageResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ExportedImage done = 2;
+   */
+  done?: ExportedImageJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExportImageResponse.
+ * Use `create(ExportImageResponseSchema)` to create a new message.
+ */
+export const ExportImageResponseSchema: GenMessage<ExportImageResponse, {jsonType: ExportImageResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 23);
+
+/**
+ * @generated from message skerry.agent.v1.ExportedImage
+ */
+export type ExportedImage = Message<"skerry.agent.v1.ExportedImage"> & {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe: string;
+
+  /**
+   * SHA-256 of the manifest.
+   *
+   * @generated from field: string manifest = 2;
+   */
+  manifest: string;
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers: number;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes: number;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExportedImage
+ */
+export type ExportedImageJson = {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe?: string;
+
+  /**
+   * SHA-256 of the manifest.
+   *
+   * @generated from field: string manifest = 2;
+   */
+  manifest?: string;
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers?: number;
+
+  /**
+   * @generated from field: double bytes = 4;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExportedImage.
+ * Use `create(ExportedImageSchema)` to create a new message.
+ */
+export const ExportedImageSchema: GenMessage<ExportedImage, {jsonType: ExportedImageJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 24);
+
+/**
  * @generated from service skerry.agent.v1.StoreService
  */
 export const StoreService: GenService<{
@@ -1153,6 +1300,16 @@ export const StoreService: GenService<{
     methodKind: "server_streaming";
     input: typeof PurgeRequestSchema;
     output: typeof PurgeResponseSchema;
+  },
+  /**
+   * Writes an image as an OCI image layout.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.ExportImage
+   */
+  exportImage: {
+    methodKind: "server_streaming";
+    input: typeof ExportImageRequestSchema;
+    output: typeof ExportImageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_store, 0);
