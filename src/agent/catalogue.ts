@@ -93,14 +93,15 @@ export async function definitions(
   const { places, performer } = context;
   const there = new Set(await performer.list(places.config));
   const own = ["facts.yaml", "recipes", "os-bases"];
+  const ours = `${places.program}/os-bases`;
   const roots = [
     ...own.filter((name) => there.has(name)).map((name) => `${places.config}/${name}`),
-    ...["recipes", `os-bases/${base}`].map((name) => `${places.program}/${name}`),
+    `${places.program}/recipes`,
   ];
-  return {
-    present: (await Promise.all(roots.map(async (root) => await withAllBelow(root, context)))).flat(),
-    absent: own.filter((name) => !there.has(name)).map((name) => `${places.config}/${name}`),
-  };
+  const absent = own.filter((name) => !there.has(name)).map((name) => `${places.config}/${name}`);
+  // A base of the owner's own need not be one of ours.
+  ((await performer.list(ours)).includes(base) ? roots : absent).push(`${ours}/${base}`);
+  return { present: (await Promise.all(roots.map(async (root) => await withAllBelow(root, context)))).flat(), absent };
 }
 
 /** @param depth - bases have the deepest definitions: os-bases/BASE/components/NAME.yaml */

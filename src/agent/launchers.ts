@@ -244,7 +244,7 @@ function sameIds(plans: { readonly plain: PlannedStart; readonly withTerminal: P
 
 async function stated(format: string, paths: readonly string[]): Promise<Stated | undefined> {
   if (paths.length === 0) return { paths, said: "" };
-  const done = await runProgram(["/usr/bin/stat", "-c", format, "--", ...paths]);
+  const done = await runProgram(["/usr/bin/stat", "-L", "-c", format, "--", ...paths]);
   return done.ok && done.value.code === 0 ? { paths, said: done.value.stdout.trimEnd() } : undefined;
 }
 

@@ -53,6 +53,7 @@ export interface Stated {
   readonly said: string;
 }
 
+/** For stat -L: the owner may keep files elsewhere, and what is edited there is what counts. */
 export const FILE_FORMAT = "%d %i %s %.9Z";
 export const FOLDER_FORMAT = "%d %i";
 
@@ -115,7 +116,7 @@ export function launcherText(
     `folders=${quote(inputs.folders.said === "" ? "" : `${inputs.folders.said}\n`)}`,
     `files=${quote(inputs.files.said)}`,
     // One call for both: each program that is started costs as much as reading a hundred files.
-    func("stated", `stat -c ${quote(FILE_FORMAT)} -- ${paths.map(quote).join(" ")}`),
+    func("stated", `stat -L -c ${quote(FILE_FORMAT)} -- ${paths.map(quote).join(" ")}`),
     func("nothing_new", [...inputs.absent.map((path) => `[ ! -e ${quote(path)} ]`), "true"].join(" && ")),
     func(
       "make_room",

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -194,6 +195,28 @@ test("a file of the store that was put back with its old times is another file",
   renameSync(`${store}.copy`, store);
   assert.equal((await wayOf([...RUN, "true"])).way, "full");
   rmSync(LAUNCHER, { recursive: true });
+});
+
+test("what the owner keeps elsewhere, behind a link, counts as it is there; a backup put back is another file", async () => {
+  const elsewhere = `${trial.files}/facts.yaml`;
+  const link = `${trial.home}/config/facts.yaml`;
+  writeFileSync(elsewhere, "skerry: facts/1\ntimeZone: Europe/Berlin\n");
+  spawnSync("/usr/bin/cp", ["-a", elsewhere, `${elsewhere}.backup`]);
+  symlinkSync(elsewhere, link);
+  rmSync(LAUNCHER, { recursive: true, force: true });
+  await withLauncher();
+  assert.equal((await wayOf([...RUN, "true"])).way, "launcher");
+  // As long as before, and with its time put back: what stays is told by no listing.
+  const { atime, mtime } = statSync(elsewhere);
+  writeFileSync(elsewhere, "skerry: facts/1\ntimeZone: Europe/Madrid\n");
+  utimesSync(elsewhere, atime, mtime);
+  assert.equal((await wayOf([...RUN, "true"])).way, "full");
+  await until("there is a launcher of the new text", () => existsSync(`${LAUNCHER}/start`));
+  await withLauncher();
+  spawnSync("/usr/bin/cp", ["-a", `${elsewhere}.backup`, elsewhere]);
+  assert.equal((await wayOf([...RUN, "true"])).way, "full");
+  unlinkSync(link);
+  rmSync(LAUNCHER, { recursive: true, force: true });
 });
 
 test("the same text in the same file, written again, changes nothing", async () => {
