@@ -37,6 +37,8 @@ export interface Archive {
   readonly instead: Map<string, Handler>;
   /** The archive as it is now, anew signed. */
   publish(change?: Change): void;
+  /** From now on nobody listens at its address. */
+  pause(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -135,8 +137,9 @@ export async function makeArchive(specs: readonly DebSpec[]): Promise<Archive> {
     asked,
     instead,
     publish,
+    pause: async () => await shut(server),
     async close() {
-      await shut(server);
+      if (server.listening) await shut(server);
       for (const { home } of keys) spawnSync("/usr/bin/gpgconf", ["--homedir", home, "--kill", "all"]);
       rmSync(folder, { recursive: true, force: true });
     },
