@@ -167,8 +167,9 @@ export class Keeper {
     if (!images.ok) return images;
     const recipes = images.value.map(({ recipe }) => recipe);
     return await this.#images.inTurn(async () => {
-      if (!options.dryRun) await this.#beforeChange();
-      return await purge({ ...options, recipes }, this.#compartments, this.#images.holds, this.#context, work);
+      const { holds } = this.#images;
+      const drop = async () => await this.#beforeChange();
+      return await purge({ ...options, recipes }, this.#compartments, holds, drop, this.#context, work);
     });
   }
 

@@ -51,6 +51,7 @@ export class Launchers {
   readonly #context: AgentContext;
   readonly #images: Images;
   readonly #waiting = new Map<string, NodeJS.Timeout>();
+  readonly #writing = new Map<string, Promise<unknown>>();
 
   constructor(context: AgentContext, images: Images) {
     this.#context = context;
@@ -77,6 +78,8 @@ export class Launchers {
     clearTimeout(this.#waiting.get(name));
     this.#waiting.delete(name);
     const path = launcherFolder(name, this.#context);
+    // One that is just being written would come after its removal.
+    await this.#writing.get(name)?.catch(() => {});
     // The text first, by itself: without it the rest is nothing.
     for (const part of [`${path}/start`, path])
       await this.#context.performer.perform({ kind: "remove-tree", path: part }, QUIET);
@@ -88,7 +91,15 @@ export class Launchers {
       await this.drop(name);
   }
 
+  /** One after another, so that whoever drops it knows the last. */
   async write(name: string): Answer<void> {
+    const before = this.#writing.get(name) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(async () => await this.#write(name));
+    this.#writing.set(name, mine);
+    return await mine;
+  }
+
+  async #write(name: string): Answer<void> {
     const { performer } = this.#context;
     const first = await this.#plans(name);
     if (!first.ok) return first;

@@ -55,9 +55,11 @@ export async function purge(
   options: PurgeOptions,
   compartments: Compartments,
   holds: LayerHolds,
+  dropLaunchers: () => Promise<void>,
   context: AgentContext,
   work: Work,
 ): Promise<Result<Purged, PurgeProblem>> {
+  if (!options.dryRun) await dropLaunchers();
   work.report({ kind: "phase", text: "looking what is needed" });
   const uses = await imageUses(compartments, context);
   const all = await everything(context);
@@ -80,7 +82,14 @@ export async function purge(
   };
   if (options.dryRun) return success(result);
   work.report({ kind: "phase", text: "removing" });
-  const removed = await remove({ images, previous, layers, packages, uses }, holds, compartments, context);
+  // A launcher that came while we looked: none comes any more once the records are gone, and who used it is seen now.
+  const usesNow = async () => {
+    await dropLaunchers();
+    const now = await imageUses(compartments, context);
+    const claimed = all.filter(({ image }) => now.recipes.has(image.recipe)).flatMap(({ image }) => image.layers);
+    return { runs: now.runs, keys: new Set([...now.layers.keys(), ...claimed]) };
+  };
+  const removed = await remove({ images, previous, layers, packages, usesNow }, holds, compartments, context);
   if (!removed.ok) return removed;
   await context.audit.append({ kind: "purge", ...result });
   return success(result);
@@ -237,11 +246,11 @@ function runsFrom(layer: string, compartments: Compartments): boolean {
 interface Removal extends Choice {
   readonly layers: readonly string[];
   readonly packages: readonly string[];
-  readonly uses: ImageUses;
+  readonly usesNow: () => Promise<{ readonly runs: boolean; readonly keys: ReadonlySet<string> }>;
 }
 
 async function remove(
-  { images, previous, layers, packages, uses }: Removal,
+  { images, previous, layers, packages, usesNow }: Removal,
   holds: LayerHolds,
   compartments: Compartments,
   { performer, store }: AgentContext,
@@ -255,11 +264,12 @@ async function remove(
     const done = await performer.perform({ kind: "remove-tree", path }, QUIET);
     if (!done.ok) return done;
   }
+  const uses = await usesNow();
   const taken: string[] = [];
   try {
     for (const key of layers) {
       // Somebody has started from it since we looked, or is about to: it stays, and is spare for the next purge.
-      if (runsFrom(store.layerFs(key), compartments) || !holds.take(key)) continue;
+      if (uses.keys.has(key) || runsFrom(store.layerFs(key), compartments) || !holds.take(key)) continue;
       taken.push(key);
       const done = await performer.perform(
         { kind: "rename", from: store.layer(key), to: `${store.going}/${key}` },
