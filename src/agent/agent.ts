@@ -14,6 +14,7 @@ import { processOf } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
 import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
+import { agingNotes, agingOf } from "./image-state.ts";
 import { Changes } from "./changes.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
@@ -214,7 +215,14 @@ export class Agent {
   async build(name: string, work: Work): Answer<Image> {
     const recipe = await this.#recipeOf(name);
     if (!recipe.ok) return recipe;
-    const built = await this.#images.build(recipe.value, work);
+    const told = new Set<string>();
+    const report: Work["report"] = (event) => {
+      told.add(event.text);
+      work.report(event);
+    };
+    const built = await this.#images.build(recipe.value, { ...work, report });
+    const aging = built.ok ? await agingOf(built.value, this.context) : undefined;
+    if (aging !== undefined && !told.has(aging)) work.report({ kind: "note", text: aging });
     if (built.ok) for (const one of await deploymentNames(this.context)) this.#launchers.want(one);
     return built;
   }
@@ -303,6 +311,7 @@ export class Agent {
         ...linkedNames.map((name) => `${name} was started, since ${words.name} links to it`),
         ...prepared.value.notes,
         ...said,
+        ...(record.passing ? [] : await agingNotes(image, spec.name, this.context)),
       ],
     });
   }

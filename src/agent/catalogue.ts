@@ -92,7 +92,7 @@ export async function definitions(
 ): Promise<{ readonly present: readonly string[]; readonly absent: readonly string[] }> {
   const { places, performer } = context;
   const there = new Set(await performer.list(places.config));
-  const own = ["facts.yaml", "recipes", "os-bases"];
+  const own = ["facts.yaml", "recipes", "os-bases", "migrations"];
   const ours = `${places.program}/os-bases`;
   const roots = [
     ...own.filter((name) => there.has(name)).map((name) => `${places.config}/${name}`),

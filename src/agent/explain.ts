@@ -6,6 +6,7 @@
 import type { AuditUnwritable } from "../audit/index.ts";
 import { Code } from "@connectrpc/connect";
 import { showComplaint } from "../descriptor/index.ts";
+import { migrateCommand } from "../image/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { ChangesProblem } from "./changes.ts";
@@ -13,7 +14,7 @@ import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./export.ts";
 import type { LaunchProblem } from "./launch.ts";
 import type { PurgeProblem } from "./purge.ts";
-import type { UpgradeProblem } from "./upgrade.ts";
+import type { MigrateProblem } from "./migrate.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
 import type { SessionProblem } from "./session-files.ts";
@@ -25,7 +26,7 @@ export type AgentProblem =
   | ChangesProblem
   | SessionProblem
   | CompartmentProblem
-  | UpgradeProblem
+  | MigrateProblem
   | PurgeProblem
   | ImageExportProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
@@ -304,7 +305,12 @@ export function explain(problem: AgentProblem): Explained {
     case "retired-base":
       return refused(
         `the base ${problem.base} is retired; nothing new is built on it`,
-        "choose another base in the recipe",
+        `${migrateCommand(problem.recipe, problem.successor)} builds ${problem.recipe} on ${problem.successor ?? "another base"}; data and grants stay`,
+      );
+    case "no-successor":
+      return refused(
+        `the base ${problem.base} names no successor for ${problem.recipe} to move to`,
+        `say which: skerry migrate ${problem.recipe} --to BASE`,
       );
     case "unknown-locale":
       return refused(

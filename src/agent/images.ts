@@ -18,7 +18,8 @@ import {
 import type { Lock, Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Progress, StepProblem } from "../step/index.ts";
-import { type CatalogueProblem, DEFAULT_BASE, findBase } from "./catalogue.ts";
+import { baseNameFor } from "./base-choice.ts";
+import { type CatalogueProblem, findBase } from "./catalogue.ts";
 import { type ComponentProblem, findComponents } from "./components.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 import { LayerHolds } from "./layer-holds.ts";
@@ -164,9 +165,15 @@ export class Images {
     return success(undefined);
   }
 
-  /** A recipe with its base and components, as they are on the disk now. */
-  async wanted(recipe: Recipe, update: boolean): Promise<Result<ImageWanted, ComponentProblem>> {
-    const base = await findBase(recipe.base ?? DEFAULT_BASE, this.#context);
+  /**
+   * A recipe with its base and components, as they are on the disk now.
+   *
+   * @param baseName - where another one than today's is meant
+   */
+  async wanted(recipe: Recipe, update: boolean, baseName?: string): Promise<Result<ImageWanted, ComponentProblem>> {
+    const name = baseName === undefined ? await baseNameFor(recipe, this.#context) : success(baseName);
+    if (!name.ok) return name;
+    const base = await findBase(name.value, this.#context);
     if (!base.ok) return base;
     const components = await findComponents(recipe.components, base.value.name, this.#context);
     return components.ok ? success({ recipe, base: base.value, components: components.value, update }) : components;

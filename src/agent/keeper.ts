@@ -5,6 +5,7 @@
  */
 import {
   type ExportedImage,
+  agingText,
   type Image,
   type ImageWanted,
   outdatedPackages,
@@ -16,14 +17,17 @@ import {
 } from "../image/index.ts";
 import { type Lock, nearest } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import { findDeployment, findRecipe } from "./catalogue.ts";
+import { baseNameFor } from "./base-choice.ts";
+import { findBase, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { builtImages, imageSizes } from "./built-images.ts";
+import { type ImageState, imageState } from "./image-state.ts";
 import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
 import type { Compartments } from "./compartments.ts";
 import { exportTo } from "./export.ts";
 import type { Images } from "./images.ts";
+import { type Migrated, migrateImage } from "./migrate.ts";
 import { purge, type Purged, type PurgeOptions } from "./purge.ts";
 import { rollbackImage, type Upgraded, upgradeImage, type UpgradeOptions } from "./upgrade.ts";
 import { type ImageCheck, verifyImages } from "./verify-images.ts";
@@ -46,6 +50,10 @@ export class Keeper {
 
   async sizes(): ReturnType<typeof imageSizes> {
     return await imageSizes(this.#context);
+  }
+
+  async state(image: Image): Promise<ImageState> {
+    return await imageState(image, this.#images, this.#context);
   }
 
   /** @param names - recipes or instances; none means all images */
@@ -99,10 +107,35 @@ export class Keeper {
     const image = await this.#one(name);
     if (!image.ok) return image;
     return await this.#images.inTurn(async () => {
-      const wanted = await this.#wantedFor(image.value.recipe);
+      const previous = await readPrevious(image.value.recipe, imageContext(this.#context, work));
+      const wanted = await this.#wantedFor(image.value.recipe, previous?.migration);
       if (!wanted.ok) return wanted;
       await this.#beforeChange();
       return await rollbackImage(wanted.value, this.#context, work);
+    });
+  }
+
+  /**
+   * @param name - recipe or instance; it need not be built
+   * @param to - a base; empty for the successor of the present one
+   */
+  async migrate(name: string, to: string, dryRun: boolean, work: Work): Answer<Migrated> {
+    const deployment = await findDeployment(name, this.#context);
+    const found = await findRecipe(deployment.ok ? deployment.value.thing.recipe : name, this.#context);
+    if (!found.ok) return found;
+    await this.#images.swept;
+    return await this.#images.inTurn(async (): Answer<Migrated> => {
+      const recipe = found.value.thing;
+      const from = await baseNameFor(recipe, this.#context);
+      if (!from.ok) return from;
+      const old = to === "" ? await findBase(from.value, this.#context) : undefined;
+      if (old?.ok === false) return old;
+      const next = old === undefined ? to : old.value.successor;
+      if (next === undefined) return refusal({ kind: "no-successor", recipe: recipe.name, base: from.value });
+      const wanted = await this.#images.wanted(recipe, false, next);
+      if (!wanted.ok) return wanted;
+      if (!dryRun) await this.#beforeChange();
+      return await migrateImage(from.value, wanted.value, dryRun, this.#context, work);
     });
   }
 
@@ -124,6 +157,11 @@ export class Keeper {
           return success(undefined);
         }
         if (!wanted.ok) return wanted;
+        const { base } = wanted.value;
+        if (base.state === "retired" && names.length === 0) {
+          work.report({ kind: "note", text: agingText(base, recipe) ?? "" });
+          return success(undefined);
+        }
         const lock = await readLockFile(this.#context.store.recipeLock(recipe), this.#context);
         if (!lock.ok) return lock;
         if (lock.value === undefined) return refusal({ kind: "no-lock", recipe });
@@ -136,9 +174,12 @@ export class Keeper {
     return success(results);
   }
 
-  async #wantedFor(name: string): Answer<ImageWanted> {
+  /** @param migration - of which time; undefined for now */
+  async #wantedFor(name: string, migration?: string): Answer<ImageWanted> {
     const recipe = await findRecipe(name, this.#context);
-    return recipe.ok ? await this.#images.wanted(recipe.value.thing, false) : recipe;
+    if (!recipe.ok) return recipe;
+    const base = await baseNameFor(recipe.value.thing, this.#context, migration);
+    return base.ok ? await this.#images.wanted(recipe.value.thing, false, base.value) : base;
   }
 
   async #version(name: string): Answer<ImageVersion> {

@@ -24,7 +24,7 @@ import { runProgram } from "../host/index.ts";
 import type { Contribution, Program } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Step } from "../step/index.ts";
-import { DEFAULT_BASE, findDeployment, findRecipe, definitions } from "./catalogue.ts";
+import { findDeployment, findRecipe, definitions } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import type { Images } from "./images.ts";
 import { launchedRecord, spoolFolder } from "./spool.ts";
@@ -180,8 +180,7 @@ export class Launchers {
     const granted = spec.contributions.flatMap((one) =>
       one.kind === "bind" || one.kind === "pick" ? [one.source] : [],
     );
-    const base = chosen.recipe.base ?? DEFAULT_BASE;
-    const defined = await definitions(base, this.#context);
+    const defined = await definitions(image.value.base, this.#context);
     return success({
       plain: plannedStart(plain.value, ""),
       withTerminal: plannedStart(withTerminal.value, TERMINAL_STAND_IN),

@@ -149,13 +149,16 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
 
       async listImages() {
         const { images, allBytes } = valueOf(await agent.keeper.sizes());
+        const states = await Promise.all(images.map(async ({ image }) => await agent.keeper.state(image)));
         return {
-          images: images.map(({ image, ...rest }) => ({
+          images: images.map(({ image, ...rest }, index) => ({
             recipe: image.recipe,
             base: image.base,
             layers: [...image.layers],
             built: image.built,
             ...rest,
+            ...states[index],
+            stale: [...(states[index]?.stale ?? [])],
           })),
           allBytes,
         };

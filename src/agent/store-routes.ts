@@ -73,6 +73,16 @@ export function storeRoutes(agent: Agent) {
         }
       },
 
+      async *migrate({ name, to, dryRun }, { signal }) {
+        for await (const event of withProgress((work) => keeper.migrate(name, to, dryRun, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else {
+            const { changes, ...rest } = valueOf(event.result);
+            yield { done: { ...rest, packages: changes.map(changeOf) } };
+          }
+        }
+      },
+
       async *rollback({ name }, { signal }) {
         for await (const event of withProgress((work) => keeper.rollback(name, work), signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };

@@ -80,11 +80,15 @@ export async function upgradeImage(
     });
     return success({ recipe, changes, done: true });
   } finally {
-    await now.performer.perform({ kind: "remove-tree", path: now.store.pending }, { ...work, signal: STAYS });
+    await dropPending(now, work);
   }
 }
 
-const STAYS = new AbortController().signal;
+/** What was made beside and is not needed any more goes, also when the caller has left. */
+export async function dropPending({ performer, store }: ImageContext, work: Work): Promise<void> {
+  const signal = new AbortController().signal;
+  await performer.perform({ kind: "remove-tree", path: store.pending }, { ...work, signal });
+}
 
 /** The old image and its lock again; what they replace can be had back by the same command. */
 export async function rollbackImage(
@@ -106,7 +110,7 @@ export async function rollbackImage(
       return refusal({ kind: "other-recipe", recipe });
     const before = await readLockFile(now.store.recipeLock(recipe), now);
     const changes = before.ok && before.value !== undefined ? diffPackages(before.value, lock.value, wanted.base) : [];
-    const switched = await buildAndSwitch(wanted, now, pending);
+    const switched = await buildAndSwitch(wanted, now, pending, previous.migration);
     if (!switched.ok) return switched;
     await context.audit.append({
       kind: "rollback",
@@ -116,7 +120,7 @@ export async function rollbackImage(
     });
     return success({ recipe, changes, done: true });
   } finally {
-    await now.performer.perform({ kind: "remove-tree", path: now.store.pending }, { ...work, signal: STAYS });
+    await dropPending(now, work);
   }
 }
 
@@ -138,10 +142,12 @@ async function freshLock(
   return below.ok ? success(only) : below;
 }
 
-async function buildAndSwitch(
+/** @param migration - the text by which it stands on that base; undefined for as it is */
+export async function buildAndSwitch(
   wanted: ImageWanted,
   now: ImageContext,
   pending: ImageContext,
+  migration?: string,
 ): Promise<Result<Image, UpgradeProblem>> {
   const recipe = wanted.recipe.name;
   const built = await buildImage({ ...wanted, update: false }, pending);
@@ -153,7 +159,7 @@ async function buildAndSwitch(
   const next = await readState(recipe, pending);
   if (next === undefined) throw new Error(`what was built of ${recipe} has no record`);
   const base = await pending.performer.readText(pending.store.baseLock(wanted.base.name));
-  const switched = await switchImage(recipe, next, now);
+  const switched = await switchImage(recipe, migration === undefined ? next : { ...next, migration }, now);
   if (!switched.ok) return switched;
   if (base !== undefined && base !== (await now.performer.readText(now.store.baseLock(wanted.base.name)))) {
     const shared = await writeFile(now.store.baseLock(wanted.base.name), base, now);

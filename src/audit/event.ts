@@ -24,6 +24,15 @@ export type AuditEvent =
       readonly lock: string;
       readonly packages: readonly string[];
     }
+  /** The image stands on another base from now on. */
+  | {
+      readonly kind: "migrate";
+      readonly recipe: string;
+      readonly from: string;
+      readonly to: string;
+      readonly lock: string;
+      readonly packages: readonly string[];
+    }
   | {
       readonly kind: "rollback";
       readonly recipe: string;

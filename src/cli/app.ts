@@ -96,6 +96,7 @@ export const COMMANDS: CommandTable = {
     brief: "Go back to the image that the last upgrade replaced.",
     load: () => import("./commands/rollback.ts"),
   },
+  migrate: { brief: "Move an image to another base.", load: () => import("./commands/migrate.ts") },
   run: { brief: "Run an app here, with this terminal.", load: () => import("./commands/run.ts") },
   start: { brief: "Start an app in the background.", load: () => import("./commands/start.ts") },
   autostart: {

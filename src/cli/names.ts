@@ -17,6 +17,11 @@ export const proposeRecipes: Propose = async function (partial) {
   return starting(partial, await recipes(this.places));
 };
 
+export const proposeBases: Propose = async function (partial) {
+  const own = await namesIn(`${this.places.config}/os-bases`);
+  return starting(partial, [...own, ...(await namesIn(`${this.places.program}/os-bases`))]);
+};
+
 /** What `run`, `start`, `plan`, `build` and `lock` take. */
 export const proposeStartable: Propose = async function (partial) {
   return starting(partial, [...(await deployments(this.places)), ...(await recipes(this.places))]);

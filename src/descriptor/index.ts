@@ -5,7 +5,7 @@ export { parseDeployment } from "./deployment.ts";
 export { insideFault } from "./inside.ts";
 export { jsonSchemas } from "./json-schemas.ts";
 export { parseRecipe } from "./recipe.ts";
-export { type FactOverrides, type Mirrors, parseBase, parseFacts, parseMirrors } from "./settings.ts";
+export { type FactOverrides, type Mirrors, parseBase, parseFacts, parseMigration, parseMirrors } from "./settings.ts";
 export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
 export { writeDeployment, writeRecipe } from "./write.ts";
 export type { PlainData } from "./read-yaml.ts";

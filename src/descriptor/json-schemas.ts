@@ -6,6 +6,7 @@ import {
   deploymentSchema,
   factsSchema,
   type Format,
+  migrationSchema,
   mirrorsSchema,
   recipeSchema,
 } from "./schemas.ts";
@@ -15,6 +16,7 @@ const SCHEMAS: Readonly<Record<Format, z.ZodType>> = {
   deployment: deploymentSchema,
   base: baseSchema,
   component: componentSchema,
+  migration: migrationSchema,
   mirrors: mirrorsSchema,
   facts: factsSchema,
 };

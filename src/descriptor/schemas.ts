@@ -47,6 +47,7 @@ export const FORMAT_VERSIONS = {
   deployment: [1],
   base: [1],
   component: [1],
+  migration: [1],
   mirrors: [1],
   facts: [1],
 } as const;
@@ -224,6 +225,7 @@ export const baseSchema = titled("a base", {
     .meta({ pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
     .optional()
     .describe("Day from which the state is the next one"),
+  successor: name.optional().describe("Base that its images are to move to"),
   archives: listOf(
     titled("an archive", {
       uri: address.describe("Address of the archive's root"),
@@ -303,6 +305,12 @@ function isDate(text: string): boolean {
   const time = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
+
+export const migrationSchema = titled("a migration", {
+  skerry: z.literal("migration/1"),
+  from: name.describe("Base that the recipe names. With another one this file means nothing"),
+  to: name.describe("Base to take in its place"),
+});
 
 export const mirrorsSchema = titled("mirrors", {
   skerry: z.literal("mirrors/1"),

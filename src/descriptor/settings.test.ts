@@ -45,6 +45,7 @@ summary: A base
 engine: apt
 state: deprecated
 until: 2028-02-29
+successor: next
 archives:
   - uri: https://archive.example.org:8443/debian
     suites: [stable, stable/updates]
@@ -63,6 +64,7 @@ merged-usr: [bin, lib64]
       engine: "apt",
       state: "deprecated",
       until: "2028-02-29",
+      successor: "next",
       archives: [
         {
           uri: "https://archive.example.org:8443/debian",

@@ -1,22 +1,29 @@
-/** Settings: the small formats beside recipes and deployments, from text to value: bases, mirrors, facts. */
-import type { HostFacts, OsBase } from "../model/index.ts";
+/** Settings: the small formats beside recipes and deployments, from text to value: bases, migrations, mirrors, facts. */
+import type { HostFacts, Migration, OsBase } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
 import { readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
-import { baseSchema, factsSchema, mirrorsSchema } from "./schemas.ts";
+import { baseSchema, factsSchema, migrationSchema, mirrorsSchema } from "./schemas.ts";
 
 /** Reads `os-bases/NAME/base.yaml`. The base's name is the source's. */
 export function parseBase(text: string, source: Source): Result<OsBase, DescriptorProblem> {
   const file = readChecked(text, source, "base", baseSchema);
   if (!file.ok) return file;
-  const { summary, engine, state, until, packages, snapshot } = file.value;
+  const { summary, engine, state, until, successor, packages, snapshot } = file.value;
   const archives = file.value.archives.map(({ snapshot, keyring, ...archive }) => ({
     ...archive,
     trusts: { keyring },
     snapshotName: snapshot,
   }));
   const mergedUsr = file.value["merged-usr"] ?? [];
-  return success({ name: source.name, summary, engine, state, until, archives, packages, snapshot, mergedUsr });
+  const aging = { state, until, successor };
+  return success({ name: source.name, summary, engine, ...aging, archives, packages, snapshot, mergedUsr });
+}
+
+/** Reads `migrations/RECIPE.yaml`. The recipe's name is the source's. */
+export function parseMigration(text: string, source: Source): Result<Migration, DescriptorProblem> {
+  const file = readChecked(text, source, "migration", migrationSchema);
+  return file.ok ? success({ from: file.value.from, to: file.value.to }) : file;
 }
 
 /** From where archives are really fetched on this host. */

@@ -19,6 +19,7 @@ const BASE: OsBase = {
   engine: "apt",
   state: "supported",
   until: undefined,
+  successor: undefined,
   archives: [{ uri: ARCHIVE, suites: ["x"], components: ["main"], trusts: { keyring: "/k" }, snapshotName: "debian" }],
   packages: ["?essential"],
   snapshot: "http://snapshot.test/archive",
@@ -172,5 +173,8 @@ test("what goes wrong on the way is handed on as it is, and nothing is published
 test("a retired base builds nothing new", async () => {
   const performer = rememberingPerformer(honest);
   const locked = await lockImage({ ...WANTED, base: { ...BASE, state: "retired" } }, contextFor(performer));
-  assert.deepEqual(locked, { ok: false, problem: { kind: "retired-base", base: "trial" } });
+  assert.deepEqual(locked, {
+    ok: false,
+    problem: { kind: "retired-base", base: "trial", successor: undefined, recipe: WANTED.recipe.name },
+  });
 });

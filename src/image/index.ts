@@ -1,4 +1,5 @@
 /** Image: recipe, base, components and facts → lock → layers. */
+export * from "./aging.ts";
 export * from "./build-image.ts";
 export { readLayerRecord } from "./build-layer.ts";
 export type { Image, LayerRecord } from "./image.ts";
@@ -11,6 +12,7 @@ export * from "./outdated.ts";
 export { diffPackages, type PackageChange, securityOnly } from "./package-diff.ts";
 export * from "./pending.ts";
 export * from "./settle-lock.ts";
+export * from "./staleness.ts";
 export * from "./store.ts";
 export * from "./switch-image.ts";
 export * from "./verify-layer.ts";

@@ -17,6 +17,7 @@ const BASE: OsBase = {
   engine: "apt",
   state: "supported",
   until: undefined,
+  successor: undefined,
   archives: [{ uri: ARCHIVE, suites: ["x"], components: ["main"], trusts: { keyring: "/k" }, snapshotName: undefined }],
   packages: ["base"],
   snapshot: undefined,

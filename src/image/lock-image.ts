@@ -19,6 +19,7 @@ import type { BuildProblem } from "./build-layer.ts";
 import { wishOf } from "./component-facts.ts";
 import { changedFacts, componentFits, fits, same } from "./fits.ts";
 import { digest, factList } from "./image.ts";
+import { agingText } from "./aging.ts";
 import { type BadLock, readLock, writeLock } from "./lock-file.ts";
 import { lockedRepository, nestedRepository, replacing, sourcesOf } from "./repositories.ts";
 import { archiveNames, type ImageContext, type ResolveProblem, refreshLists, resolveLayer } from "./resolve.ts";
@@ -83,12 +84,10 @@ export async function lockImage(wanted: ImageWanted, context: ImageContext): Pro
 
 /** What has to hold before anything is resolved, with new lists. */
 async function beginFresh({ recipe, base }: ImageWanted, context: ImageContext): Promise<Result<void, ImageProblem>> {
-  if (base.state === "retired") return refusal({ kind: "retired-base", base: base.name });
-  if (base.state === "deprecated")
-    context.watch.report({
-      kind: "note",
-      text: `${base.name} is deprecated${base.until === undefined ? "" : ` and will be retired on ${base.until}`}`,
-    });
+  if (base.state === "retired")
+    return refusal({ kind: "retired-base", base: base.name, successor: base.successor, recipe: recipe.name });
+  const aging = agingText(base, recipe.name);
+  if (aging !== undefined) context.watch.report({ kind: "note", text: aging });
   const nested = nestedRepository(base, recipe.repositories, context.mirrors);
   if (nested !== undefined) return refusal(nested);
   const ofBase = await refreshLists(sourcesOf(base, [], context.store), base.name, context);

@@ -1,4 +1,5 @@
 /** Resolve: from wishes to a locked layer, by the package engine in its private root. */
+import type { RetiredBase } from "./aging.ts";
 import { type HostFacts, type LockedPackage, nearest } from "../model/index.ts";
 import { engineOf, type Mirrors, type ResolutionProblem } from "../package-engines/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -16,11 +17,7 @@ export interface ImageContext {
   readonly now: () => string;
 }
 
-export type ResolveProblem =
-  | ResolutionProblem
-  | StepProblem
-  | RepositoryProblem
-  | { readonly kind: "retired-base"; readonly base: string };
+export type ResolveProblem = ResolutionProblem | StepProblem | RepositoryProblem | RetiredBase;
 
 /**
  * Makes the engine's private root and brings its lists up to date.

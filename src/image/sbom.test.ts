@@ -101,6 +101,7 @@ const BASE: OsBase = {
   engine: "apt",
   state: "supported",
   until: undefined,
+  successor: undefined,
   archives: [
     {
       uri: "http://archive.test/debian",

@@ -38,6 +38,8 @@ export function storeOf(places: Places) {
     sbom: (recipe: string) => `${places.data}/images/${recipe}.spdx.json`,
     /** Lock and image that the last upgrade replaced. */
     previous: (recipe: string) => `${places.data}/previous/${recipe}.json`,
+    /** The owner's word that a recipe's image stands on another base: a setting, and no part of the store. */
+    migration: (recipe: string) => `${places.config}/migrations/${recipe}.yaml`,
     /** Locks and images that are being made, and are in use by nobody. */
     pending: `${places.data}/pending`,
     /** Notes of what is being put in place. */

@@ -15,6 +15,8 @@ export interface ImageState {
   readonly lock: string;
   readonly image: string;
   readonly sbom: string;
+  /** Of the setting by which it stands on another base than the recipe names: empty for none, undefined for as it is. */
+  readonly migration?: string;
 }
 
 interface SwitchNote {
@@ -30,7 +32,8 @@ export async function readState(recipe: string, { performer, store }: Context): 
   const lock = await performer.readText(store.recipeLock(recipe));
   const image = await performer.readText(store.image(recipe));
   const sbom = (await performer.readText(store.sbom(recipe))) ?? "";
-  return lock === undefined || image === undefined ? undefined : { lock, image, sbom };
+  const migration = (await performer.readText(store.migration(recipe))) ?? "";
+  return lock === undefined || image === undefined ? undefined : { lock, image, sbom, migration };
 }
 
 export async function readPrevious(recipe: string, { performer, store }: Context): Promise<ImageState | undefined> {
@@ -72,6 +75,7 @@ async function follow({ recipe, next, replaced }: SwitchNote, context: Context):
   return await performAll(
     [
       ...(replaced === undefined ? [] : [write(store.previous(recipe), JSON.stringify(replaced))]),
+      ...migrationSteps(recipe, next, context),
       write(store.recipeLock(recipe), next.lock),
       write(store.image(recipe), next.image),
       write(store.sbom(recipe), next.sbom),
@@ -79,6 +83,13 @@ async function follow({ recipe, next, replaced }: SwitchNote, context: Context):
     ],
     context,
   );
+}
+
+function migrationSteps(recipe: string, { migration }: ImageState, { store }: Context): readonly Step[] {
+  const path = store.migration(recipe);
+  if (migration === undefined) return [];
+  if (migration === "") return [{ kind: "remove-tree", path }];
+  return [{ kind: "write-file", path, mode: 0o644, content: migration }];
 }
 
 async function performAll(steps: readonly Step[], { performer, watch }: Context): Promise<Result<void, StepProblem>> {

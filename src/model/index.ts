@@ -5,6 +5,7 @@ export * from "./deployment.ts";
 export * from "./desktop.ts";
 export * from "./host-facts.ts";
 export * from "./lock.ts";
+export * from "./migration.ts";
 export * from "./names.ts";
 export * from "./os-base.ts";
 export * from "./os-component.ts";

@@ -13,6 +13,8 @@ export interface OsBase {
   readonly state: BaseState;
   /** ISO date (YYYY-MM-DD) from which the state is the next one; undefined while nobody has said. */
   readonly until: string | undefined;
+  /** Name of the base that its images are to move to; undefined while there is none. */
+  readonly successor: string | undefined;
   /** Archives to resolve from, in order. */
   readonly archives: readonly Archive[];
   /** apt patterns or package names that make up the base layer. */

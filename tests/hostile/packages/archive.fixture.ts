@@ -233,7 +233,8 @@ export function makeBuildTrial(archive: Archive, withBase = true): BuildTrial {
   };
 }
 
-function baseText({ uri, keyring }: Archive): string {
+/** A base that is the archive. */
+export function baseText({ uri, keyring }: Archive): string {
   return `skerry: base/1
 summary: made for a test
 engine: apt

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/store.proto.
  */
 export const file_skerry_agent_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyKRAQoMUHVyZ2VSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJEg4KBnVudXNlZBgCIAEoCBIOCgZiZWZvcmUYAyABKAkSGQoMYnVkZ2V0X2J5dGVzGAQgASgBSACIAQESFQoNd2l0aF9wYWNrYWdlcxgFIAEoCBIPCgdkcnlfcnVuGAYgASgIQg8KDV9idWRnZXRfYnl0ZXMiYwoNUHVyZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIlCgRkb25lGAIgASgLMhcuc2tlcnJ5LmFnZW50LnYxLlB1cmdlZCJbCgZQdXJnZWQSDgoGaW1hZ2VzGAEgAygJEhAKCHByZXZpb3VzGAIgAygJEg4KBmxheWVycxgDIAEoBRIQCghwYWNrYWdlcxgEIAEoBRINCgVieXRlcxgFIAEoASIyChJFeHBvcnRJbWFnZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZ0YXJnZXQYAiABKAkicAoTRXhwb3J0SW1hZ2VSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIsCgRkb25lGAIgASgLMh4uc2tlcnJ5LmFnZW50LnYxLkV4cG9ydGVkSW1hZ2UiUAoNRXhwb3J0ZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSEAoIbWFuaWZlc3QYAiABKAkSDgoGbGF5ZXJzGAMgASgFEg0KBWJ5dGVzGAQgASgBMrEFCgxTdG9yZVNlcnZpY2USXQoMVmVyaWZ5SW1hZ2VzEiQuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1JlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuVmVyaWZ5SW1hZ2VzUmVzcG9uc2UwARJDCgRTYm9tEhwuc2tlcnJ5LmFnZW50LnYxLlNib21SZXF1ZXN0Gh0uc2tlcnJ5LmFnZW50LnYxLlNib21SZXNwb25zZRJVCgpEaWZmSW1hZ2VzEiIuc2tlcnJ5LmFnZW50LnYxLkRpZmZJbWFnZXNSZXF1ZXN0GiMuc2tlcnJ5LmFnZW50LnYxLkRpZmZJbWFnZXNSZXNwb25zZRJdCgxMaXN0T3V0ZGF0ZWQSJC5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5MaXN0T3V0ZGF0ZWRSZXNwb25zZTABEk4KB1VwZ3JhZGUSHy5za2VycnkuYWdlbnQudjEuVXBncmFkZVJlcXVlc3QaIC5za2VycnkuYWdlbnQudjEuVXBncmFkZVJlc3BvbnNlMAESUQoIUm9sbGJhY2sSIC5za2VycnkuYWdlbnQudjEuUm9sbGJhY2tSZXF1ZXN0GiEuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVzcG9uc2UwARJICgVQdXJnZRIdLnNrZXJyeS5hZ2VudC52MS5QdXJnZVJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXNwb25zZTABEloKC0V4cG9ydEltYWdlEiMuc2tlcnJ5LmFnZW50LnYxLkV4cG9ydEltYWdlUmVxdWVzdBokLnNrZXJyeS5hZ2VudC52MS5FeHBvcnRJbWFnZVJlc3BvbnNlMAFiBnByb3RvMw", [file_skerry_agent_v1_agent]);
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyI7Cg5NaWdyYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgoKAnRvGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiZwoPTWlncmF0ZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTWlncmF0ZWQidAoITWlncmF0ZWQSDgoGcmVjaXBlGAEgASgJEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSMAoIcGFja2FnZXMYBCADKAsyHi5za2VycnkuYWdlbnQudjEuUGFja2FnZUNoYW5nZRIMCgRkb25lGAUgASgIIpEBCgxQdXJnZVJlcXVlc3QSDQoFbmFtZXMYASADKAkSDgoGdW51c2VkGAIgASgIEg4KBmJlZm9yZRgDIAEoCRIZCgxidWRnZXRfYnl0ZXMYBCABKAFIAIgBARIVCg13aXRoX3BhY2thZ2VzGAUgASgIEg8KB2RyeV9ydW4YBiABKAhCDwoNX2J1ZGdldF9ieXRlcyJjCg1QdXJnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiUKBGRvbmUYAiABKAsyFy5za2VycnkuYWdlbnQudjEuUHVyZ2VkIlsKBlB1cmdlZBIOCgZpbWFnZXMYASADKAkSEAoIcHJldmlvdXMYAiADKAkSDgoGbGF5ZXJzGAMgASgFEhAKCHBhY2thZ2VzGAQgASgFEg0KBWJ5dGVzGAUgASgBIjIKEkV4cG9ydEltYWdlUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnRhcmdldBgCIAEoCSJwChNFeHBvcnRJbWFnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiwKBGRvbmUYAiABKAsyHi5za2VycnkuYWdlbnQudjEuRXhwb3J0ZWRJbWFnZSJQCg1FeHBvcnRlZEltYWdlEg4KBnJlY2lwZRgBIAEoCRIQCghtYW5pZmVzdBgCIAEoCRIOCgZsYXllcnMYAyABKAUSDQoFYnl0ZXMYBCABKAEygQYKDFN0b3JlU2VydmljZRJdCgxWZXJpZnlJbWFnZXMSJC5za2VycnkuYWdlbnQudjEuVmVyaWZ5SW1hZ2VzUmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXNwb25zZTABEkMKBFNib20SHC5za2VycnkuYWdlbnQudjEuU2JvbVJlcXVlc3QaHS5za2VycnkuYWdlbnQudjEuU2JvbVJlc3BvbnNlElUKCkRpZmZJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuRGlmZkltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuRGlmZkltYWdlc1Jlc3BvbnNlEl0KDExpc3RPdXRkYXRlZBIkLnNrZXJyeS5hZ2VudC52MS5MaXN0T3V0ZGF0ZWRSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlc3BvbnNlMAESTgoHVXBncmFkZRIfLnNrZXJyeS5hZ2VudC52MS5VcGdyYWRlUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5VcGdyYWRlUmVzcG9uc2UwARJRCghSb2xsYmFjaxIgLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1JlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuUm9sbGJhY2tSZXNwb25zZTABEk4KB01pZ3JhdGUSHy5za2VycnkuYWdlbnQudjEuTWlncmF0ZVJlcXVlc3QaIC5za2VycnkuYWdlbnQudjEuTWlncmF0ZVJlc3BvbnNlMAESSAoFUHVyZ2USHS5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlB1cmdlUmVzcG9uc2UwARJaCgtFeHBvcnRJbWFnZRIjLnNrZXJyeS5hZ2VudC52MS5FeHBvcnRJbWFnZVJlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuRXhwb3J0SW1hZ2VSZXNwb25zZTABYgZwcm90bzM", [file_skerry_agent_v1_agent]);
 
 /**
  * @generated from message skerry.agent.v1.VerifyImagesRequest
@@ -872,6 +872,173 @@ export const RollbackResponseSchema: GenMessage<RollbackResponse, {jsonType: Rol
   messageDesc(file_skerry_agent_v1_store, 18);
 
 /**
+ * @generated from message skerry.agent.v1.MigrateRequest
+ */
+export type MigrateRequest = Message<"skerry.agent.v1.MigrateRequest"> & {
+  /**
+   * Recipe or instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Name of a base; empty for the successor of the present one.
+   *
+   * @generated from field: string to = 2;
+   */
+  to: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.MigrateRequest
+ */
+export type MigrateRequestJson = {
+  /**
+   * Recipe or instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Name of a base; empty for the successor of the present one.
+   *
+   * @generated from field: string to = 2;
+   */
+  to?: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.MigrateRequest.
+ * Use `create(MigrateRequestSchema)` to create a new message.
+ */
+export const MigrateRequestSchema: GenMessage<MigrateRequest, {jsonType: MigrateRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 19);
+
+/**
+ * @generated from message skerry.agent.v1.MigrateResponse
+ */
+export type MigrateResponse = Message<"skerry.agent.v1.MigrateResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.Migrated done = 2;
+   */
+  done?: Migrated | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.MigrateResponse
+ */
+export type MigrateResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.Migrated done = 2;
+   */
+  done?: MigratedJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.MigrateResponse.
+ * Use `create(MigrateResponseSchema)` to create a new message.
+ */
+export const MigrateResponseSchema: GenMessage<MigrateResponse, {jsonType: MigrateResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 20);
+
+/**
+ * @generated from message skerry.agent.v1.Migrated
+ */
+export type Migrated = Message<"skerry.agent.v1.Migrated"> & {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe: string;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 4;
+   */
+  packages: PackageChange[];
+
+  /**
+   * Whether the image is now another one.
+   *
+   * @generated from field: bool done = 5;
+   */
+  done: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.Migrated
+ */
+export type MigratedJson = {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe?: string;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from?: string;
+
+  /**
+   * @generated from field: string to = 3;
+   */
+  to?: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.PackageChange packages = 4;
+   */
+  packages?: PackageChangeJson[];
+
+  /**
+   * Whether the image is now another one.
+   *
+   * @generated from field: bool done = 5;
+   */
+  done?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.Migrated.
+ * Use `create(MigratedSchema)` to create a new message.
+ */
+export const MigratedSchema: GenMessage<Migrated, {jsonType: MigratedJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 21);
+
+/**
  * @generated from message skerry.agent.v1.PurgeRequest
  */
 export type PurgeRequest = Message<"skerry.agent.v1.PurgeRequest"> & {
@@ -966,7 +1133,7 @@ export type PurgeRequestJson = {
  * Use `create(PurgeRequestSchema)` to create a new message.
  */
 export const PurgeRequestSchema: GenMessage<PurgeRequest, {jsonType: PurgeRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 19);
+  messageDesc(file_skerry_agent_v1_store, 22);
 
 /**
  * @generated from message skerry.agent.v1.PurgeResponse
@@ -1007,7 +1174,7 @@ export type PurgeResponseJson = {
  * Use `create(PurgeResponseSchema)` to create a new message.
  */
 export const PurgeResponseSchema: GenMessage<PurgeResponse, {jsonType: PurgeResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 20);
+  messageDesc(file_skerry_agent_v1_store, 23);
 
 /**
  * @generated from message skerry.agent.v1.Purged
@@ -1078,7 +1245,7 @@ export type PurgedJson = {
  * Use `create(PurgedSchema)` to create a new message.
  */
 export const PurgedSchema: GenMessage<Purged, {jsonType: PurgedJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 21);
+  messageDesc(file_skerry_agent_v1_store, 24);
 
 /**
  * @generated from message skerry.agent.v1.ExportImageRequest
@@ -1123,7 +1290,7 @@ export type ExportImageRequestJson = {
  * Use `create(ExportImageRequestSchema)` to create a new message.
  */
 export const ExportImageRequestSchema: GenMessage<ExportImageRequest, {jsonType: ExportImageRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 22);
+  messageDesc(file_skerry_agent_v1_store, 25);
 
 /**
  * @generated from message skerry.agent.v1.ExportImageResponse
@@ -1164,7 +1331,7 @@ export type ExportImageResponseJson = {
  * Use `create(ExportImageResponseSchema)` to create a new message.
  */
 export const ExportImageResponseSchema: GenMessage<ExportImageResponse, {jsonType: ExportImageResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 23);
+  messageDesc(file_skerry_agent_v1_store, 26);
 
 /**
  * @generated from message skerry.agent.v1.ExportedImage
@@ -1225,7 +1392,7 @@ export type ExportedImageJson = {
  * Use `create(ExportedImageSchema)` to create a new message.
  */
 export const ExportedImageSchema: GenMessage<ExportedImage, {jsonType: ExportedImageJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_store, 24);
+  messageDesc(file_skerry_agent_v1_store, 27);
 
 /**
  * @generated from service skerry.agent.v1.StoreService
@@ -1290,6 +1457,16 @@ export const StoreService: GenService<{
     methodKind: "server_streaming";
     input: typeof RollbackRequestSchema;
     output: typeof RollbackResponseSchema;
+  },
+  /**
+   * The image of a recipe on another base, built beside the one in use, and put in its place; that one is kept.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.Migrate
+   */
+  migrate: {
+    methodKind: "server_streaming";
+    input: typeof MigrateRequestSchema;
+    output: typeof MigrateResponseSchema;
   },
   /**
    * Removes images and what of the store nothing else needs. Never data, and nothing that runs.
