@@ -6,7 +6,12 @@ import { canRun, doctorChecks } from "./doctor-checks.ts";
 import { ABLE_FACTS } from "./test-world.ts";
 
 const diagnose = (facts: Partial<HostFacts>) =>
-  doctorChecks({ facts: { ...ABLE_FACTS, ...facts }, missing: [], helper: { kind: "built", path: "/helper" } });
+  doctorChecks({
+    facts: { ...ABLE_FACTS, ...facts },
+    missing: [],
+    helper: { kind: "built", path: "/helper" },
+    aging: [],
+  });
 
 test("on a host where everything works, all is well", () => {
   const checks = diagnose({});
@@ -50,4 +55,17 @@ test("a range of ids that is too small is missing", () => {
   const small = { first: 100_000, count: 1000 };
   assert.equal(canRun(diagnose({ subordinateIds: { uid: small, gid: small } })), false);
   assert.equal(canRun(diagnose({ subordinateIds: undefined })), false);
+});
+
+test("a base that ages is told with its command, and stops no app", () => {
+  const checks = doctorChecks({
+    facts: ABLE_FACTS,
+    missing: [],
+    helper: { kind: "built", path: "/helper" },
+    aging: ["the base old is deprecated; skerry migrate app --to new moves app"],
+  });
+  const check = checks.find(({ name }) => name === "bases");
+  assert.equal(check?.state, "weaker");
+  assert.match(check?.meaning ?? "", /skerry migrate app --to new/);
+  assert.ok(canRun(checks));
 });

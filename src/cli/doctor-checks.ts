@@ -19,9 +19,11 @@ export interface DoctorSigns {
   readonly facts: HostFacts;
   readonly missing: readonly DebianPackage[];
   readonly helper: HelperState;
+  /** Of images whose base is not supported any more, one sentence each. */
+  readonly aging: readonly string[];
 }
 
-export function doctorChecks({ facts, missing, helper }: DoctorSigns): readonly Check[] {
+export function doctorChecks({ facts, missing, helper, aging }: DoctorSigns): readonly Check[] {
   return [
     checkDistribution(facts),
     checkPackages(missing),
@@ -34,6 +36,7 @@ export function doctorChecks({ facts, missing, helper }: DoctorSigns): readonly 
     checkFreeze(facts),
     checkLandlock(facts),
     ...checkHelper(helper),
+    checkBases(aging),
   ];
 }
 
@@ -184,6 +187,12 @@ function checkLandlock({ landlockAbi }: HostFacts): Check {
     meaning: "nothing says that the kernel has it. The wall does not stand on it.",
     mend: undefined,
   };
+}
+
+function checkBases(aging: readonly string[]): Check {
+  const name = "bases";
+  if (aging.length === 0) return ok(name, "those of all images are supported.");
+  return { name, state: "weaker", meaning: `${aging.join(".\n")}.`, mend: undefined };
 }
 
 function checkHelper(helper: HelperState): readonly Check[] {

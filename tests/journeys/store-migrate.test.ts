@@ -220,6 +220,7 @@ test("a base that ages says until when, and the command that leads away from it"
   assert.match(listed.stdout, /^stays +old .* base deprecated$/m);
   assert.match(listed.stdout, /^app +new .* current$/m);
   assert.ok(listed.stderr.includes(words));
+  assert.ok((await trial.skerry(["doctor"])).stdout.includes(words));
   const json = JSON.parse((await trial.skerry(["images", "--json"])).stdout);
   const found: readonly Record<string, unknown>[] = json;
   const { baseState, baseUntil, baseSuccessor } = found.find((each) => each["recipe"] === "stays") ?? {};

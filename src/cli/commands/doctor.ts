@@ -1,5 +1,6 @@
 /** `skerry doctor`: what works here, what does not, and the command that mends it. Changes nothing. */
 import { filesToLookFor, helperState, missingPackages, presentFiles } from "../../host/index.ts";
+import { agingImages } from "../aging-images.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { canRun, type Check, doctorChecks } from "../doctor-checks.ts";
 import { EXIT } from "../exit.ts";
@@ -20,6 +21,7 @@ export default defineCommand<{ readonly json: boolean }>({
       facts: facts.value,
       missing: missingPackages(programs, await presentFiles(filesToLookFor(architecture)), architecture),
       helper: await helperState(world.places.program),
+      aging: await agingImages(world.places),
     });
     const runs = canRun(checks);
     if (json) {
