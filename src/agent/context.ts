@@ -1,5 +1,6 @@
 /** What every part of the agent is handed: the host as it is, and the way to act on it and to record what was done. */
 import type { AuditLog } from "../audit/index.ts";
+import type { HelperCare } from "../host/index.ts";
 import { type ImageContext, type Store, storeOf } from "../image/index.ts";
 import type { HostFacts, Places, SessionPlaces } from "../model/index.ts";
 import type { Mirrors } from "../package-engines/index.ts";
@@ -17,6 +18,8 @@ export interface AgentContext {
   readonly version: string;
   /** Of the owner's files that are read once. */
   readonly settings: string;
+  /** Whether Skerry's own helper program can be used. */
+  readonly helper: Pick<HelperCare, "state">;
   /** Of the owner's session: where it looks, and what a start from it has to know. */
   readonly session: { readonly places: SessionPlaces; readonly environment: Readonly<Record<string, string>> };
 }

@@ -263,6 +263,11 @@ export function explain(problem: AgentProblem): Explained {
       );
     case "helper-missing":
       return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };
+    case "helper-stale":
+      return {
+        code: Code.Unavailable,
+        text: `${problem.path} was built from other sources than lie here; nothing is started with it\n  ${problem.writable ? "run ./skerry setup" : "its folder is not yours: its owner must run ./skerry setup"}`,
+      };
     case "places-shut":
       return refused(
         `started by root, apps run as users of their own, who cannot pass ${problem.folder}`,

@@ -39,6 +39,7 @@ export type LaunchProblem =
   | StepProblem
   | { readonly kind: "overlapping-places"; readonly deployment: string; readonly one: string; readonly other: string }
   | { readonly kind: "helper-missing"; readonly path: string }
+  | { readonly kind: "helper-stale"; readonly path: string; readonly writable: boolean }
   | { readonly kind: "places-shut"; readonly folder: string };
 
 /** Bytes that the log of one background compartment may have. */
@@ -239,10 +240,12 @@ async function plannedState(name: string, context: AgentContext): Promise<Instan
   return (await readInstanceState(name, context)) ?? { machineId: "0".repeat(32), uid };
 }
 
-async function checkReady({ places, facts, performer }: AgentContext): Promise<Result<void, LaunchProblem>> {
-  const helper = `${places.program}/helper/build`;
-  if (!(await performer.list(helper)).includes("skerry-helper"))
-    return refusal({ kind: "helper-missing", path: `${helper}/skerry-helper` });
+async function checkReady({ places, facts, performer, helper }: AgentContext): Promise<Result<void, LaunchProblem>> {
+  const folder = `${places.program}/helper/build`;
+  const path = `${folder}/skerry-helper`;
+  const state = await helper.state();
+  if (!(await performer.list(folder)).includes("skerry-helper")) return refusal({ kind: "helper-missing", path });
+  if (state.kind === "stale") return refusal({ kind: "helper-stale", path, writable: state.writable });
   if (facts.uid !== 0) return success(undefined);
   // Compartments of root run as other users, who must be able to pass the folders that lead to the image.
   const shut = await openToAll(places.data);

@@ -29,7 +29,7 @@ import { type AgentContext, QUIET } from "./context.ts";
 import type { Images } from "./images.ts";
 import { launchedRecord, spoolFolder } from "./spool.ts";
 import { type Chosen, instanceFolder, type Prepared, prepare } from "./launch.ts";
-import { sourceFiles } from "./version.ts";
+import { helperFiles, sourceFiles } from "./version.ts";
 import { NO_WORDS } from "./wanted.ts";
 
 /** What can be let in without asking anybody. */
@@ -226,7 +226,7 @@ function launcherFolder(name: string, { places }: AgentContext): string {
 /** Skerry itself, and the programs that a start runs. */
 function programFiles({ places, facts }: AgentContext): readonly string[] {
   const programs = ["bwrap", "flock"].flatMap((name) => facts.programs[name]?.path ?? []);
-  const own = ["package.json", "skerry", "helper/build/skerry-helper", ...sourceFiles(places.program)];
+  const own = ["package.json", "skerry", ...helperFiles(places.program), ...sourceFiles(places.program)];
   return [...programs, ...own.map((file) => `${places.program}/${file}`)];
 }
 

@@ -11,19 +11,20 @@ import { setTimeout as pause } from "node:timers/promises";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AuditLog } from "../audit/index.ts";
 import { parseMirrors } from "../descriptor/index.ts";
-import { claimFolder, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
+import { claimFolder, HelperCare, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
 import { storeOf } from "../image/index.ts";
 import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
 import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
 import { readFacts } from "./facts.ts";
+import { Idle } from "./idle.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store-routes.ts";
 import { socketPath } from "./socket.ts";
 import { programVersion } from "./version.ts";
 
-/** Without a call and without a compartment for so long, the agent ends. */
+/** Without a call, without work and without a compartment for so long, the agent ends. */
 const IDLE_MS = 15 * 60_000;
 
 const CLAIMED_FOR_MS = 5_000;
@@ -55,6 +56,9 @@ async function main(): Promise<void> {
   };
   const performer = realPerformer({ facts: facts.value, places, proxy: mirrors.proxy, session: session.places });
   const home = realOrSelf(process.env["HOME"] ?? "/");
+  const helper = new HelperCare(PROGRAM, facts.value.programs["cc"]?.path, (line) => {
+    process.stderr.write(`${line}\n`);
+  });
   const agent = new Agent({
     places,
     facts: facts.value,
@@ -66,11 +70,14 @@ async function main(): Promise<void> {
     version,
     settings,
     session,
+    helper,
   });
+  // An update of the sources may have left an old one; what starts meanwhile waits for it.
+  helper.state().catch(() => {});
   await agent.life.adopt();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });
 
-  let asked = Date.now();
+  const asked = new Idle(performance.now());
   const handler = connectNodeAdapter({
     routes: (router) => {
       agentRoutes(agent, () => void shutdown("asked to"))(router);
@@ -79,7 +86,8 @@ async function main(): Promise<void> {
     readMaxBytes: 4 * 1024 * 1024,
   });
   const server = createServer((request, response) => {
-    asked = Date.now();
+    const answered = asked.begin();
+    response.once("close", () => answered(performance.now()));
     handler(request, response);
   });
   // `wait` may take as long as an app runs.
@@ -106,7 +114,7 @@ async function main(): Promise<void> {
   const idle = setInterval(() => {
     // Nobody can ask it any more: its folders were removed. To write there would make them again.
     if (inode !== undefined && !isOurs()) process.exit(0);
-    if (!STAYS && !agent.life.busy && Date.now() - asked > IDLE_MS) void shutdown("idle");
+    if (!STAYS && !agent.life.busy && asked.forMs(performance.now()) > IDLE_MS) void shutdown("idle");
   }, LOOK_EVERY_MS);
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => void shutdown(name));
 }

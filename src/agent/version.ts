@@ -23,6 +23,12 @@ export function sourceFiles(program: string): readonly string[] {
     .toSorted();
 }
 
+/** The helper and what it is built from, below the program's folder; the folder too, since a source may be added. */
+export function helperFiles(program: string): readonly string[] {
+  const sources = readdirSync(`${program}/helper`).filter((file) => /\.[ch]$/.test(file));
+  return ["helper", "helper/build/skerry-helper", ...sources.toSorted().map((file) => `helper/${file}`)];
+}
+
 /** Is the program on the disk another one than was started? Sources that cannot be read are. */
 export function hasChanged(program: string, started: string): boolean {
   try {

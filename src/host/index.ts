@@ -6,6 +6,7 @@
 export * from "./debian-packages.ts";
 export * from "./files.ts";
 export * from "./findings.ts";
+export * from "./helper-care.ts";
 export * from "./helper-program.ts";
 export { existsInside, listensOn } from "./look-inside.ts";
 export { realPerformer } from "./perform.ts";
