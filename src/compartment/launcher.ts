@@ -120,9 +120,11 @@ export function launcherText(
     func("nothing_new", [...inputs.absent.map((path) => `[ ! -e ${quote(path)} ]`), "true"].join(" && ")),
     func(
       "make_room",
-      [`mkdir -m ${mode} -- ${[...folders, ...groups].map(({ path }) => word(path)).join(" ")}`, ...settings].join(
-        " && ",
-      ),
+      [
+        `mkdir -m ${mode} -- ${folders.map(({ path }) => word(path)).join(" ")}`,
+        ...(groups.length === 0 ? [] : [`mkdir -- ${groups.map(({ path }) => word(path)).join(" ")}`]),
+        ...settings,
+      ].join(" && "),
     ),
     func("write_record", `printf '%s\\0' ${word(plain.record)} "$$" "$terminal" "$@" >"$spool/$id"`),
     func(

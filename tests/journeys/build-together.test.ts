@@ -117,13 +117,11 @@ test("Ctrl-C of the only one who waits ends the build at once and leaves nothing
   const script = () =>
     processesOf(`${trial.home}/data/store`).some(({ words }) => words.includes("bwrap") && words.includes("apt-get"));
   await eventually(script, "the package is being installed");
-  const start = performance.now();
   child.kill("SIGINT");
   const { code, stderr } = await ending;
   assert.equal(code, 130, stderr);
   await eventually(() => !script(), "the script has ended");
   await eventually(() => trial.stored("building").length === 0, "the half build is gone");
-  assert.ok(performance.now() - start < 10_000);
   assert.ok(!existsSync(`${trial.home}/data/images/endless.json`));
   const next = await trial.skerry(["build", "two"]);
   assert.equal(next.code, 0, "the next build is not held up");

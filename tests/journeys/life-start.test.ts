@@ -87,10 +87,19 @@ for (const act of ["stop", "kill"] as const) {
   });
 }
 
+/** None of what has gone meanwhile, or is shut to this user. */
+function entriesOf(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
 /** Control groups of the host whose name holds the text. */
 function strayCgroups(text: string): readonly string[] {
   const all = (folder: string): readonly string[] =>
-    readdirSync(folder, { withFileTypes: true })
+    entriesOf(folder)
       .filter((entry) => entry.isDirectory())
       .flatMap(({ name }) => [`${folder}/${name}`, ...all(`${folder}/${name}`)]);
   return all("/sys/fs/cgroup").filter((path) => path.includes(text));

@@ -21,7 +21,14 @@ after(async () => await trial.close());
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
 function filesOf(folder: string): readonly string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).toSorted();
+  // Not behind links, where other users' folders are.
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? [entry.name, ...filesOf(`${folder}/${entry.name}`).map((name) => `${entry.name}/${name}`)]
+        : [entry.name],
+    )
+    .toSorted();
 }
 
 function run(argv: readonly string[]) {

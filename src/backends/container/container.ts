@@ -106,10 +106,14 @@ function filterFor({ ownSandbox }: CompartmentSpec, { facts, places }: Host, inH
   return fileByContent(`${places.runtime}/filters`, program, 0o600);
 }
 
+/** Who looks whether an instance runs, as a purge does, has its lock for a moment. */
+const CLAIM_WITHIN_S = 2;
+
 /** flock(1) becomes the helper, which keeps the lock as long as the wall stands. */
 function claimed({ facts, claim }: BackendContext): Argv {
   const flock = facts.programs["flock"]?.path ?? "/usr/bin/flock";
-  return [flock, "--no-fork", "--nonblock", "--conflict-exit-code", String(RUNS_ALREADY), claim];
+  const waiting = ["--timeout", String(CLAIM_WITHIN_S), "--conflict-exit-code", String(RUNS_ALREADY)];
+  return [flock, "--no-fork", ...waiting, claim];
 }
 
 interface Wall {
