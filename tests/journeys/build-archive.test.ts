@@ -134,6 +134,25 @@ test("a package that has left the archive comes from the snapshot, which is said
   assert.match(ended.stderr + ended.stdout, /alpha 1\.0 has left the archive; taken from the snapshot archive/);
 });
 
+test("a snapshot archive that lies about a package is not believed", options, async () => {
+  const get = archive.instead.get.bind(archive.instead);
+  archive.instead.set(pathOf("alpha"), (_, response) => response.writeHead(404).end());
+  mirrors(`snapshot: ${archive.uri}/snap\n`);
+  const other = archive.debs.find(({ name }) => name === "beta")?.bytes ?? Buffer.alloc(0);
+  const real = archive.debs.find(({ name }) => name === "alpha")?.bytes ?? Buffer.alloc(0);
+  const spoilt = Buffer.from(real);
+  spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1;
+  for (const lie of [other, spoilt, Buffer.concat([real, real]), real.subarray(0, -1), Buffer.alloc(0)]) {
+    archive.instead.get = (path: string) =>
+      path.startsWith("snap/trial/") ? (_, response) => response.end(lie) : get(path);
+    const ended = await build(["alpha"]);
+    archive.instead.get = get;
+    assert.notEqual(ended.code, 0, `${lie.length} bytes were taken`);
+    assert.match(ended.stderr, /another content than was locked|ended half-way/);
+    assert.deepEqual(trial.stored("debs"), []);
+  }
+});
+
 test("without a snapshot a package that is gone is named with every address that was asked", options, async () => {
   archive.instead.set(pathOf("alpha"), (_, response) => response.writeHead(404).end());
   const ended = await build(["alpha"]);

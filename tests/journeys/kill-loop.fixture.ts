@@ -18,7 +18,7 @@ const LONGEST_MS = 700;
 
 const VICTIMS = ["agent", "command", "wall", "everything"] as const;
 
-type Victim = (typeof VICTIMS)[number];
+export type Victim = (typeof VICTIMS)[number];
 
 /** @param rounds - how often something is killed */
 export async function killLoop(trial: Trial, rounds: number): Promise<void> {
@@ -63,7 +63,7 @@ export async function killLoop(trial: Trial, rounds: number): Promise<void> {
   assert.equal((await done(trial, ["run", "-q", NAME, "--", "-c", "cat ~/data/kept"])).stdout, `${content}\n`);
 }
 
-function pidsOf(trial: Trial, victim: Victim, command: number | undefined, mark: string): readonly number[] {
+export function pidsOf(trial: Trial, victim: Victim, command: number | undefined, mark: string): readonly number[] {
   const ofHome = processesSaying(trial.home);
   const agents = ofHome.filter((pid) => commandOf(pid).includes("agent.lock")).flatMap((flock) => childrenOf(flock));
   switch (victim) {
@@ -88,7 +88,7 @@ function childrenOf(pid: number): readonly number[] {
   }
 }
 
-function kill(pid: number): void {
+export function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
@@ -120,11 +120,15 @@ async function holds(trial: Trial, mark: string): Promise<void> {
     assert.match(readFileSync(deployment, "utf8"), /^recipe: dev-shell$/m, "no half deployment");
 }
 
-/** Traces of compartments other than those: runtime folders, control groups, processes when nothing runs at all. */
-function leftOf(trial: Trial, mark: string, ids: readonly string[]): readonly string[] {
+/**
+ * Traces of compartments other than those: runtime folders, control groups, processes when nothing runs at all.
+ *
+ * @param name - what the names of all instances begin with
+ */
+export function leftOf(trial: Trial, mark: string, ids: readonly string[], name = NAME): readonly string[] {
   const folder = `${trial.home}/run/compartments`;
   const folders = existsSync(folder) ? readdirSync(folder) : [];
-  const instances = new RegExp(`^skerry-${NAME}[-.]`);
+  const instances = new RegExp(`^skerry-${name}[-.]`);
   const groups = groupsOf("/sys/fs/cgroup").filter((path) => instances.test(path.split("/").at(-1) ?? ""));
   const stray = [
     ...folders.filter((id) => !ids.includes(id)),
