@@ -12,6 +12,7 @@ import { unreachable } from "../result.ts";
 import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./export.ts";
+import type { ImageImportProblem } from "./import.ts";
 import type { LaunchProblem } from "./launch.ts";
 import type { PurgeProblem } from "./purge.ts";
 import type { MigrateProblem } from "./migrate.ts";
@@ -29,6 +30,7 @@ export type AgentProblem =
   | MigrateProblem
   | PurgeProblem
   | ImageExportProblem
+  | ImageImportProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
@@ -74,6 +76,40 @@ export function explain(problem: AgentProblem): Explained {
         `the image of ${problem.recipe} is not whole: layer ${problem.layer} is not there, or nothing says what it was`,
         `skerry purge ${problem.recipe} and skerry build ${problem.recipe} make it anew`,
       );
+    case "was-imported":
+      return refused(
+        `the image of ${problem.recipe} was imported: nothing says how to build it, or what is newer`,
+        `skerry images import SOURCE --as ${problem.recipe} brings it in again, from the same image`,
+      );
+    case "bad-source":
+      return refused(
+        `${escapeText(problem.source, 500)} cannot be imported: ${problem.because}`,
+        "name an OCI image layout: a folder with an index.json, or a tar archive of one",
+      );
+    case "bad-layout":
+      return refused(
+        `${escapeText(problem.source, 500)} cannot be imported: ${escapeText(problem.because, 500)}`,
+        "nothing of it was taken; skopeo copy makes an OCI layout of images in other forms",
+      );
+    case "other-architecture":
+      return refused(
+        `${escapeText(problem.source, 500)} cannot be imported: it is for ${problem.architecture}`,
+        "bring the image of this machine's architecture",
+      );
+    case "no-such-image":
+      return refused(
+        `${escapeText(problem.source, 500)} has not exactly one image for ${problem.architecture}${problem.tag === undefined ? "" : ` that is called ${escapeText(problem.tag, 100)}`}`,
+        problem.offered.length === 0
+          ? "it has none at all"
+          : `it has ${problem.offered.map((each) => escapeText(each, 100)).join(", ")}; say which by --tag`,
+      );
+    case "bad-name":
+      return {
+        code: Code.InvalidArgument,
+        text: `"${escapeText(problem.name, 80)}" cannot be an image's name: a letter, then letters, digits and -, at most 40, all in lower case`,
+      };
+    case "name-taken":
+      return refused(`${problem.name} is the name of ${problem.by}`, problem.wayOut);
     case "no-previous":
       return refused(
         `nothing was kept that ${problem.recipe} could go back to`,

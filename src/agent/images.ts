@@ -72,7 +72,14 @@ export class Images {
     const found = await this.find(recipe);
     if (!found.ok) return found;
     if (found.value !== undefined) return success(found.value);
-    const key = JSON.stringify([recipe.name, recipe.base, recipe.components, recipe.packages, recipe.repositories]);
+    const key = JSON.stringify([
+      recipe.name,
+      recipe.base,
+      recipe.components,
+      recipe.packages,
+      recipe.repositories,
+      recipe.imported,
+    ]);
     const running = this.#building.get(key);
     // One whose last waiter has just left is ending, and no answer for anybody.
     const building = running === undefined || running.ending.signal.aborted ? this.#begin(key, recipe) : running;

@@ -26,6 +26,7 @@ import { type ImageState, imageState } from "./image-state.ts";
 import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
 import type { Compartments } from "./compartments.ts";
 import { exportTo } from "./export.ts";
+import { importAs, type ImportedAs, type ImportWanted } from "./import.ts";
 import type { Images } from "./images.ts";
 import { type Migrated, migrateImage } from "./migrate.ts";
 import { purge, type Purged, type PurgeOptions } from "./purge.ts";
@@ -76,6 +77,14 @@ export class Keeper {
     const image = await this.#one(name);
     if (!image.ok) return image;
     return await this.#images.inTurn(async () => await exportTo(image.value, target, this.#context, work));
+  }
+
+  async bringIn(wanted: ImportWanted, work: Work): Answer<ImportedAs> {
+    await this.#images.swept;
+    return await this.#images.inTurn(async () => {
+      await this.#beforeChange();
+      return await importAs(wanted, this.#context, work);
+    });
   }
 
   /** @param left - a name, or `NAME@previous` */
@@ -157,6 +166,8 @@ export class Keeper {
           return success(undefined);
         }
         if (!wanted.ok) return wanted;
+        if (wanted.value.recipe.imported !== undefined)
+          return names.length === 0 ? success(undefined) : refusal({ kind: "was-imported", recipe });
         const { base } = wanted.value;
         if (base.state === "retired" && names.length === 0) {
           work.report({ kind: "note", text: agingText(base, recipe) ?? "" });

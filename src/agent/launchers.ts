@@ -194,7 +194,7 @@ export class Launchers {
         // It is compared byte by byte.
         ...defined.present.filter((path) => path !== recipe.value.file),
         store.image(image.value.recipe),
-        store.recipeLock(image.value.recipe),
+        ...(image.value.imported === undefined ? [store.recipeLock(image.value.recipe)] : []),
         ...image.value.layers.map(store.layerRecord),
       ],
       folders: [...new Set([...volumes, ...granted, ...spec.layers])].filter((path) => !own(path)).toSorted(),

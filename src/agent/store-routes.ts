@@ -83,6 +83,14 @@ export function storeRoutes(agent: Agent) {
         }
       },
 
+      async *importImage({ source, name, tag }, { signal }) {
+        const wanted = { source, name, tag: tag === "" ? undefined : tag };
+        for await (const event of withProgress((work) => keeper.bringIn(wanted, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: valueOf(event.result) };
+        }
+      },
+
       async *rollback({ name }, { signal }) {
         for await (const event of withProgress((work) => keeper.rollback(name, work), signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };

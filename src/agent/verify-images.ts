@@ -57,9 +57,10 @@ export async function verifyImages(
 
 /** The digest that the lock says, by layer. */
 async function lockedDigests(
-  { recipe, layers }: Image,
+  { recipe, layers, imported }: Image,
   { performer, store }: AgentContext,
 ): Promise<ReadonlyMap<string, string | undefined>> {
+  if (imported !== undefined) return new Map(layers.map((key, index) => [key, imported.digests[index]]));
   const lock = await readLockFile(store.recipeLock(recipe), { performer });
   const locked = lock.ok && lock.value !== undefined ? builtLayers(lock.value) : [];
   return new Map(

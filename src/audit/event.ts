@@ -49,6 +49,8 @@ export type AuditEvent =
     }
   /** An image was written to `target` for its owner; `manifest` is the SHA-256 of what names all of it. */
   | { readonly kind: "export"; readonly recipe: string; readonly target: string; readonly manifest: string }
+  /** An image that others made came in from `source`. */
+  | { readonly kind: "import"; readonly recipe: string; readonly source: string; readonly manifest: string }
   /** All files of an image were read and compared with what was built. */
   | { readonly kind: "verify"; readonly recipe: string; readonly whole: boolean; readonly differences: number }
   /** A layer was built anew from its lock and is not the same, byte for byte. */

@@ -88,6 +88,10 @@ export const COMMANDS: CommandTable = {
         brief: "Write an image as an OCI layout, for other programs.",
         load: () => import("./commands/images-export.ts"),
       },
+      import: {
+        brief: "Bring in an image that others made, from an OCI layout.",
+        load: () => import("./commands/images-import.ts"),
+      },
     },
   },
   upgrade: { brief: "Bring images up to date.", load: () => import("./commands/upgrade.ts") },

@@ -24,13 +24,14 @@ type ProgramFile = RecipeFile["programs"][string];
 export function parseRecipe(text: string, source: Source): Result<Recipe, DescriptorProblem> {
   const file = readChecked(text, source, "recipe", recipeSchema, checkRecipe);
   if (!file.ok) return file;
-  const { summary, base, packages, programs, volumes = {}, ready, desktop } = file.value;
+  const { summary, base, packages, imported, programs, volumes = {}, ready, desktop } = file.value;
   return success({
     name: source.name,
     summary,
     base,
     components: file.value.components ?? [],
     packages,
+    ...(imported === undefined ? {} : { imported }),
     repositories: (file.value.repositories ?? []).map(toRepository),
     programs: mapValues(programs, toProgram),
     requests: mapValues(file.value.requests ?? {}, toRequest),
@@ -46,11 +47,23 @@ function checkRecipe(file: RecipeFile): readonly PathFinding[] {
     ...repeated(file.components ?? [], ["components"]),
     ...repeated(file.packages, ["packages"]),
     ...checkRepositories(file.repositories ?? []),
+    ...checkImported(file),
     ...checkPrograms(file.programs),
     ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
     ...checkVerbs(file.requests ?? {}),
     ...(file.ready === undefined ? [] : checkReady(file.ready, ["ready"])),
   ];
+}
+
+/** An image that was imported is whole: nothing is built on it, and nothing into it. */
+function checkImported(file: RecipeFile): readonly PathFinding[] {
+  if (file.imported === undefined) return [];
+  const message = "an image that was imported takes no packages; take this out, or take out imported";
+  const astray = (["base", "components", "packages", "repositories"] as const).filter((key) => {
+    const value = file[key];
+    return typeof value === "string" || (value?.length ?? 0) > 0;
+  });
+  return astray.map((key): PathFinding => ({ path: [key], part: "value", message }));
 }
 
 /** Of two repositories at one address, or at addresses of which one lies in the other, a package's origin is unclear. */

@@ -133,6 +133,11 @@ export const recipeSchema = titled("a recipe", {
     .optional()
     .describe("Components of the base that lie below the app. Default: none"),
   packages: listOf(packageName, "package names", 200).describe("Packages of the base's distribution"),
+  imported: z
+    .string(wants("a digest"))
+    .check(pattern(/^[0-9a-f]{64}$/, (text) => `${quote(text)} is no SHA-256: 64 digits of 0-9 and a-f`))
+    .optional()
+    .describe("Written by images import: the image that it brought in, in place of packages"),
   repositories: listOf(repository, "repositories", 10)
     .optional()
     .describe("Archives besides the base's, each with its own key. Default: none"),

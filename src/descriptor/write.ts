@@ -78,7 +78,9 @@ export function writeRecipe(recipe: Recipe): string {
     recipe.base === undefined ? "# base: debian-13" : `base: ${recipe.base}`,
     ...(recipe.components.length === 0 ? ["# components: [fonts, gtk]"] : block("components", recipe.components, "")),
     "",
-    "# Package names of the base's distribution.",
+    ...(recipe.imported === undefined
+      ? ["# Package names of the base's distribution."]
+      : ["# The image that was brought in: nothing is installed into it.", `imported: "${recipe.imported}"`]),
     ...block("packages", recipe.packages, ""),
     ...(recipe.repositories.length === 0 ? [] : block("repositories", recipe.repositories.map(repositoryData), "")),
     "",

@@ -6,7 +6,7 @@
  *   their own. A step for any other place is a fault.
  * - It decides nothing: a step says all there is to do.
  */
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { type HostFacts, isCleanAbsolutePath, isWithin, type Places, type SessionPlaces } from "../model/index.ts";
@@ -23,6 +23,7 @@ import {
 import { exportImage } from "./export-image.ts";
 import { fetchFile } from "./fetch.ts";
 import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeVolatile, writeWhole } from "./files.ts";
+import { openPlain, readDocument, unpackLayout } from "./import-files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
@@ -103,8 +104,16 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
     }
     case "work-on-tree": {
       for (const path of treePaths(step.task)) own(path, settings);
-      const done = await runTree(settings.facts, step.why, step.task, watch);
+      const done = await workOnTree(step, watch, settings);
       return done.ok ? success({ ...NOTHING, output: done.value }) : done;
+    }
+    case "read-document": {
+      const text = readDocument(step);
+      return text.ok ? success({ ...NOTHING, output: text.value }) : text;
+    }
+    case "unpack-layout": {
+      const unpacked = await unpackLayout({ ...step, folder: own(step.folder, settings) }, watch.signal);
+      return unpacked.ok ? success(NOTHING) : unpacked;
     }
     case "make-cgroup":
       mkdirSync(step.path, { recursive: true });
@@ -114,6 +123,22 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       return await startWall(step, settings.places);
     default:
       return unreachable(step);
+  }
+}
+
+async function workOnTree(
+  { why, task, reads }: Extract<Step, { kind: "work-on-tree" }>,
+  watch: Watch,
+  { facts }: HostSettings,
+): Promise<Result<string, StepProblem>> {
+  if (reads === undefined) return await runTree(facts, why, task, watch);
+  const file = openPlain(reads);
+  if (file === undefined)
+    return refusal({ kind: "step-failed", step: why, because: `there is no plain file ${reads}` });
+  try {
+    return await runTree(facts, why, task, watch, file);
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -149,6 +174,8 @@ function treePaths(task: TreeTask): readonly string[] {
       return [task, ...task.candidates].flatMap(({ tree, files }) => [tree, files]);
     case "export":
       return [task.tree];
+    case "unpack":
+      return [task.tree, ...task.below];
     case "diff":
       return [...task.left, ...task.right];
     case "measure":

@@ -45,6 +45,7 @@ export async function buildImage(wanted: ImageWanted, context: ImageContext): Pr
  */
 export async function findImage(wanted: ImageWanted, context: ImageContext): Promise<Image | undefined> {
   const text = await context.performer.readText(context.store.image(wanted.recipe.name));
+  if (wanted.recipe.imported !== undefined) return await findImported(wanted.recipe.imported, text, context);
   const lock = await readLockFile(context.store.recipeLock(wanted.recipe.name), context);
   if (text === undefined || !lock.ok || lock.value === undefined) return undefined;
   if (!fits(lock.value, wanted, context.facts)) return undefined;
@@ -52,9 +53,23 @@ export async function findImage(wanted: ImageWanted, context: ImageContext): Pro
   if (image === undefined) return undefined;
   const keys = stackKeys(lock.value.layers, wanted.base, lock.value.architecture);
   if (image.layers.length !== keys.length || image.layers.some((key, index) => key !== keys[index])) return undefined;
-  // What has its final name is whole.
-  const there = new Set(await context.performer.list(context.store.layers));
-  return keys.every((key) => there.has(key)) ? image : undefined;
+  return (await areThere(keys, context)) ? image : undefined;
+}
+
+async function findImported(
+  manifest: string,
+  text: string | undefined,
+  context: ImageContext,
+): Promise<Image | undefined> {
+  const image = text === undefined ? undefined : readImage(text);
+  if (image?.imported?.manifest !== manifest) return undefined;
+  return (await areThere(image.layers, context)) ? image : undefined;
+}
+
+/** What has its final name is whole. */
+async function areThere(keys: readonly string[], { performer, store }: ImageContext): Promise<boolean> {
+  const there = new Set(await performer.list(store.layers));
+  return keys.every((key) => there.has(key));
 }
 
 /** @returns undefined for what is no image's record; it is then made anew */

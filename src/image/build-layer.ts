@@ -128,7 +128,8 @@ function prepare(folder: string, { store }: ImageContext): readonly Step[] {
   ];
 }
 
-function publish(
+/** The steps by which a layer that is whole gets its name. */
+export function publish(
   key: string,
   folder: string,
   status: string,
@@ -151,7 +152,7 @@ function publish(
   ];
 }
 
-async function performAll(
+export async function performAll(
   steps: readonly Step[],
   { performer, watch }: ImageContext,
 ): Promise<Result<void, StepProblem>> {

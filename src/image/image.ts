@@ -37,6 +37,15 @@ export interface Image {
   readonly group: string;
   /** ISO time, UTC. */
   readonly built: string;
+  /** Of one that others made. Nothing can build it again, so it has no lock. */
+  readonly imported?: {
+    /** SHA-256. */
+    readonly manifest: string;
+    /** ISO time, UTC: when its makers say that they made it. */
+    readonly created: string;
+    /** Of its layers as they were sealed, bottom first. */
+    readonly digests: readonly string[];
+  };
 }
 
 /** Key of a layer: 32 hexadecimal digits of a hash over all that its tree depends on. */

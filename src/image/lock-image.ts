@@ -25,7 +25,11 @@ import { lockedRepository, nestedRepository, replacing, sourcesOf } from "./repo
 import { archiveNames, type ImageContext, type ResolveProblem, refreshLists, resolveLayer } from "./resolve.ts";
 import { EMPTY_STACK, type Stack, stackKeys, withLayer } from "./stack.ts";
 
-export type ImageProblem = BuildProblem | ResolveProblem | BadLock;
+export type ImageProblem =
+  | BuildProblem
+  | ResolveProblem
+  | BadLock
+  | { readonly kind: "was-imported"; readonly recipe: string };
 
 export interface ImageWanted {
   readonly recipe: Recipe;
@@ -39,6 +43,7 @@ export interface ImageWanted {
 /** @returns the recipe's lock, with the layers below it built, since resolving needs to know what they install */
 export async function lockImage(wanted: ImageWanted, context: ImageContext): Promise<Result<Lock, ImageProblem>> {
   const { recipe, base, update } = wanted;
+  if (recipe.imported !== undefined) return refusal({ kind: "was-imported", recipe: recipe.name });
   const file = context.store.recipeLock(recipe.name);
   const kept = await readLockFile(file, context);
   // An update makes a new one, whatever is wrong with the old one.

@@ -60,15 +60,17 @@ function packageOf(locked: LockedPackage, stanza: string, base: string): object 
   const { name, version, architecture, sha256, archive, path } = locked;
   const homepage = field(stanza, "Homepage");
   const source = field(stanza, "Source") ?? name;
+  // Of an image that was imported nobody knows the package files.
+  const isKnown = sha256 !== "";
   return {
     SPDXID: idOf(locked),
     name,
     versionInfo: version,
-    packageFileName: path.slice(path.lastIndexOf("/") + 1),
+    ...(isKnown ? { packageFileName: path.slice(path.lastIndexOf("/") + 1) } : {}),
     supplier: supplierOf(field(stanza, "Maintainer")),
-    downloadLocation: `${archive}/${path}`,
+    downloadLocation: isKnown ? `${archive}/${path}` : "NOASSERTION",
     filesAnalyzed: false,
-    checksums: [{ algorithm: "SHA256", checksumValue: sha256 }],
+    ...(isKnown ? { checksums: [{ algorithm: "SHA256", checksumValue: sha256 }] } : {}),
     ...(homepage !== undefined && /^https?:\/\/[!-~]+$/.test(homepage) ? { homepage } : {}),
     sourceInfo: `built from the source package ${source}`,
     licenseConcluded: "NOASSERTION",
@@ -78,7 +80,7 @@ function packageOf(locked: LockedPackage, stanza: string, base: string): object 
       {
         referenceCategory: "PACKAGE-MANAGER",
         referenceType: "purl",
-        referenceLocator: `pkg:deb/debian/${escaped(name)}@${escaped(version)}?arch=${architecture}&distro=${base}`,
+        referenceLocator: `pkg:deb/debian/${escaped(name)}@${escaped(version)}?arch=${architecture}${isKnown ? `&distro=${base}` : ""}`,
       },
     ],
   };

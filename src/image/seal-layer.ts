@@ -1,13 +1,12 @@
 /** Seal a layer: at the end of its build, where only the build knows it, it gets its digest and shares what is equal. */
 import { type Result, refusal, success } from "../result.ts";
 import type { Sealed, StepProblem } from "../step/index.ts";
-import type { LayerToBuild } from "./build-layer.ts";
 import type { ImageContext } from "./resolve.ts";
 
 export type SealProblem = StepProblem | { readonly kind: "special-files"; readonly files: readonly string[] };
 
 export async function sealLayer(
-  { key, layer }: Pick<LayerToBuild, "key" | "layer">,
+  { key, layer }: { readonly key: string; readonly layer: { readonly name: string } },
   folder: string,
   { performer, store, watch }: ImageContext,
 ): Promise<Result<Sealed, SealProblem>> {

@@ -23,6 +23,8 @@ export interface Recipe {
   readonly components: readonly string[];
   /** Package names of the base's distribution, in the order written. */
   readonly packages: readonly string[];
+  /** SHA-256 of the manifest of an image that others made, which takes the place of base, components and packages. */
+  readonly imported?: string;
   /** Archives besides the base's, for this recipe's own packages. */
   readonly repositories: readonly Repository[];
   /** By name, in the order written. The first one is the default. */

@@ -66,8 +66,21 @@ export type Step =
       readonly documents: readonly ExportedDocument[];
       readonly layers: readonly ExportedLayer[];
     }
-  /** Works on a layer's files in such namespaces. Its answer is JSON: see tree.ts. */
-  | { readonly kind: "work-on-tree"; readonly why: string; readonly task: TreeTask }
+  /** Reads a plain file of a stranger's making; its text is the step's answer. */
+  | {
+      readonly kind: "read-document";
+      readonly path: string;
+      readonly maxBytes: number;
+      readonly expected?: { readonly sha256: string; readonly size: number };
+    }
+  /** Brings the files of an image layout out of a tar archive, into a new folder of Skerry's own. */
+  | { readonly kind: "unpack-layout"; readonly archive: string; readonly folder: string }
+  /**
+   * Works on a layer's files in such namespaces. Its answer is JSON: see tree.ts.
+   *
+   * `reads` is a plain file that it is handed open, since its path means nothing there.
+   */
+  | { readonly kind: "work-on-tree"; readonly why: string; readonly task: TreeTask; readonly reads?: string }
   /** Makes a control group and sets its files, in order. */
   | { readonly kind: "make-cgroup"; readonly path: string; readonly settings: Readonly<Record<string, string>> }
   /** Starts a compartment and leaves it running. */
@@ -126,6 +139,10 @@ export function describe(step: Step): readonly string[] {
       ];
     case "export-image":
       return [`write an image layout of ${step.layers.length} layers to ${quote(step.target)}`];
+    case "read-document":
+      return [`read ${quote(step.path)}`];
+    case "unpack-layout":
+      return [`unpack the image layout in ${quote(step.archive)} to ${quote(step.folder)}`];
     case "work-on-tree":
       return [`${step.why}: ${step.task.kind} files in namespaces of its own`];
     case "make-cgroup":

@@ -14,6 +14,25 @@ export type TreeTask =
   | { readonly kind: "link"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
   /** Writes the canonical archive to the descriptor that it was handed. */
   | { readonly kind: "export"; readonly tree: string }
+  /** Fills an empty tree from a blob of another's making, which it is handed as a descriptor. */
+  | {
+      readonly kind: "unpack";
+      readonly tree: string;
+      /** Lists of the layers below, bottom first. */
+      readonly below: readonly string[];
+      /** Of the blob as it is. */
+      readonly sha256: string;
+      readonly size: number;
+      readonly compressed: boolean;
+      /** SHA-256 of what is in it. */
+      readonly diffId: string;
+      /** Of all files' content. */
+      readonly maxBytes: number;
+      /** Files whose text is part of the answer. */
+      readonly keep: readonly string[];
+      /** Absolute paths: those that the image has are part of the answer. */
+      readonly find: readonly string[];
+    }
   /** Compares images by the lists of their layers, bottom first. */
   | { readonly kind: "diff"; readonly left: readonly string[]; readonly right: readonly string[] }
   /** Which disk blocks each tree takes, alone and together with others. */
@@ -82,6 +101,15 @@ export interface Linked {
 export interface Exported {
   readonly digest: string;
   readonly bytes: number;
+}
+
+/** `rights` and `attributes` are how many files' set-id bits and how many attributes were taken off. */
+export interface Unpacked {
+  readonly bytes: number;
+  readonly rights: number;
+  readonly attributes: number;
+  readonly kept: Readonly<Record<string, string>>;
+  readonly found: readonly string[];
 }
 
 /** Bytes by group: `own` is in no other group, `shared` is in another one as well; `all` counts everything once. */

@@ -29,7 +29,7 @@ export function diffTrees(left: readonly string[], right: readonly string[]): Co
 }
 
 /** What an app sees: upper files in place of lower ones, and without those that a layer hides. */
-function merged(lists: readonly string[]): Map<string, ListedEntry> {
+export function merged(lists: readonly string[]): Map<string, ListedEntry> {
   const all = new Map<string, ListedEntry>();
   const removeBelow = (path: string) => {
     for (const each of all.keys()) if (each.startsWith(`${path}/`)) all.delete(each);

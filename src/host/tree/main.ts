@@ -12,6 +12,7 @@ import { measure } from "./measure.ts";
 import { BadTar } from "./read-tar.ts";
 import { exportTree, seal, verify } from "./seal.ts";
 import type { TreeEvent } from "./tree-events.ts";
+import { unpack } from "./unpack.ts";
 
 /** The descriptor that a task is handed, where it is. */
 const HANDED = 3;
@@ -29,6 +30,8 @@ async function act(task: TreeTask): Promise<unknown> {
       return await verify(task.tree, task.files, tell);
     case "export":
       return await exportTree(task.tree, HANDED, tell);
+    case "unpack":
+      return await unpack(task, HANDED, tell);
     case "link":
       return linkTree(task, task.candidates);
     case "diff":

@@ -9,7 +9,7 @@ import type { Attribute } from "./entry.ts";
 export interface TarMember {
   /** As it is to stand in the archive; a folder's without the slash. */
   readonly name: string;
-  readonly type: "file" | "folder" | "link" | "fifo" | "char";
+  readonly type: "file" | "folder" | "link" | "fifo" | "char" | "hard-link";
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -21,7 +21,7 @@ export interface TarMember {
 
 const BLOCK = 512;
 
-const LETTERS = { file: "0", link: "2", char: "3", folder: "5", fifo: "6" } as const;
+const LETTERS = { file: "0", "hard-link": "1", link: "2", char: "3", folder: "5", fifo: "6" } as const;
 
 /** Largest values of ustar's fields. */
 const MAX_ID = 0o7777777;

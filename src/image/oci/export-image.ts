@@ -63,9 +63,10 @@ export async function exportImage(
 }
 
 async function settledBy(
-  { recipe }: Image,
+  { recipe, imported }: Image,
   context: ImageContext,
 ): Promise<Result<Pick<LayoutSource, "created" | "lock">, ExportProblem>> {
+  if (imported !== undefined) return success({ created: imported.created, lock: undefined });
   const lock = await readLockFile(context.store.recipeLock(recipe), context);
   if (!lock.ok) return lock;
   if (lock.value === undefined) return refusal({ kind: "no-lock", recipe });

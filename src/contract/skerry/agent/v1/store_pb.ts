@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/store.proto.
  */
 export const file_skerry_agent_v1_store: GenFile = /*@__PURE__*/
-  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyI7Cg5NaWdyYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgoKAnRvGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiZwoPTWlncmF0ZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTWlncmF0ZWQidAoITWlncmF0ZWQSDgoGcmVjaXBlGAEgASgJEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSMAoIcGFja2FnZXMYBCADKAsyHi5za2VycnkuYWdlbnQudjEuUGFja2FnZUNoYW5nZRIMCgRkb25lGAUgASgIIpEBCgxQdXJnZVJlcXVlc3QSDQoFbmFtZXMYASADKAkSDgoGdW51c2VkGAIgASgIEg4KBmJlZm9yZRgDIAEoCRIZCgxidWRnZXRfYnl0ZXMYBCABKAFIAIgBARIVCg13aXRoX3BhY2thZ2VzGAUgASgIEg8KB2RyeV9ydW4YBiABKAhCDwoNX2J1ZGdldF9ieXRlcyJjCg1QdXJnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiUKBGRvbmUYAiABKAsyFy5za2VycnkuYWdlbnQudjEuUHVyZ2VkIlsKBlB1cmdlZBIOCgZpbWFnZXMYASADKAkSEAoIcHJldmlvdXMYAiADKAkSDgoGbGF5ZXJzGAMgASgFEhAKCHBhY2thZ2VzGAQgASgFEg0KBWJ5dGVzGAUgASgBIjIKEkV4cG9ydEltYWdlUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnRhcmdldBgCIAEoCSJwChNFeHBvcnRJbWFnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiwKBGRvbmUYAiABKAsyHi5za2VycnkuYWdlbnQudjEuRXhwb3J0ZWRJbWFnZSJQCg1FeHBvcnRlZEltYWdlEg4KBnJlY2lwZRgBIAEoCRIQCghtYW5pZmVzdBgCIAEoCRIOCgZsYXllcnMYAyABKAUSDQoFYnl0ZXMYBCABKAEygQYKDFN0b3JlU2VydmljZRJdCgxWZXJpZnlJbWFnZXMSJC5za2VycnkuYWdlbnQudjEuVmVyaWZ5SW1hZ2VzUmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXNwb25zZTABEkMKBFNib20SHC5za2VycnkuYWdlbnQudjEuU2JvbVJlcXVlc3QaHS5za2VycnkuYWdlbnQudjEuU2JvbVJlc3BvbnNlElUKCkRpZmZJbWFnZXMSIi5za2VycnkuYWdlbnQudjEuRGlmZkltYWdlc1JlcXVlc3QaIy5za2VycnkuYWdlbnQudjEuRGlmZkltYWdlc1Jlc3BvbnNlEl0KDExpc3RPdXRkYXRlZBIkLnNrZXJyeS5hZ2VudC52MS5MaXN0T3V0ZGF0ZWRSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlc3BvbnNlMAESTgoHVXBncmFkZRIfLnNrZXJyeS5hZ2VudC52MS5VcGdyYWRlUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5VcGdyYWRlUmVzcG9uc2UwARJRCghSb2xsYmFjaxIgLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1JlcXVlc3QaIS5za2VycnkuYWdlbnQudjEuUm9sbGJhY2tSZXNwb25zZTABEk4KB01pZ3JhdGUSHy5za2VycnkuYWdlbnQudjEuTWlncmF0ZVJlcXVlc3QaIC5za2VycnkuYWdlbnQudjEuTWlncmF0ZVJlc3BvbnNlMAESSAoFUHVyZ2USHS5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlB1cmdlUmVzcG9uc2UwARJaCgtFeHBvcnRJbWFnZRIjLnNrZXJyeS5hZ2VudC52MS5FeHBvcnRJbWFnZVJlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuRXhwb3J0SW1hZ2VSZXNwb25zZTABYgZwcm90bzM", [file_skerry_agent_v1_agent]);
+  fileDesc("Chtza2VycnkvYWdlbnQvdjEvc3RvcmUucHJvdG8SD3NrZXJyeS5hZ2VudC52MSIkChNWZXJpZnlJbWFnZXNSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJInIKFFZlcmlmeUltYWdlc1Jlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEi0KBGRvbmUYAiABKAsyHy5za2VycnkuYWdlbnQudjEuVmVyaWZpZWRJbWFnZXMiQAoOVmVyaWZpZWRJbWFnZXMSLgoGaW1hZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkSW1hZ2UibQoNVmVyaWZpZWRJbWFnZRIOCgZyZWNpcGUYASABKAkSDQoFd2hvbGUYAiABKAgSDQoFYnl0ZXMYAyABKAESLgoGbGF5ZXJzGAQgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlZlcmlmaWVkTGF5ZXIitQEKDVZlcmlmaWVkTGF5ZXISCwoDa2V5GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSDgoGZGlnZXN0GAQgASgJEhAKCGV4cGVjdGVkGAUgASgJEjQKC2RpZmZlcmVuY2VzGAYgAygLMh8uc2tlcnJ5LmFnZW50LnYxLkZpbGVEaWZmZXJlbmNlEgwKBG1vcmUYByABKAUSFAoMbGlzdF9jaGFuZ2VkGAggASgIIjoKDkZpbGVEaWZmZXJlbmNlEgwKBGtpbmQYASABKAkSDAoEcGF0aBgCIAEoCRIMCgR3aGF0GAMgAygJIhsKC1Nib21SZXF1ZXN0EgwKBG5hbWUYASABKAkiHAoMU2JvbVJlc3BvbnNlEgwKBHRleHQYASABKAkiMAoRRGlmZkltYWdlc1JlcXVlc3QSDAoEbGVmdBgBIAEoCRINCgVyaWdodBgCIAEoCSKEAQoSRGlmZkltYWdlc1Jlc3BvbnNlEjAKCHBhY2thZ2VzGAEgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USLgoFZmlsZXMYAiADKAsyHy5za2VycnkuYWdlbnQudjEuRmlsZURpZmZlcmVuY2USDAoEbW9yZRgDIAEoBSJOCg1QYWNrYWdlQ2hhbmdlEgwKBG5hbWUYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCHNlY3VyaXR5GAQgASgIIiQKE0xpc3RPdXRkYXRlZFJlcXVlc3QSDQoFbmFtZXMYASADKAkidAoUTGlzdE91dGRhdGVkUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5JbWFnZUNoYW5nZXNMaXN0IkEKEEltYWdlQ2hhbmdlc0xpc3QSLQoGaW1hZ2VzGAEgAygLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyJeCgxJbWFnZUNoYW5nZXMSDgoGcmVjaXBlGAEgASgJEjAKCHBhY2thZ2VzGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLlBhY2thZ2VDaGFuZ2USDAoEZG9uZRgDIAEoCCJCCg5VcGdyYWRlUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIQCghzZWN1cml0eRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIm8KD1VwZ3JhZGVSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIvCgRkb25lGAIgASgLMiEuc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlc0xpc3QiHwoPUm9sbGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoQUm9sbGJhY2tSZXNwb25zZRIrCghwcm9ncmVzcxgBIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5Qcm9ncmVzcxIrCgRkb25lGAIgASgLMh0uc2tlcnJ5LmFnZW50LnYxLkltYWdlQ2hhbmdlcyI7Cg5NaWdyYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgoKAnRvGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiZwoPTWlncmF0ZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuTWlncmF0ZWQidAoITWlncmF0ZWQSDgoGcmVjaXBlGAEgASgJEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSMAoIcGFja2FnZXMYBCADKAsyHi5za2VycnkuYWdlbnQudjEuUGFja2FnZUNoYW5nZRIMCgRkb25lGAUgASgIIpEBCgxQdXJnZVJlcXVlc3QSDQoFbmFtZXMYASADKAkSDgoGdW51c2VkGAIgASgIEg4KBmJlZm9yZRgDIAEoCRIZCgxidWRnZXRfYnl0ZXMYBCABKAFIAIgBARIVCg13aXRoX3BhY2thZ2VzGAUgASgIEg8KB2RyeV9ydW4YBiABKAhCDwoNX2J1ZGdldF9ieXRlcyJjCg1QdXJnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiUKBGRvbmUYAiABKAsyFy5za2VycnkuYWdlbnQudjEuUHVyZ2VkIlsKBlB1cmdlZBIOCgZpbWFnZXMYASADKAkSEAoIcHJldmlvdXMYAiADKAkSDgoGbGF5ZXJzGAMgASgFEhAKCHBhY2thZ2VzGAQgASgFEg0KBWJ5dGVzGAUgASgBIjIKEkV4cG9ydEltYWdlUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnRhcmdldBgCIAEoCSJwChNFeHBvcnRJbWFnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiwKBGRvbmUYAiABKAsyHi5za2VycnkuYWdlbnQudjEuRXhwb3J0ZWRJbWFnZSJQCg1FeHBvcnRlZEltYWdlEg4KBnJlY2lwZRgBIAEoCRIQCghtYW5pZmVzdBgCIAEoCRIOCgZsYXllcnMYAyABKAUSDQoFYnl0ZXMYBCABKAEiPwoSSW1wb3J0SW1hZ2VSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3RhZxgDIAEoCSJwChNJbXBvcnRJbWFnZVJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEiwKBGRvbmUYAiABKAsyHi5za2VycnkuYWdlbnQudjEuSW1wb3J0ZWRJbWFnZSJeCg1JbXBvcnRlZEltYWdlEg4KBnJlY2lwZRgBIAEoCRIQCghtYW5pZmVzdBgCIAEoCRIOCgZsYXllcnMYAyABKAUSDQoFYnl0ZXMYBCABKAESDAoEZmlsZRgFIAEoCTLdBgoMU3RvcmVTZXJ2aWNlEl0KDFZlcmlmeUltYWdlcxIkLnNrZXJyeS5hZ2VudC52MS5WZXJpZnlJbWFnZXNSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLlZlcmlmeUltYWdlc1Jlc3BvbnNlMAESQwoEU2JvbRIcLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5TYm9tUmVzcG9uc2USVQoKRGlmZkltYWdlcxIiLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVxdWVzdBojLnNrZXJyeS5hZ2VudC52MS5EaWZmSW1hZ2VzUmVzcG9uc2USXQoMTGlzdE91dGRhdGVkEiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RPdXRkYXRlZFJlcXVlc3QaJS5za2VycnkuYWdlbnQudjEuTGlzdE91dGRhdGVkUmVzcG9uc2UwARJOCgdVcGdyYWRlEh8uc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlVwZ3JhZGVSZXNwb25zZTABElEKCFJvbGxiYWNrEiAuc2tlcnJ5LmFnZW50LnYxLlJvbGxiYWNrUmVxdWVzdBohLnNrZXJyeS5hZ2VudC52MS5Sb2xsYmFja1Jlc3BvbnNlMAESTgoHTWlncmF0ZRIfLnNrZXJyeS5hZ2VudC52MS5NaWdyYXRlUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5NaWdyYXRlUmVzcG9uc2UwARJICgVQdXJnZRIdLnNrZXJyeS5hZ2VudC52MS5QdXJnZVJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuUHVyZ2VSZXNwb25zZTABEloKC0V4cG9ydEltYWdlEiMuc2tlcnJ5LmFnZW50LnYxLkV4cG9ydEltYWdlUmVxdWVzdBokLnNrZXJyeS5hZ2VudC52MS5FeHBvcnRJbWFnZVJlc3BvbnNlMAESWgoLSW1wb3J0SW1hZ2USIy5za2VycnkuYWdlbnQudjEuSW1wb3J0SW1hZ2VSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkltcG9ydEltYWdlUmVzcG9uc2UwAWIGcHJvdG8z", [file_skerry_agent_v1_agent]);
 
 /**
  * @generated from message skerry.agent.v1.VerifyImagesRequest
@@ -1395,6 +1395,185 @@ export const ExportedImageSchema: GenMessage<ExportedImage, {jsonType: ExportedI
   messageDesc(file_skerry_agent_v1_store, 27);
 
 /**
+ * @generated from message skerry.agent.v1.ImportImageRequest
+ */
+export type ImportImageRequest = Message<"skerry.agent.v1.ImportImageRequest"> & {
+  /**
+   * Absolute path of an OCI image layout: a folder, or a tar archive of one.
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * What it is called here.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Which image, where there are several. Empty where there is one.
+   *
+   * @generated from field: string tag = 3;
+   */
+  tag: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ImportImageRequest
+ */
+export type ImportImageRequestJson = {
+  /**
+   * Absolute path of an OCI image layout: a folder, or a tar archive of one.
+   *
+   * @generated from field: string source = 1;
+   */
+  source?: string;
+
+  /**
+   * What it is called here.
+   *
+   * @generated from field: string name = 2;
+   */
+  name?: string;
+
+  /**
+   * Which image, where there are several. Empty where there is one.
+   *
+   * @generated from field: string tag = 3;
+   */
+  tag?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ImportImageRequest.
+ * Use `create(ImportImageRequestSchema)` to create a new message.
+ */
+export const ImportImageRequestSchema: GenMessage<ImportImageRequest, {jsonType: ImportImageRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 28);
+
+/**
+ * @generated from message skerry.agent.v1.ImportImageResponse
+ */
+export type ImportImageResponse = Message<"skerry.agent.v1.ImportImageResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImportedImage done = 2;
+   */
+  done?: ImportedImage | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ImportImageResponse
+ */
+export type ImportImageResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.ImportedImage done = 2;
+   */
+  done?: ImportedImageJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ImportImageResponse.
+ * Use `create(ImportImageResponseSchema)` to create a new message.
+ */
+export const ImportImageResponseSchema: GenMessage<ImportImageResponse, {jsonType: ImportImageResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 29);
+
+/**
+ * @generated from message skerry.agent.v1.ImportedImage
+ */
+export type ImportedImage = Message<"skerry.agent.v1.ImportedImage"> & {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe: string;
+
+  /**
+   * SHA-256 of the manifest.
+   *
+   * @generated from field: string manifest = 2;
+   */
+  manifest: string;
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers: number;
+
+  /**
+   * Of its files' content.
+   *
+   * @generated from field: double bytes = 4;
+   */
+  bytes: number;
+
+  /**
+   * The recipe that was written; empty where it was there already.
+   *
+   * @generated from field: string file = 5;
+   */
+  file: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ImportedImage
+ */
+export type ImportedImageJson = {
+  /**
+   * @generated from field: string recipe = 1;
+   */
+  recipe?: string;
+
+  /**
+   * SHA-256 of the manifest.
+   *
+   * @generated from field: string manifest = 2;
+   */
+  manifest?: string;
+
+  /**
+   * @generated from field: int32 layers = 3;
+   */
+  layers?: number;
+
+  /**
+   * Of its files' content.
+   *
+   * @generated from field: double bytes = 4;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+
+  /**
+   * The recipe that was written; empty where it was there already.
+   *
+   * @generated from field: string file = 5;
+   */
+  file?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ImportedImage.
+ * Use `create(ImportedImageSchema)` to create a new message.
+ */
+export const ImportedImageSchema: GenMessage<ImportedImage, {jsonType: ImportedImageJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_store, 30);
+
+/**
  * @generated from service skerry.agent.v1.StoreService
  */
 export const StoreService: GenService<{
@@ -1487,6 +1666,16 @@ export const StoreService: GenService<{
     methodKind: "server_streaming";
     input: typeof ExportImageRequestSchema;
     output: typeof ExportImageResponseSchema;
+  },
+  /**
+   * Brings in an image that others made, with a recipe of the owner's own. Nothing of it runs.
+   *
+   * @generated from rpc skerry.agent.v1.StoreService.ImportImage
+   */
+  importImage: {
+    methodKind: "server_streaming";
+    input: typeof ImportImageRequestSchema;
+    output: typeof ImportImageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_store, 0);
