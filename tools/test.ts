@@ -32,6 +32,8 @@ const SLOW = ["tests/slow/*.test.ts"];
 /** For one file. A fast test that needs longer hangs; a journey may fetch and build. */
 const FAST_TIMEOUT_MS = 2 * 60_000;
 const TIMEOUT_MS = 20 * 60_000;
+/** Three hundred kills with all that they repair. */
+const SLOW_TIMEOUT_MS = 90 * 60_000;
 
 /** What a file's programs wrote is kept for the case that it fails, but not without end. */
 const MAX_KEPT_OUTPUT = 64 * 1024;
@@ -92,7 +94,7 @@ function wordsOf(cause: unknown): string {
   return `${cause.stack ?? cause.message}${cause.cause === undefined ? "" : `\ncaused by ${inspect(cause.cause)}`}`;
 }
 
-const timeout = flags.fast === true ? FAST_TIMEOUT_MS : TIMEOUT_MS;
+const timeout = flags.fast === true ? FAST_TIMEOUT_MS : flags.slow === true ? SLOW_TIMEOUT_MS : TIMEOUT_MS;
 
 async function runFiles(those: readonly string[]): Promise<Outcome> {
   const outcome: Outcome = {

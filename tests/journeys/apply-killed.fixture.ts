@@ -9,7 +9,8 @@ import { once } from "node:events";
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { bashInside } from "./doors.fixture.ts";
-import { commandOf, done, processesSaying } from "./life.fixture.ts";
+import { kill, pidsOf } from "./kill-loop.fixture.ts";
+import { done, processesSaying } from "./life.fixture.ts";
 import type { Trial } from "./trial.fixture.ts";
 
 const NAME = "applied";
@@ -77,34 +78,12 @@ async function applyAndKill(trial: Trial, victim: "agent" | "wall", afterMs: num
   const child = trial.begin(["changes", NAME, "--apply", "--quiet"]);
   const ended = once(child, "exit");
   await pause(afterMs);
-  const mark = victim === "agent" ? `${trial.home}/run/agent.lock` : `${trial.home}/data/copies/${NAME}/`;
-  for (const pid of processesSaying(mark)) kill(pid);
-  if (victim === "agent") killAgent(trial);
+  const pids =
+    victim === "agent"
+      ? pidsOf(trial, "agent", undefined, NAME)
+      : processesSaying(`${trial.home}/data/copies/${NAME}/`);
+  for (const pid of pids) kill(pid);
   await ended;
-}
-
-/** It is told from others by the folder that it keeps its socket in. */
-function killAgent(trial: Trial): void {
-  for (const pid of processesSaying("/src/agent/main.ts")) {
-    if (commandOf(pid).includes("flock")) continue;
-    if (environmentOf(pid).includes(`SKERRY_HOME=${trial.home}\0`)) kill(pid);
-  }
-}
-
-function environmentOf(pid: number): string {
-  try {
-    return `${readFileSync(`/proc/${pid}/environ`, "utf8")}\0`;
-  } catch {
-    return "";
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // Gone already.
-  }
 }
 
 /** Under its own name, nothing is ever half. */

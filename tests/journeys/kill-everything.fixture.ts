@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Archive, BuildTrial } from "../hostile/packages/archive.fixture.ts";
 import { wholeStore } from "../hostile/packages/killing.fixture.ts";
@@ -54,6 +54,7 @@ export async function killEverything(trial: BuildTrial, archive: Archive, rounds
   await done(trial, ["deploy", "victim", "--as", COPIER]);
   await done(trial, ["run", "-q", PLAIN, "--", "-c", `echo ${content} > /data/kept`]);
   let version = 1;
+  let exports = 0;
   const app = ["--", "-c", `(setsid sleep 1000 &) ; exec -a ${mark} sleep 1000`];
   const copied = ["--folder", `${folder}=copy`];
   const write =
@@ -70,6 +71,10 @@ export async function killEverything(trial: BuildTrial, archive: Archive, rounds
     },
     rollback: async () => ["rollback", "-q", "victim"],
     verify: async () => ["images", "verify", "-q", "victim"],
+    export: async () => {
+      exports++;
+      return ["images", "export", "-q", "victim", `${trial.files}/export-${exports}.tar`];
+    },
     purge: async () => ["purge", "-q", "victim"],
     "purge all": async () => ["purge", "-q", "--unused"],
     start: async () => ["start", "-q", PLAIN, ...app],
@@ -170,6 +175,12 @@ async function holds(trial: BuildTrial, mark: string, content: string, folder: s
   assert.equal(readFileSync(`${trial.home}/data/volumes/${PLAIN}/data/kept`, "utf8"), `${content}\n`);
   for (let number = 0; number < 10; number++)
     assert.match(readFileSync(`${folder}/${number}`, "utf8"), /^(old\n|n{100000})$/, `${number} is old or new`);
+  for (const name of readdirSync(trial.files).filter((each) => /^export-\d+\.tar$/.test(each))) {
+    const read = spawnSync("/usr/bin/tar", ["-tf", `${trial.files}/${name}`], { encoding: "utf8" });
+    assert.equal(read.status, 0, `${name}: ${read.stderr}`);
+    assert.match(read.stdout, /^index\.json$/m, name);
+    rmSync(`${trial.files}/${name}`);
+  }
   for (const name of [PLAIN, COPIER]) {
     const deployment = `${trial.home}/config/deployments/${name}.yaml`;
     if (!existsSync(deployment)) continue;
