@@ -4,6 +4,7 @@
  * Every start, refusal and end of a compartment and every change of a deployment becomes an audit record before the
  * caller hears of it.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { BACKENDS, type Entry } from "../backends/index.ts";
 import { environmentOf, volumePath } from "../compartment/index.ts";
 import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
@@ -21,6 +22,7 @@ import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { type Enabled, setEnabled } from "./enabling.ts";
 import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
+import { isClaimed } from "./image-uses.ts";
 import { Images, sha256 } from "./images.ts";
 import { instanceStateFile } from "./instance-state.ts";
 import { type Chosen, choose, instanceFolder, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
@@ -29,7 +31,7 @@ import { Launchers } from "./launchers.ts";
 import { Keeper } from "./keeper.ts";
 import { noteOnce } from "./note-once.ts";
 import { Life } from "./life.ts";
-import { grantLines } from "./spool.ts";
+import { acceptedWeaker, grantLines } from "./spool.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
@@ -125,11 +127,9 @@ export class Agent {
       const missing = await findDeployment(name, this.context);
       if (!missing.ok) return missing;
     }
-    await this.compartments.look();
-    const running = this.compartments.running(name);
-    if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
+    const free = await this.#unlessRunning(name);
+    if (!free.ok) return free;
     await this.life.services.stopping(name);
-    await this.#launchers.drop(name);
     if (this.changes.isBusy(name)) return refusal({ kind: "changes-busy", name });
     const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
@@ -151,6 +151,20 @@ export class Agent {
       data.map(async (folder) => (await performer.list(folder)).map((each) => `${folder}/${each}`)),
     );
     return success(left.flat());
+  }
+
+  /** Takes the launcher away, and lets who has begun with it come to an end: that start runs then, or has not come about. */
+  async #unlessRunning(name: string): Answer<void> {
+    await this.#launchers.drop(name);
+    for (let tries = 0; ; tries++) {
+      const claimed = await isClaimed(name, this.context);
+      await this.compartments.look();
+      const running = this.compartments.running(name);
+      if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
+      if (!claimed) return success(undefined);
+      if (tries === CLAIM_TRIES) return refusal({ kind: "runs-already", name, since: new Date().toISOString() });
+      await pause(CLAIM_AGAIN_MS);
+    }
   }
 
   async describe(
@@ -346,7 +360,7 @@ export class Agent {
     // First of all, so that after a crash half-way the next agent knows of everything that has to go again.
     const written = await this.compartments.writeRecord(record);
     if (!written.ok) return written;
-    const accepted = plan.weaker.filter(({ written: wrote }) => wrote).map(({ limit }) => limit);
+    const accepted = acceptedWeaker(plan);
     if (accepted.length > 0)
       void audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
     const recorded = audit.enter({
@@ -420,6 +434,10 @@ export class Agent {
     if (start !== undefined) await this.context.audit.append({ kind, instance: name, id: start.record.spec.id });
   }
 }
+
+/** From the claim to the record of a start are some milliseconds, and many on a loaded machine. */
+const CLAIM_AGAIN_MS = 50;
+const CLAIM_TRIES = 100;
 
 /** bash where the image has one, else what every image has. */
 const SHELL = "/bin/sh";

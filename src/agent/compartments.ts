@@ -11,6 +11,7 @@
  */
 import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
+import { readAudit } from "../audit/index.ts";
 import type { StandingWall } from "../backends/index.ts";
 import { readStatus, type StartState } from "../compartment/index.ts";
 import {
@@ -203,13 +204,19 @@ export class Compartments {
         if (await isOld(path)) await performer.perform({ kind: "remove-tree", path }, QUIET);
         continue;
       }
-      const { record, image, grants, pid } = launched;
+      const { record, image, grants, weaker, pid } = launched;
       const { name, command } = record.spec;
       const caller = processOf(pid);
       // The script is between the record and the folder.
       if (!standing.has(id) && caller !== undefined && !(await isOld(path))) continue;
       const started: StartRecord = { ...record, started: await modifiedAt(path), caller };
-      await audit.append({ kind: "start", instance: name, id, command, image, grants });
+      const again = standing.has(id) && (await performer.readText(`${this.#folder()}/${id}/start.json`)) !== undefined;
+      // Without a folder nothing has come of it: there are control groups to remove at the most.
+      await this.writeRecord(started);
+      if (!again || !this.#isRecorded(id)) {
+        if (weaker.length > 0) await audit.append({ kind: "weaker-accepted", instance: name, id, layers: weaker });
+        await audit.append({ kind: "start", instance: name, id, command, image, grants });
+      }
       this.#starts.set(id, {
         record: started,
         state: "running",
@@ -217,10 +224,15 @@ export class Compartments {
         exitCode: undefined,
         ended: undefined,
       });
-      // Without a folder nothing has come of it: there are control groups to remove at the most.
-      await this.writeRecord(started);
       await performer.perform({ kind: "remove-tree", path }, QUIET);
     }
+  }
+
+  /** Whether the audit has a start: who was killed while taking it in may have left it in both places. */
+  #isRecorded(id: string): boolean {
+    for (const { facts } of readAudit(`${this.#context.places.state}/audit`, { kinds: ["start"] }))
+      if (facts["id"] === id) return true;
+    return false;
   }
 
   /** Looks what became of every start. Callers that come while it looks share the next look: this one may have passed. */

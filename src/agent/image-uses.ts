@@ -4,6 +4,7 @@
  * Invariant: called after all launchers were dropped. Who started from one before that holds the instance's claim, or is
  * on record.
  */
+import { existsSync } from "node:fs";
 import { runProgram } from "../host/index.ts";
 import { findDeployment } from "./catalogue.ts";
 import type { Compartments } from "./compartments.ts";
@@ -22,7 +23,7 @@ export async function imageUses(compartments: Compartments, context: AgentContex
   const { store, performer, places } = context;
   const recipes = new Map<string, string>();
   for (const name of await performer.list(`${places.runtime}/instances`)) {
-    if (!(await isClaimed(`${instanceFolder(name, places)}/claim`, context))) continue;
+    if (!(await isClaimed(name, context))) continue;
     const deployment = await findDeployment(name, context);
     if (deployment.ok) recipes.set(deployment.value.thing.recipe, name);
   }
@@ -41,8 +42,18 @@ export async function imageUses(compartments: Compartments, context: AgentContex
 }
 
 /** Whether somebody holds the lock that a start by a launcher begins with. */
-async function isClaimed(claim: string, { facts }: AgentContext): Promise<boolean> {
+export async function isClaimed(name: string, { facts, places }: AgentContext): Promise<boolean> {
+  const folder = instanceFolder(name, places);
+  // flock would make the file, but not the folder; where there is none, nobody can hold it.
+  if (!existsSync(folder)) return false;
   const flock = facts.programs["flock"]?.path ?? "/usr/bin/flock";
-  const tried = await runProgram([flock, "--nonblock", "--conflict-exit-code", "9", claim, "/usr/bin/true"]);
+  const tried = await runProgram([
+    flock,
+    "--nonblock",
+    "--conflict-exit-code",
+    "9",
+    `${folder}/claim`,
+    "/usr/bin/true",
+  ]);
   return tried.ok && tried.value.code === 9;
 }

@@ -10,6 +10,7 @@
  *   stat(1) said lies between the two, so nothing has changed unseen meanwhile.
  * - There is none for what somebody has to be asked about at each start: only what LAUNCHABLE names is let through.
  */
+import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import {
   FILE_FORMAT,
@@ -27,9 +28,9 @@ import type { Step } from "../step/index.ts";
 import { findDeployment, findRecipe, definitions } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import type { Images } from "./images.ts";
+import { grantedAs, linesOf, programFiles, systemFiles } from "./launcher-files.ts";
 import { launchedRecord, spoolFolder } from "./spool.ts";
 import { type Chosen, instanceFolder, type Prepared, prepare } from "./launch.ts";
-import { helperFiles, sourceFiles } from "./version.ts";
 import { NO_WORDS } from "./wanted.ts";
 
 /** What can be let in without asking anybody. */
@@ -103,7 +104,9 @@ export class Launchers {
     const { performer } = this.#context;
     const first = await this.#plans(name);
     if (!first.ok) return first;
-    const { files, folders, absent } = first.value;
+    const { files, folders, plainFolders, mountsMatter, absent } = first.value;
+    // Before the second plan, as what stat(1) says: that plan has found nothing amiss with what came later.
+    const mounts = readFileSync("/proc/self/mountinfo", "utf8");
     const [fileLines, folderLines] = [await stated(FILE_FORMAT, files), await stated(FOLDER_FORMAT, folders)];
     if (fileLines === undefined || folderLines === undefined) return no("a file that it needs is not there");
     if (!isSettled(fileLines.said)) return no(UNSETTLED);
@@ -122,6 +125,8 @@ export class Launchers {
       arguments: takes,
       files: fileLines,
       folders: folderLines,
+      plainFolders,
+      mountsMatter,
       absent,
       notes,
     });
@@ -134,9 +139,17 @@ export class Launchers {
       { kind: "remove-tree", path: fresh },
       { kind: "make-folder", path: fresh, mode: 0o700 },
       { kind: "make-folder", path: spoolFolder(this.#context.places), mode: 0o700 },
-      { kind: "write-file", path: `${instanceFolder(name, this.#context.places)}/claim`, mode: 0o600, content: "" },
+      // One that is there may be held, and another file in its place would be another lock.
+      {
+        kind: "write-file",
+        path: `${instanceFolder(name, this.#context.places)}/claim`,
+        mode: 0o600,
+        content: "",
+        namedByContent: true,
+      },
       { kind: "write-file", path: `${fresh}/deployment`, mode: 0o600, content: deployment.text },
       { kind: "write-file", path: `${fresh}/recipe`, mode: 0o600, content: recipe.text },
+      { kind: "write-file", path: `${fresh}/mounts`, mode: 0o600, content: mounts },
       { kind: "write-file", path: `${fresh}/start`, mode: 0o600, content: launcher.value.text },
       { kind: "remove-tree", path: folder },
       { kind: "rename", from: fresh, to: folder },
@@ -180,14 +193,17 @@ export class Launchers {
     const granted = spec.contributions.flatMap((one) =>
       one.kind === "bind" || one.kind === "pick" ? [one.source] : [],
     );
+    const plainFolders = [...new Set([...volumes, ...granted, ...spec.layers])].filter((path) => !own(path)).toSorted();
+    const written = grantedAs(chosen.deployment);
     const defined = await definitions(image.value.base, this.#context);
+    const system = systemFiles();
     return success({
       plain: plannedStart(plain.value, ""),
       withTerminal: plannedStart(withTerminal.value, TERMINAL_STAND_IN),
       deployment: { file: deployment.value.file, text: deployment.value.text },
       recipe: { file: recipe.value.file, text: recipe.value.text },
       takes: program?.arguments ?? ("none" satisfies Program["arguments"]),
-      notes: plain.value.notes.join("\n"),
+      notes: plain.value.notes.flatMap(linesOf).join("\n"),
       steps: plain.value.steps,
       files: [
         ...programFiles(this.#context),
@@ -195,10 +211,14 @@ export class Launchers {
         ...defined.present.filter((path) => path !== recipe.value.file),
         store.image(image.value.recipe),
         ...(image.value.imported === undefined ? [store.recipeLock(image.value.recipe)] : []),
+        ...system.present,
         ...image.value.layers.map(store.layerRecord),
       ],
-      folders: [...new Set([...volumes, ...granted, ...spec.layers])].filter((path) => !own(path)).toSorted(),
-      absent: defined.absent,
+      // As the owner wrote it, a granted folder may be a link by now, or a link to another.
+      folders: [...new Set([...plainFolders, ...written])].toSorted(),
+      plainFolders,
+      mountsMatter: granted.some((path) => !volumes.includes(path)),
+      absent: [...defined.absent, ...system.absent],
     });
   }
 
@@ -221,13 +241,6 @@ function no(because: string): Result<never, NoLauncher> {
 
 function launcherFolder(name: string, { places }: AgentContext): string {
   return `${instanceFolder(name, places)}/launcher`;
-}
-
-/** Skerry itself, and the programs that a start runs. */
-function programFiles({ places, facts }: AgentContext): readonly string[] {
-  const programs = ["bwrap", "flock"].flatMap((name) => facts.programs[name]?.path ?? []);
-  const own = ["package.json", "skerry", ...helperFiles(places.program), ...sourceFiles(places.program)];
-  return [...programs, ...own.map((file) => `${places.program}/${file}`)];
 }
 
 function plannedStart({ spec, plan, ...prepared }: Prepared, terminal: string): PlannedStart {

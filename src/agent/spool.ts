@@ -19,6 +19,8 @@ export interface LaunchedRecord {
   readonly image: string;
   /** One line for each request, as in the audit. */
   readonly grants: readonly string[];
+  /** Limits that its owner wrote, and accepts to go without. */
+  readonly weaker: readonly string[];
 }
 
 export function launchedRecord({ spec, plan, recipe, deployment, image, effective }: Prepared): LaunchedRecord {
@@ -35,7 +37,12 @@ export function launchedRecord({ spec, plan, recipe, deployment, image, effectiv
     },
     image: image.layers.at(-1) ?? "",
     grants: grantLines(effective),
+    weaker: acceptedWeaker(plan),
   };
+}
+
+export function acceptedWeaker(plan: Prepared["plan"]): readonly string[] {
+  return plan.weaker.flatMap(({ limit, written }) => (written ? [limit] : []));
 }
 
 export function grantLines(effective: Prepared["effective"]): readonly string[] {

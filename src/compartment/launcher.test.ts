@@ -17,6 +17,8 @@ const INPUTS: LauncherInputs = {
   arguments: "any",
   files: { paths: [], said: "" },
   folders: { paths: [], said: "" },
+  plainFolders: [],
+  mountsMatter: false,
   absent: [],
   notes: "",
 };

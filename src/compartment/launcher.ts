@@ -41,6 +41,10 @@ export interface LauncherInputs {
   readonly files: Stated;
   /** Folders with device and inode: what is in them may change. */
   readonly folders: Stated;
+  /** Of these, those that are no links. */
+  readonly plainFolders: readonly string[];
+  /** A copy of the table of mounts has to be the same, since what is granted holds what is mounted below it. */
+  readonly mountsMatter: boolean;
   /** Where a file would count if there were one. */
   readonly absent: readonly string[];
   /** For the owner, unless told to be quiet. */
@@ -99,6 +103,7 @@ export function launcherText(
   );
   // One mode for all: what lies in the first is reached through it, and mounts hide the others' own.
   const mode = (folders[0]?.mode ?? 0o700).toString(8);
+  const rooms = [...folders, ...groups].map(({ path }) => word(path));
   const argv = plain.argv.map(word);
   const paths = [...inputs.folders.paths, ...inputs.files.paths];
   const lines = [
@@ -117,7 +122,16 @@ export function launcherText(
     `files=${quote(inputs.files.said)}`,
     // One call for both: each program that is started costs as much as reading a hundred files.
     func("stated", `stat -L -c ${quote(FILE_FORMAT)} -- ${paths.map(quote).join(" ")}`),
-    func("nothing_new", [...inputs.absent.map((path) => `[ ! -e ${quote(path)} ]`), "true"].join(" && ")),
+    func(
+      "nothing_new",
+      [
+        ...inputs.absent.map((path) => `[ ! -e ${quote(path)} ]`),
+        // Seen through a link, a folder that was moved elsewhere is still the same.
+        ...inputs.plainFolders.map((path) => `[ ! -L ${quote(path)} ]`),
+        ...(inputs.mountsMatter ? ['cmp -s "$launcher/mounts" /proc/self/mountinfo'] : []),
+        "true",
+      ].join(" && "),
+    ),
     func(
       "make_room",
       [
@@ -126,6 +140,8 @@ export function launcherText(
         ...settings,
       ].join(" && "),
     ),
+    // Only what is empty goes: nothing has been started in it.
+    func("leave_room", `rmdir -- ${rooms.toReversed().join(" ")} 2>/dev/null || true`),
     func("write_record", `printf '%s\\0' ${word(plain.record)} "$$" "$terminal" "$@" >"$spool/$id"`),
     func(
       "begin",

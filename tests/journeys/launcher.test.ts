@@ -1,6 +1,6 @@
 /** Starts from a launcher: without any Node, just what the full way would do, and never from anything that has changed. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -30,10 +30,13 @@ const DEPLOYMENT = `${trial.home}/config/deployments/dev-shell.yaml`;
 
 /** Runs the app until there is a launcher, then ends the agent: only the full way would start it again. */
 async function withLauncher(): Promise<void> {
-  if (!existsSync(`${LAUNCHER}/start`)) {
+  // An agent gives it up where what it looks at never settles, as when others fill the store; a start asks for it again.
+  for (let tries = 0; tries < 10 && !existsSync(`${LAUNCHER}/start`); tries++) {
     await done(trial, ["run", "-q", "dev-shell", "--", "-c", "true"]);
-    await until("there is a launcher", () => existsSync(`${LAUNCHER}/start`));
+    const there = until("there is a launcher", () => existsSync(`${LAUNCHER}/start`), 15_000);
+    await there.catch(() => {});
   }
+  assert.ok(existsSync(`${LAUNCHER}/start`), "there is no launcher");
   await trial.client.shutdown();
 }
 
@@ -42,6 +45,8 @@ async function wayOf(words: readonly string[], options: RunOptions & { readonly 
   const ended = await done(trial, words, options);
   return { ...ended, way: existsSync(`${trial.home}/run/agent.sock`) ? "full" : "launcher" };
 }
+
+const FACTS = `${trial.home}/config/facts.yaml`;
 
 const RUN = ["run", "dev-shell", "--", "-c"] as const;
 
@@ -142,9 +147,8 @@ const CHANGES: Readonly<Record<string, () => () => void>> = {
     return () => unlinkSync(own);
   },
   "facts were overridden": () => {
-    const facts = `${trial.home}/config/facts.yaml`;
-    writeFileSync(facts, "skerry: facts/1\ntimeZone: Europe/Berlin\n");
-    return () => unlinkSync(facts);
+    writeFileSync(FACTS, "skerry: facts/1\ntimeZone: Europe/Berlin\n");
+    return () => unlinkSync(FACTS);
   },
   "a folder of a volume was replaced": () => {
     const data = `${trial.home}/data/volumes/dev-shell/data`;
@@ -184,6 +188,115 @@ for (const [what, change] of Object.entries(CHANGES)) {
     }
   });
 }
+
+/** An instance of its own, with a granted folder that its owner names by a link. */
+async function withGrant(): Promise<{ readonly one: string; readonly two: string; readonly link: string }> {
+  const [one, two, link] = [`${trial.files}/one`, `${trial.files}/two`, `${trial.files}/link`];
+  for (const folder of [one, two]) {
+    mkdirSync(folder);
+    writeFileSync(`${folder}/name`, folder.slice(-3));
+  }
+  symlinkSync(one, link);
+  await withLauncher();
+  rmSync(LAUNCHER, { recursive: true });
+  const granted = `project: { answer: real, folder: ${link} }`;
+  const change = (text: string) => text.replace(/^( *)project: deny.*/m, `$1${granted}`);
+  const back = edited(DEPLOYMENT, change);
+  assert.match(readFileSync(DEPLOYMENT, "utf8"), /answer: real/);
+  takenBack.push(back, () => {
+    for (const path of [one, two, link]) rmSync(path, { recursive: true, force: true });
+  });
+  await withLauncher();
+  assert.equal((await wayOf([...RUN, "cat /work/name"])).way, "launcher");
+  return { one, two, link };
+}
+
+const takenBack: (() => void)[] = [];
+afterEach(async () => {
+  if (takenBack.length === 0) return;
+  await trial.client.shutdown();
+  for (const back of takenBack.splice(0)) back();
+  rmSync(LAUNCHER, { recursive: true, force: true });
+});
+
+test("a granted folder that its owner names by a link is the one that the link leads to now", async () => {
+  const { two, link } = await withGrant();
+  unlinkSync(link);
+  symlinkSync(two, link);
+  const { way, stdout } = await wayOf([...RUN, "cat /work/name"]);
+  assert.deepEqual([way, stdout], ["full", "two"]);
+});
+
+test("a granted folder that has become a link takes the full way", async () => {
+  const { one, two } = await withGrant();
+  rmSync(two, { recursive: true });
+  renameSync(one, two);
+  symlinkSync(two, one);
+  assert.equal((await wayOf([...RUN, "true"])).way, "full");
+});
+
+test("what is mounted after a folder was granted is looked at the full way", async () => {
+  await withGrant();
+  writeFileSync(`${LAUNCHER}/mounts`, `${readFileSync(`${LAUNCHER}/mounts`, "utf8")}another\n`);
+  assert.equal((await wayOf([...RUN, "true"])).way, "full");
+});
+
+test("facts that their owner keeps elsewhere, with a link to them, are read anew when they have changed", async () => {
+  const kept = `${trial.files}/facts.yaml`;
+  writeFileSync(kept, "skerry: facts/1\ntimeZone: Europe/Berlin\n");
+  await trial.client.shutdown();
+  symlinkSync(kept, FACTS);
+  takenBack.push(() => unlinkSync(FACTS));
+  rmSync(LAUNCHER, { recursive: true, force: true });
+  await withLauncher();
+  assert.equal((await wayOf([...RUN, "echo $TZ"])).stdout, "Europe/Berlin\n");
+  assert.ok(!existsSync(`${trial.home}/run/agent.sock`), "it has taken the full way");
+  writeFileSync(kept, "skerry: facts/1\ntimeZone: Europe/Paris\n");
+  assert.deepEqual((await wayOf([...RUN, "echo $TZ"])).stdout, "Europe/Paris\n");
+});
+
+test("a runtime folder that is a link is nobody's to start from", async () => {
+  await withLauncher();
+  renameSync(`${trial.home}/run`, `${trial.home}/elsewhere`);
+  symlinkSync(`${trial.home}/elsewhere`, `${trial.home}/run`);
+  try {
+    const { code, stdout, stderr } = await trial.skerry([...RUN, "echo inside"]);
+    assert.deepEqual([code, stdout], [125, ""], stderr);
+  } finally {
+    unlinkSync(`${trial.home}/run`);
+    renameSync(`${trial.home}/elsewhere`, `${trial.home}/run`);
+  }
+});
+
+test("an instance is not removed between a launcher's first step and its record", async () => {
+  await withLauncher();
+  const claim = `${trial.home}/run/instances/dev-shell/claim`;
+  const holder = spawn("/usr/bin/flock", [claim, "/bin/sh", "-c", "echo held; read line"]);
+  await new Promise((resolve) => holder.stdout.once("data", resolve));
+  const undeployed = endOf(trial.begin(["undeploy", "dev-shell"]), 60_000);
+  await until("the launcher is gone", () => !existsSync(LAUNCHER));
+  assert.ok(existsSync(DEPLOYMENT));
+  holder.stdin.end("\n");
+  const { code, stderr } = await undeployed;
+  assert.equal(code, 0, stderr);
+  assert.ok(!existsSync(DEPLOYMENT));
+});
+
+test("a start that an agent had in the audit when it was killed is recorded once", async () => {
+  await withLauncher();
+  assert.equal((await wayOf([...RUN, "true"])).way, "launcher");
+  const spool = `${trial.home}/state/spool`;
+  const [id = ""] = readdirSync(spool);
+  const text = readFileSync(`${spool}/${id}`);
+  await listed(trial);
+  await trial.client.shutdown();
+  writeFileSync(`${spool}/${id}`, text);
+  mkdirSync(`${trial.home}/run/compartments/${id}`);
+  writeFileSync(`${trial.home}/run/compartments/${id}/start.json`, "{}");
+  await until("it is taken in", async () => (await listed(trial, ["--all"])) && readdirSync(spool).length === 0);
+  const records = await recorded(trial, "dev-shell");
+  assert.equal(records.filter(({ kind, facts }) => kind === "start" && facts["id"] === id).length, 1);
+});
 
 test("a file of the store that was put back with its old times is another file", async () => {
   await withLauncher();
@@ -236,6 +349,8 @@ test("files as input or output take the full way, which makes pipes of them", as
 
 test("Skerry's own edit takes the launcher away first, and the next is made of the new text", async () => {
   await withLauncher();
+  const claim = `${trial.home}/run/instances/dev-shell/claim`;
+  const before = statSync(claim).ino;
   const editor = `${trial.files}/editor`;
   writeFileSync(editor, `#!/bin/sh\nsed -i 's/^environment: {}/environment: { COLOUR: green }/' "$1"\n`, {
     mode: 0o755,
@@ -245,4 +360,6 @@ test("Skerry's own edit takes the launcher away first, and the next is made of t
   await trial.client.shutdown();
   const { way, stdout } = await wayOf([...RUN, "echo $COLOUR"]);
   assert.deepEqual([way, stdout], ["launcher", "green\n"]);
+  // Another file would be another lock.
+  assert.equal(statSync(claim).ino, before);
 });

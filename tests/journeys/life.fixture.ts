@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Ended, Trial } from "./trial.fixture.ts";
 
 /** A loaded machine is slow, and what never comes has to be waited for only once. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000;
 
 /** Looks again and again until there is something; what it was is in the complaint. */
 export async function until<Value>(
