@@ -14,17 +14,21 @@ export async function attach(
   argv: readonly string[],
   end: AttachedOptions["onEndAsked"],
 ): Promise<number> {
-  const unfit = unfitStream();
-  if (unfit !== undefined) {
-    complain(world, `${unfit} is a folder; an app that has it could go on from there. Grant it with --folder instead`);
-    return APP_EXIT.skerryFailed;
-  }
+  if (!streamsFit(world)) return APP_EXIT.skerryFailed;
   world.attached.now = true;
   try {
     return await runAttached(argv, { environment: CLEAN, signal: world.signal, onEndAsked: end });
   } finally {
     world.attached.now = false;
   }
+}
+
+/** To be asked before anything is prepared: a start that is then not made would count as one that runs for a moment. */
+export function streamsFit(world: World): boolean {
+  const unfit = unfitStream();
+  if (unfit === undefined) return true;
+  complain(world, `${unfit} is a folder; an app that has it could go on from there. Grant it with --folder instead`);
+  return false;
 }
 
 /** What the wall itself is started with; the app's own environment is in its arguments. */

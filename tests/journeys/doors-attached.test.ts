@@ -84,4 +84,7 @@ test("a folder on a stream stops the start", async () => {
   const ended = await redirected(`< ${trial.files}`, "ls /proc/self/fd/0/..");
   assert.equal(ended.code, 125);
   assert.match(ended.stderr, /standard input is a folder/);
+  // Nothing was begun that would have to be waited for.
+  const started = await trial.skerry(["audit", "--json"]);
+  assert.ok(!started.stdout.includes("/proc/self/fd/0/.."), started.stdout);
 });

@@ -22,7 +22,8 @@ import { endOf, environmentFor, makeTrial, ROOT, type RunOptions } from "./trial
 const trial = makeTrial();
 after(async () => await trial.close());
 afterEach(async () => {
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  // It may have ended by itself meanwhile.
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
 });
 
 const LAUNCHER = `${trial.home}/run/instances/dev-shell/launcher`;

@@ -55,7 +55,7 @@ test("a file inside is a sign, also through a link, and a file of the host at th
   writeFileSync(host, "");
   await deployed(trial, "dev-shell", "hosts", { ready: `{ file: ${host}, within: 300ms }` });
   await done(trial, ["start", "-q", "hosts", "--", "-c", `ln -s ${host} /tmp/x; exec sleep 1000`], { code: 1 });
-  await deployed(trial, "dev-shell", "file", { ready: "{ file: /tmp/way/up, within: 20s }" });
+  await deployed(trial, "dev-shell", "file", { ready: "{ file: /tmp/way/up, within: 5m }" });
   const script = "mkdir /tmp/place; ln -s ../tmp/place /tmp/way; : > /tmp/place/up; exec sleep 1000";
   assert.match((await done(trial, ["start", "file", "--", "-c", script])).stdout, /file is ready/);
   // A link that leads out leads to the inside's own place, where there is nothing.

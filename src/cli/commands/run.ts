@@ -2,7 +2,7 @@
 import type { LaunchResponseJson, WaitResponseJson } from "../../contract/index.ts";
 import { STOPPED_BY_OWNER } from "../../session/index.ts";
 import { agentOf, follow } from "../ask-agent.ts";
-import { attach } from "../attach.ts";
+import { attach, streamsFit } from "../attach.ts";
 import { defineCommand } from "../command.ts";
 import { APP_EXIT, EXIT } from "../exit.ts";
 import { complain, say } from "../print.ts";
@@ -40,6 +40,7 @@ export default defineCommand<Flags, string[]>({
       complain(world, "run what? Name an instance or a recipe (skerry recipes lists them), or packages with --package");
       return EXIT.usage;
     }
+    if (!streamsFit(world)) return APP_EXIT.skerryFailed;
     const launched = await follow<LaunchResponseJson>(
       world,
       "Launch",
