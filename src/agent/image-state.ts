@@ -7,7 +7,7 @@ import type { Images } from "./images.ts";
 import { sayOnce } from "./note-once.ts";
 
 export interface ImageState {
-  readonly baseState: OsBase["state"] | "unknown";
+  readonly baseState: OsBase["state"] | "imported" | "unknown";
   /** Day from which that state is the next one; empty where nobody has said. */
   readonly baseUntil: string;
   readonly baseSuccessor: string;
@@ -19,6 +19,11 @@ export interface ImageState {
 
 /** How an image stands to its base, its recipe, its lock and this host. */
 export async function imageState(image: Image, images: Images, context: AgentContext): Promise<ImageState> {
+  // It stands on no base, whatever one of the owner's is called.
+  if (image.imported !== undefined) {
+    const stale = await staleFor(image, images, context);
+    return { baseState: "imported", baseUntil: "", baseSuccessor: "", stale, aging: "" };
+  }
   const base = await findBase(image.base, context);
   return {
     baseState: base.ok ? base.value.state : "unknown",

@@ -135,6 +135,7 @@ export class Keeper {
     await this.#images.swept;
     return await this.#images.inTurn(async (): Answer<Migrated> => {
       const recipe = found.value.thing;
+      if (recipe.imported !== undefined) return refusal({ kind: "was-imported", recipe: recipe.name });
       const from = await baseNameFor(recipe, this.#context);
       if (!from.ok) return from;
       const old = to === "" ? await findBase(from.value, this.#context) : undefined;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Recipe } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
 import { parseRecipe } from "./recipe.ts";
+import { writeRecipe } from "./write.ts";
 import { keyFault } from "./schema-parts.ts";
 
 const HEAD = "skerry: recipe/1\nsummary: x\npackages: [ripgrep]\nprograms: { rg: /usr/bin/rg }\n";
@@ -109,9 +110,24 @@ netwrok: deny
       '5:43: programs.rg.arguments: "file" is none of any, files, none. Did you mean "files"?',
       '7:33: insid: not a key of a folder request. Did you mean "inside"?',
       '7:56: requests.f.verbs[0]: "raed" is none of read, write. Did you mean "read"?',
-      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, components, packages, repositories, programs, requests, volumes, own-sandbox, ready, desktop",
+      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, components, packages, imported, repositories, programs, requests, volumes, own-sandbox, ready, desktop",
     ],
   );
+});
+
+test("an image that was imported takes nothing else, and is written as it is read", () => {
+  const imported = "a".repeat(64);
+  const text = `skerry: recipe/1\nsummary: x\nimported: "${imported}"\npackages: []\nprograms: { sh: /bin/sh }\n`;
+  const read = parseRecipe(text, { file: "x.yaml", name: "x" });
+  assert.ok(read.ok);
+  assert.equal(read.value.imported, imported);
+  const again = parseRecipe(writeRecipe(read.value), { file: "x.yaml", name: "x" });
+  assert.deepEqual(again.ok && again.value, read.value);
+  assert.deepEqual(complaints(text.replace("[]", "[ripgrep]").replace("packages", "components: [gtk]\npackages")), [
+    "4:13: components: an image that was imported takes no packages; take this out, or take out imported",
+    "5:11: packages: an image that was imported takes no packages; take this out, or take out imported",
+  ]);
+  assert.match(complaints(text.replace("aaaa", "../x"))[0] ?? "", /is no SHA-256/);
 });
 
 test("a recipe whose file has no fitting name is refused", () => {

@@ -11,6 +11,10 @@ type Context = Pick<ImageContext, "performer" | "store"> & { readonly facts: Hos
 /** @returns reasons as words, such as `the recipe has changed`; none where the image is what is wanted now */
 export async function staleBecause(image: Image, wanted: ImageWanted, context: Context): Promise<readonly string[]> {
   const { performer, store, facts } = context;
+  const there = new Set(await performer.list(store.layers));
+  const missing = (keys: readonly string[]) => (keys.every((key) => there.has(key)) ? [] : ["a layer is missing"]);
+  if (wanted.recipe.imported !== image.imported?.manifest) return ["the recipe has changed"];
+  if (image.imported !== undefined) return missing(image.layers);
   const lock = await readLockFile(store.recipeLock(image.recipe), context);
   if (!lock.ok || lock.value === undefined) return ["it has no lock"];
   if (lock.value.base !== wanted.base.name) return [`it is to stand on ${wanted.base.name}`];
@@ -20,6 +24,5 @@ export async function staleBecause(image: Image, wanted: ImageWanted, context: C
   }
   const keys = stackKeys(lock.value.layers, wanted.base, lock.value.architecture);
   if (JSON.stringify(keys) !== JSON.stringify(image.layers)) return ["the lock has changed"];
-  const there = new Set(await performer.list(store.layers));
-  return keys.every((key) => there.has(key)) ? [] : ["a layer is missing"];
+  return missing(keys);
 }

@@ -62,6 +62,7 @@ test("it is verified, listed and told as a document like an image that was built
   assert.equal(verified.code, 0, verified.stdout);
   const { stdout } = await trial.skerry(["images"]);
   assert.match(stdout, /^mine +imported +[1-9]\d* /m);
+  assert.doesNotMatch(stdout, /stale|base unknown/);
   const sbom = await trial.skerry(["images", "sbom", "mine"]);
   assert.match(sbom.stdout, /pkg:deb\/debian\/ripgrep@/);
 });
@@ -98,8 +99,13 @@ test("once it is purged, only another import brings it back", async () => {
   const back = await trial.skerry(["images", "import", "own", "--as", "mine"]);
   assert.equal(back.code, 0, back.stderr);
   assert.deepEqual(recordOf("mine").imported.digests, blobsOf("own"));
-  const upgraded = await trial.skerry(["upgrade", "mine"]);
-  assert.match(upgraded.stderr, /the image of mine was imported/);
+  for (const words of [
+    ["upgrade", "mine"],
+    ["migrate", "mine", "--to", "debian-12"],
+  ]) {
+    const refused = await trial.skerry(words);
+    assert.match(refused.stderr, /the image of mine was imported/);
+  }
 });
 
 test("what skopeo has compressed and packed comes in the same", { skip: lacks("skopeo") }, async () => {

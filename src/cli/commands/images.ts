@@ -37,6 +37,6 @@ export default defineCommand<{ readonly json: boolean }>({
 
 /** What of it is not as it should be; most have nothing. */
 function stateOf({ baseState = "", stale = [] }: ImageJson): string {
-  const aging = baseState === "supported" ? [] : [`base ${baseState}`];
+  const aging = baseState === "supported" || baseState === "imported" ? [] : [`base ${baseState}`];
   return [...aging, ...stale.map((because) => `stale: ${because}`)].join("; ") || "current";
 }

@@ -1624,7 +1624,7 @@ export type Image = Message<"skerry.agent.v1.Image"> & {
   sharedBytes: number;
 
   /**
-   * `supported`, `deprecated`, `retired`, or `unknown` where there is no such base any more.
+   * `supported`, `deprecated`, `retired`, `imported` (it stands on none), or `unknown` where there is no such base any more.
    *
    * @generated from field: string base_state = 8;
    */
@@ -1701,7 +1701,7 @@ export type ImageJson = {
   sharedBytes?: number | "NaN" | "Infinity" | "-Infinity";
 
   /**
-   * `supported`, `deprecated`, `retired`, or `unknown` where there is no such base any more.
+   * `supported`, `deprecated`, `retired`, `imported` (it stands on none), or `unknown` where there is no such base any more.
    *
    * @generated from field: string base_state = 8;
    */
