@@ -29,6 +29,7 @@ import {
 } from "../host/index.ts";
 import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
+import { readEnded } from "./ended-starts.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { copySize } from "./copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
@@ -106,10 +107,8 @@ export class Compartments {
   /** Takes over what an earlier agent left: running compartments are adopted, ended ones recorded. */
   async adopt(): Promise<void> {
     const { performer, audit, places } = this.#context;
-    for (const name of (await performer.list(`${places.state}/ended`)).slice(-KEPT_ENDS)) {
-      const text = await performer.readText(`${places.state}/ended/${name}`);
-      if (text !== undefined) this.#starts.set(name.replace(/^\d+-/, "").replace(/\.json$/, ""), JSON.parse(text));
-    }
+    for (const [id, start] of await readEnded(`${places.state}/ended`, KEPT_ENDS, this.#context))
+      this.#starts.set(id, start);
     await this.#takeIn();
     for (const id of await performer.list(this.#folder())) {
       if (this.#starts.get(id)?.state === "running") continue;

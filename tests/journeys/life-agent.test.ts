@@ -99,6 +99,16 @@ test("what ended while no agent ran is known with its exit code", async () => {
   assert.deepEqual(runtimeFolders(), []);
 });
 
+test("a record that a killed agent has only half written hinders no later agent", async () => {
+  await trial.client.shutdown();
+  const folder = `${trial.home}/state/ended`;
+  mkdirSync(folder, { recursive: true });
+  for (const name of ["1-gone.0a0b0c0d.json.1a2b3c4d.tmp", "1-gone.0a0b0c0d.json"])
+    writeFileSync(`${folder}/${name}`, "");
+  await done(trial, ["ps", "--all"]);
+  assert.ok(!readdirSync(folder).some((name) => name.endsWith(".tmp")));
+});
+
 test("an app in the foreground does not notice that the agent is killed", async () => {
   const child = trial.begin(["run", "-q", "dev-shell", "--", "-c", "echo ready; read line; echo got $line; exit 12"]);
   let said = "";
