@@ -299,6 +299,14 @@ test("a start that an agent had in the audit when it was killed is recorded once
   assert.equal(records.filter(({ kind, facts }) => kind === "start" && facts["id"] === id).length, 1);
 });
 
+test("half a file that a killed agent has left among the ends keeps no other agent from starting", async () => {
+  await withLauncher();
+  const half = `${trial.home}/state/ended/1795269507176-dev-shell.0badcafe.json.12345678.tmp`;
+  writeFileSync(half, "");
+  await listed(trial);
+  assert.ok(!existsSync(half));
+});
+
 test("a file of the store that was put back with its old times is another file", async () => {
   await withLauncher();
   const store = `${trial.home}/data/images/dev-shell.json`;
