@@ -67,7 +67,9 @@ test("where the folder is somebody else's, nothing is built", {
 }, async (context) => {
   const { folder } = program(context, main(0));
   chmodSync(`${folder}/helper`, 0o555);
-  context.after(() => chmodSync(`${folder}/helper`, 0o755));
   const care = new HelperCare(folder, "/usr/bin/cc", () => assert.fail("said something"));
-  assert.deepEqual(await care.state(), { kind: "stale", path: helperPath(folder), writable: false });
+  const state = await care.state();
+  // So that it can be removed.
+  chmodSync(`${folder}/helper`, 0o755);
+  assert.deepEqual(state, { kind: "stale", path: helperPath(folder), writable: false });
 });
