@@ -317,7 +317,8 @@ export class Agent {
       return made;
     }
     const said = await noteOnce(plan.weaker, this.context);
-    if (!record.passing) this.#launchers.want(spec.name);
+    // What is started in the background is no concern of the start script.
+    if (!record.passing && !background) this.#launchers.want(spec.name);
     return success({
       prepared: prepared.value,
       argv: background ? [] : plan.argv,
