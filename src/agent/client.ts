@@ -13,6 +13,7 @@ import { startDetached } from "../host/start-detached.ts";
 import type { Places } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { socketPath } from "./socket.ts";
+import { BUNDLED } from "./version.ts";
 
 /** What the agent refused, with a text for a person. */
 export interface CallProblem {
@@ -29,9 +30,6 @@ const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** Flag of the last envelope of a stream. */
 const END_OF_STREAM = 2;
-
-/** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
-const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
 
 /**
  * An agent is there all day and works for moments: it gains nothing from optimizing compilers and a large space for young

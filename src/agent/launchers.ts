@@ -11,7 +11,6 @@
  * - There is none for what somebody has to be asked about at each start: only what LAUNCHABLE names is let through.
  */
 import { readFileSync } from "node:fs";
-import { isDeepStrictEqual } from "node:util";
 import {
   FILE_FORMAT,
   FOLDER_FORMAT,
@@ -112,7 +111,7 @@ export class Launchers {
     if (!isSettled(fileLines.said)) return no(UNSETTLED);
     const second = await this.#plans(name);
     if (!second.ok) return second;
-    if (!isDeepStrictEqual(sameIds(first.value), sameIds(second.value))) return no(UNSETTLED);
+    if (sameIds(first.value) !== sameIds(second.value)) return no(UNSETTLED);
     const { plain, withTerminal, deployment, recipe, takes, notes, steps } = second.value;
     const launcher = launcherText(plain, withTerminal, {
       ...(await this.#moment()),
@@ -167,6 +166,7 @@ export class Launchers {
     if (!deployment.ok) return no("there is no deployment");
     const recipe = await findRecipe(deployment.value.thing.recipe, this.#context);
     if (!recipe.ok) return no("there is no recipe");
+    if (deployment.value.thing.service.links.length > 0) return no("what it is linked to has to be there first");
     const image = await this.#images.find(recipe.value.thing);
     if (!image.ok || image.value === undefined) return no("the image has to be built first");
     const chosen: Chosen = {
@@ -183,7 +183,6 @@ export class Launchers {
     const plain = await planned("");
     const withTerminal = await planned(TERMINAL_STAND_IN);
     if (plain?.ok !== true || withTerminal?.ok !== true) return no("a start would be refused");
-    if (chosen.deployment.service.links.length > 0) return no("what it is linked to has to be there first");
     const { spec } = plain.value;
     const astray = spec.contributions.find(({ kind }) => !LAUNCHABLE.has(kind));
     if (astray !== undefined) return no(`each start has to ask about ${astray.kind}`);
@@ -258,7 +257,7 @@ function plannedStart({ spec, plan, ...prepared }: Prepared, terminal: string): 
 }
 
 /** Two plans are the same when they differ in their ids alone. */
-function sameIds(plans: { readonly plain: PlannedStart; readonly withTerminal: PlannedStart }): unknown {
+function sameIds(plans: { readonly plain: PlannedStart; readonly withTerminal: PlannedStart }): string {
   const text = JSON.stringify(plans, (_, value) =>
     value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value,
   );

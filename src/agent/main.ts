@@ -22,7 +22,7 @@ import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store-routes.ts";
 import { socketPath } from "./socket.ts";
-import { programVersion } from "./version.ts";
+import { BUNDLED, programVersion } from "./version.ts";
 
 /** Without a call, without work and without a compartment for so long, the agent ends. */
 const IDLE_MS = 15 * 60_000;
@@ -33,9 +33,6 @@ const LOOK_EVERY_MS = 5_000;
 
 /** Somebody else (systemd) sees to it that there is an agent: it does not end because it has nothing to do. */
 const STAYS = process.argv.includes("--stay");
-
-/** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
-const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
 
 const PROGRAM = dirname(dirname(import.meta.dirname));
 

@@ -2,6 +2,9 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 
+/** The program that this is a bundle of (tools/bundle.ts); empty where it runs from its sources. */
+export const BUNDLED = process.env["SKERRY_BUNDLED"] ?? "";
+
 /** @param program - the folder that holds the start script */
 export function programVersion(program: string): string {
   const about: unknown = JSON.parse(readFileSync(`${program}/package.json`, "utf8"));

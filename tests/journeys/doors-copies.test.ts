@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
-import { bashInside, DEADLINE_MS } from "./doors.fixture.ts";
+import { bashInside, DEADLINE_MS, projectIn } from "./doors.fixture.ts";
 import { endOf, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
@@ -19,13 +19,7 @@ after(async () => {
   await trial?.close();
 });
 
-function makeProject(name: string): string {
-  const folder = `${trial.files}/${name}`;
-  mkdirSync(`${folder}/sub`, { recursive: true });
-  for (const file of ["one.txt", "two.txt", "sub/three.txt"]) writeFileSync(`${folder}/${file}`, `${file} is here\n`);
-  for (const path of [folder, `${folder}/sub`]) chmodSync(path, 0o755);
-  return folder;
-}
+const makeProject = (name: string) => projectIn(trial, name);
 
 /** Every path below the folder with its content and mode: equal before and after. */
 async function stateOf(folder: string): Promise<string> {

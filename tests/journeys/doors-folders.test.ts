@@ -15,7 +15,7 @@ import {
 import { after, before, test } from "node:test";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
-import { bashInside, DEADLINE_MS } from "./doors.fixture.ts";
+import { bashInside, DEADLINE_MS, projectIn } from "./doors.fixture.ts";
 import { endOf, environmentFor, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 /** An own recipe of the same packages, and so of the same image, in the place of the one that comes with Skerry. */
@@ -36,14 +36,7 @@ after(async () => {
   await trial?.close();
 });
 
-/** A folder of the owner's with two files and a folder in it. */
-function makeProject(name: string): string {
-  const folder = `${trial.files}/${name}`;
-  mkdirSync(`${folder}/sub`, { recursive: true });
-  for (const file of ["one.txt", "two.txt", "sub/three.txt"]) writeFileSync(`${folder}/${file}`, `${file} is here\n`);
-  for (const path of [folder, `${folder}/sub`]) chmodSync(path, 0o755);
-  return folder;
-}
+const makeProject = (name: string) => projectIn(trial, name);
 
 function withRecipe(more: string): Trial {
   const own = makeTrial();

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -126,4 +126,13 @@ print(client.recv(100).decode(), end="")
 /** The same from the host itself: shows that there is something to be reached. */
 export async function knockFromOutside(endpoint: Endpoint): Promise<string> {
   return (await endOf(spawn("/usr/bin/python3", ["-c", KNOCK, ...endpoint.map(String)]), DEADLINE_MS)).stdout;
+}
+
+/** A folder of the owner's with two files, and a folder with a file, which every user may pass. */
+export function projectIn(trial: Pick<Trial, "files">, name: string): string {
+  const folder = `${trial.files}/${name}`;
+  mkdirSync(`${folder}/sub`, { recursive: true });
+  for (const file of ["one.txt", "two.txt", "sub/three.txt"]) writeFileSync(`${folder}/${file}`, `${file} is here\n`);
+  for (const path of [folder, `${folder}/sub`]) chmodSync(path, 0o755);
+  return folder;
 }

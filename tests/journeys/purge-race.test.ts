@@ -1,29 +1,8 @@
 /** The few races of purges against starts; the long form is in tests/slow/. */
-import { after, before, test } from "node:test";
-import {
-  type Archive,
-  type BuildTrial,
-  makeArchive,
-  makeBuildTrial,
-  NO_GPG,
-} from "../hostile/packages/archive.fixture.ts";
+import { test } from "node:test";
+import { NO_GPG, withArchive } from "../hostile/packages/archive.fixture.ts";
 import { PARTS, racePurges } from "./purge-race.fixture.ts";
 
-let archive: Archive;
-let trial: BuildTrial;
-
-before(async () => {
-  if (NO_GPG !== false) return;
-  archive = await makeArchive([{ name: "parts", files: PARTS }]);
-  trial = makeBuildTrial(archive);
-});
-
-after(async () => {
-  if (NO_GPG !== false) return;
-  await trial.close();
-  await archive.close();
-});
-
 test("twenty-one starts that race seven purges run from whole images", { skip: NO_GPG }, async () => {
-  await racePurges(trial, "parts", 7);
+  await withArchive([{ name: "parts", files: PARTS }], async (trial) => await racePurges(trial, "parts", 7));
 });

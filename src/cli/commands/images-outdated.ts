@@ -1,26 +1,14 @@
 /** `images outdated`: what the archives have that is newer. */
 import type { ListOutdatedResponseJson, PackageChangeJson } from "../../contract/index.ts";
 import { follow } from "../ask-agent.ts";
-import { defineCommand, JSON_FLAG } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeImages } from "../names.ts";
+import { IMAGE_PARAMETERS, type ImageFlags } from "../image-flags.ts";
 import { CHANGE_COLUMNS } from "../package-changes.ts";
 import { printJson, printTable } from "../print.ts";
 
-export default defineCommand<{ readonly quiet: boolean; readonly json: boolean }, readonly string[]>({
-  parameters: {
-    flags: { quiet: { kind: "boolean", brief: "No progress.", default: false }, json: JSON_FLAG },
-    positional: {
-      kind: "array",
-      parameter: {
-        parse: String,
-        brief: "Images; all without one.",
-        placeholder: "NAME",
-        proposeCompletions: proposeImages,
-      },
-    },
-    aliases: { q: "quiet" },
-  },
+export default defineCommand<ImageFlags, readonly string[]>({
+  parameters: IMAGE_PARAMETERS,
   description: "Compares versions by name. What an upgrade would really bring is shown by upgrade --dry-run.",
   examples: ["images outdated", "images outdated radicale"],
   async run(world, flags, ...names) {

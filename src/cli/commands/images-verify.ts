@@ -1,25 +1,13 @@
 /** `images verify`: whether every file of an image is still what was built. */
 import type { FileDifferenceJson, VerifiedLayerJson, VerifyImagesResponseJson } from "../../contract/index.ts";
 import { follow } from "../ask-agent.ts";
-import { defineCommand, JSON_FLAG } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeImages } from "../names.ts";
+import { IMAGE_PARAMETERS, type ImageFlags } from "../image-flags.ts";
 import { formatBytes, print, printJson } from "../print.ts";
 
-export default defineCommand<{ readonly quiet: boolean; readonly json: boolean }, readonly string[]>({
-  parameters: {
-    flags: { quiet: { kind: "boolean", brief: "No progress.", default: false }, json: JSON_FLAG },
-    positional: {
-      kind: "array",
-      parameter: {
-        parse: String,
-        brief: "Images; all without one.",
-        placeholder: "NAME",
-        proposeCompletions: proposeImages,
-      },
-    },
-    aliases: { q: "quiet" },
-  },
+export default defineCommand<ImageFlags, readonly string[]>({
+  parameters: IMAGE_PARAMETERS,
   description: "Ends with 1 where a file was changed, is missing, or should not be there.",
   examples: ["images verify", "images verify radicale --json"],
   async run(world, flags, ...names) {

@@ -233,6 +233,21 @@ export function makeBuildTrial(archive: Archive, withBase = true): BuildTrial {
   };
 }
 
+/** One archive and one home for one test, both gone afterwards. */
+export async function withArchive(
+  packages: Parameters<typeof makeArchive>[0],
+  act: (trial: BuildTrial, archive: Archive) => Promise<void>,
+): Promise<void> {
+  const archive = await makeArchive(packages);
+  const trial = makeBuildTrial(archive);
+  try {
+    await act(trial, archive);
+  } finally {
+    await trial.close();
+    await archive.close();
+  }
+}
+
 /** A base that is the archive. */
 export function baseText({ uri, keyring }: Archive): string {
   return `skerry: base/1
