@@ -361,22 +361,22 @@ export class Agent {
     // First of all, so that after a crash half-way the next agent knows of everything that has to go again.
     const written = await this.compartments.writeRecord(record);
     if (!written.ok) return written;
-    const accepted = acceptedWeaker(plan);
-    if (accepted.length > 0)
-      void audit.append({ kind: "weaker-accepted", instance: spec.name, id: spec.id, layers: accepted });
-    const recorded = audit.enter({
-      kind: "start",
-      instance: spec.name,
-      id: spec.id,
-      command: spec.command,
-      image: image.layers.at(-1) ?? "",
-      grants: grantLines(effective),
-    });
     for (const step of [...steps, ...plan.steps]) {
       const done = await performer.perform(step, QUIET);
       if (!done.ok) return done;
     }
-    const entered = await recorded;
+    const { id, name: instance } = spec;
+    const accepted = acceptedWeaker(plan);
+    if (accepted.length > 0) await audit.append({ kind: "weaker-accepted", instance, id, layers: accepted });
+    // A start that could not be prepared was none, so its record comes last.
+    const entered = await audit.enter({
+      kind: "start",
+      instance,
+      id,
+      command: spec.command,
+      image: image.layers.at(-1) ?? "",
+      grants: grantLines(effective),
+    });
     if (!entered.ok) return entered;
     if (!background) return success(undefined);
     const started = await performer.perform({ kind: "start-wall", id: spec.id, argv: plan.argv }, QUIET);
