@@ -58,6 +58,7 @@ const SECOND_DOORS: Readonly<Record<string, string>> = {
   "host/files.ts": "cli",
   "host/findings.ts": "cli",
   "host/log-file.ts": "cli",
+  "host/own-program.ts": "agent",
   "host/processes.ts": "cli",
   "host/run-attached.ts": "cli",
   "host/run-program.ts": "cli",

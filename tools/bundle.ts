@@ -3,9 +3,9 @@
  *
  * One file is what every start needs; each command, and whatever else is loaded late, is one more. They lie in a folder
  * of their own below FOLDER, and FOLDER/now is a link to it: who has just been started keeps what it was started from.
- * The start script calls this when the sources have changed, and starts from the sources where it fails. The agent has a
- * bundle too, and takes half the memory for it. What runs inside of namespaces is always started from its sources, whose
- * places the bundles know.
+ * The start script calls this when the sources have changed, and starts from the sources where it fails. The
+ * agent has a bundle too, and takes half the memory for it; so have the programs of a build that run in namespaces. What
+ * an app is handed is always started from its sources, whose places the bundles know.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -15,7 +15,8 @@ import { ROOT } from "./program.ts";
 
 const SOURCE = join(ROOT, "src");
 const MAIN = join(SOURCE, "cli/main.ts");
-const AGENT = join(SOURCE, "agent/main.ts");
+/** Programs that are started by themselves (src/host/own-program.ts). */
+const OTHERS = ["agent/main.ts", "host/inside.ts", "host/tree/main.ts"].map((name) => join(SOURCE, name));
 
 /** Nobody who was started from a folder looks for more of it after this time. */
 const OLD_AFTER_MS = 60_000;
@@ -61,7 +62,10 @@ const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error("the folder to write to is missing");
 const made = join(folder, `${Date.now()}`);
 mkdirSync(made, { recursive: true });
-const known = new Set([MAIN, AGENT]);
+process.once("exit", (code) => {
+  if (code !== 0) rmSync(made, { recursive: true, force: true });
+});
+const known = new Set([MAIN, ...OTHERS]);
 for (entry of known) {
   await build({
     entryPoints: [entry],
@@ -75,7 +79,7 @@ for (entry of known) {
     logLevel: "error",
     define: {
       "process.env.SKERRY_BUNDLED": JSON.stringify(programVersion(ROOT)),
-      "process.env.SKERRY_BUNDLED_AGENT": JSON.stringify(join(made, outputOf(AGENT))),
+      "process.env.SKERRY_BUNDLES": JSON.stringify(made),
     },
     banner: {
       js: `globalThis.skerrySource??=folder=>require("node:path").join(${JSON.stringify(SOURCE)},folder);`,

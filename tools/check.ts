@@ -22,6 +22,7 @@ const CHECKS: readonly Check[] = [
   { name: "unused code", argv: [installed("knip")] },
   { name: "generated files", argv: [process.execPath, "tools/generate.ts", "--check"] },
   ...(PROTOS.length > 0 ? [{ name: "contracts", argv: [installed("buf"), "lint"] } as const] : []),
+  { name: "bundles", argv: [process.execPath, "tools/bundle.ts", "dist/check"] },
   { name: "start script", argv: ["sh", "-n", "skerry"] },
 ];
 

@@ -9,6 +9,7 @@ import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { InfoResponseJson } from "../contract/index.ts";
+import { ownProgram } from "../host/own-program.ts";
 import { startDetached } from "../host/start-detached.ts";
 import type { Places } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -211,7 +212,7 @@ export class AgentClient {
       process.execPath,
       "--disable-warning=ExperimentalWarning",
       ...SMALL,
-      process.env["SKERRY_BUNDLED_AGENT"] || `${import.meta.dirname}/main.ts`,
+      ownProgram("agent/main"),
       ...words,
     ];
     const argv = ["/usr/bin/flock", ...flock, "--close", `${this.#places.runtime}/agent.lock`, ...node] as const;

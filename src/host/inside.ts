@@ -105,13 +105,16 @@ try {
   // Kernels without the setting; the rights that are not given are the wall.
 }
 
-const commands: readonly InsideCommand[] = JSON.parse(readFileSync(0, "utf8"));
-for (const [index, command] of commands.entries()) {
-  say({ kind: "started", index });
-  const end = await run(command);
-  if (end.code !== 0) {
-    say({ kind: "failed", index, code: end.code, words: end.words });
-    process.exit(1);
+async function runAll(commands: readonly InsideCommand[]): Promise<void> {
+  for (const [index, command] of commands.entries()) {
+    say({ kind: "started", index });
+    const end = await run(command);
+    if (end.code !== 0) {
+      say({ kind: "failed", index, code: end.code, words: end.words });
+      process.exit(1);
+    }
+    if (command.capture !== undefined) say({ kind: "captured", name: command.capture, text: end.output });
   }
-  if (command.capture !== undefined) say({ kind: "captured", name: command.capture, text: end.output });
 }
+
+void runAll(JSON.parse(readFileSync(0, "utf8")));

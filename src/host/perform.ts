@@ -167,10 +167,9 @@ function realOf(path: string): string {
 /** Every path that a tree task touches; what it writes as well as what it only reads. */
 function treePaths(task: TreeTask): readonly string[] {
   switch (task.kind) {
-    case "seal":
     case "verify":
       return [task.tree, task.files];
-    case "link":
+    case "seal":
       return [task, ...task.candidates].flatMap(({ tree, files }) => [tree, files]);
     case "export":
       return [task.tree];

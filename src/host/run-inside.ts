@@ -10,6 +10,7 @@ import type { HostFacts } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { InsideCommand } from "../step/index.ts";
 import type { InsideEvent } from "./inside-events.ts";
+import { ownProgram } from "./own-program.ts";
 import { runProgram } from "./run-program.ts";
 
 export type InsideProblem =
@@ -62,7 +63,7 @@ export async function runInside(
     }
   };
   const end = await runProgram(
-    [...entrance.value, process.execPath, "--disable-warning=ExperimentalWarning", `${import.meta.dirname}/inside.ts`],
+    [...entrance.value, process.execPath, "--disable-warning=ExperimentalWarning", ownProgram("host/inside")],
     {
       input: JSON.stringify(commands),
       signal: AbortSignal.any([signal, full.signal]),

@@ -6,6 +6,7 @@
 import type { HostFacts } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { StepProblem, TreeTask, Watch } from "../step/index.ts";
+import { ownProgram } from "./own-program.ts";
 import { namespaceEntrance } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import type { TreeEvent } from "./tree/tree-events.ts";
@@ -36,12 +37,7 @@ export async function runTree(
     if (event.kind === "failed") failed = event.because;
   };
   const end = await runProgram(
-    [
-      ...entrance.value,
-      process.execPath,
-      "--disable-warning=ExperimentalWarning",
-      `${import.meta.dirname}/tree/main.ts`,
-    ],
+    [...entrance.value, process.execPath, "--disable-warning=ExperimentalWarning", ownProgram("host/tree/main")],
     {
       input: JSON.stringify(task),
       ...(descriptor === undefined ? {} : { descriptor }),

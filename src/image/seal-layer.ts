@@ -10,23 +10,13 @@ export async function sealLayer(
   folder: string,
   { performer, store, watch }: ImageContext,
 ): Promise<Result<Sealed, SealProblem>> {
-  const own = { tree: `${folder}/fs`, files: `${folder}/files` };
-  const seal = { kind: "work-on-tree", why: `seal ${layer.name}`, task: { kind: "seal", ...own } } as const;
+  const others = (await performer.list(store.layers)).filter((other) => other !== key);
+  const candidates = others.map((other) => ({ tree: store.layerFs(other), files: store.layerFiles(other) }));
+  const task = { kind: "seal", tree: `${folder}/fs`, files: `${folder}/files`, candidates } as const;
   watch.report({ kind: "phase", text: `sealing ${layer.name}` });
   const quiet = { ...watch, report: () => {} };
-  const done = await performer.perform(seal, quiet);
+  const done = await performer.perform({ kind: "work-on-tree", why: `seal ${layer.name}`, task }, quiet);
   if (!done.ok) return done;
   const sealed: Sealed = JSON.parse(done.value.output);
-  if (sealed.refused.length > 0) return refusal({ kind: "special-files", files: sealed.refused });
-
-  const others = (await performer.list(store.layers)).filter((other) => other !== key);
-  if (others.length === 0) return success(sealed);
-  const candidates = others.map((other) => ({ tree: store.layerFs(other), files: store.layerFiles(other) }));
-  const link = {
-    kind: "work-on-tree",
-    why: `share files of ${layer.name}`,
-    task: { kind: "link", ...own, candidates },
-  } as const;
-  const shared = await performer.perform(link, quiet);
-  return shared.ok ? success(sealed) : shared;
+  return sealed.refused.length > 0 ? refusal({ kind: "special-files", files: sealed.refused }) : success(sealed);
 }

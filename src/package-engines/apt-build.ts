@@ -124,7 +124,7 @@ function behindWall(
 /** The layers below and the new one as one tree. */
 export function overlay(build: LayerBuild): InsideCommand {
   const mount = build.facts.programs["mount"]?.path ?? "/usr/bin/mount";
-  const options = `userxattr,lowerdir=${build.below.join(":")},upperdir=${build.folder}/fs,workdir=${build.folder}/work`;
+  const options = `userxattr,volatile,lowerdir=${build.below.join(":")},upperdir=${build.folder}/fs,workdir=${build.folder}/work`;
   return {
     label: "join the layers",
     environment: HOST,
@@ -166,14 +166,13 @@ export function harmless(build: LayerBuild, whiteouts: boolean): readonly Inside
   const look = ["/usr/bin/find", "/target", "-xdev"] as const;
   const special = [...["-type", "b", "-o", "-type", "f", "-perm", "/6000"], ...(whiteouts ? [] : ["-o", "-type", "c"])];
   // Also a change of owner that changes nothing takes away set-id bits and file capabilities (chown(2), capabilities(7)).
-  const chown = ["/usr/bin/chown", "--no-dereference", "", "{}", "+"];
-  const settle = ["/usr/bin/touch", "--no-dereference", `--date=@${build.epoch}`, "--"];
-  const others = ["/usr/bin/chmod", "ug-s", "{}", "+"];
+  const chown = ["-type", "f", "-perm", "/111", "-exec", "/usr/bin/chown", "--no-dereference", "", "{}", "+"];
+  const others = ["-type", "f", "-perm", "/6000", "-exec", "/usr/bin/chmod", "ug-s", "{}", "+"];
+  // Packages' own files are older; what was made here would else say when.
+  const touch = ["/usr/bin/touch", "--no-dereference", `--date=@${build.epoch}`, "--"];
+  const settle = ["-newermt", `@${build.epoch}`, "-exec", ...touch, "{}", "+"];
   return [
-    withHostTools(build, "take away file rights", [...look, "-type", "f", "-perm", "/111", "-exec", ...chown]),
-    withHostTools(build, "take away file rights", [...look, "-type", "f", "-perm", "/6000", "-exec", ...others]),
-    // Packages' own files are older; what was made here would else say when.
-    withHostTools(build, "settle times", [...look, "-newermt", `@${build.epoch}`, "-exec", ...settle, "{}", "+"]),
+    withHostTools(build, "take away file rights, settle times", [...look, ...chown, ",", ...others, ",", ...settle]),
     {
       ...withHostTools(build, "look for device nodes", [...look, "(", ...special, ")", "-printf", "/%P\\n"]),
       capture: CAPTURED.special,

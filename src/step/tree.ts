@@ -6,12 +6,13 @@
  */
 
 export type TreeTask =
-  /** Writes the list of files and tells the digest. */
-  | { readonly kind: "seal"; readonly tree: string; readonly files: string }
+  /**
+   * Writes the list of files, tells the digest, and replaces files by hard links to equal ones of whole layers. The tree is
+   * nobody else's yet.
+   */
+  | { readonly kind: "seal"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
   /** Compares a tree with its list. */
   | { readonly kind: "verify"; readonly tree: string; readonly files: string }
-  /** Replaces files by hard links to equal ones of whole layers. The tree is nobody else's yet. */
-  | { readonly kind: "link"; readonly tree: string; readonly files: string; readonly candidates: readonly ListedTree[] }
   /** Writes the canonical archive to the descriptor that it was handed. */
   | { readonly kind: "export"; readonly tree: string }
   /** Fills an empty tree from a blob of another's making, which it is handed as a descriptor. */
@@ -91,11 +92,6 @@ export interface Verified {
 export interface Compared {
   readonly differences: readonly FileDifference[];
   readonly more: number;
-}
-
-export interface Linked {
-  readonly files: number;
-  readonly bytes: number;
 }
 
 export interface Exported {

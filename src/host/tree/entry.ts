@@ -94,6 +94,15 @@ export function* readList(text: string): Generator<ListedEntry> {
   }
 }
 
+/** The few files of a long list that have one of those contents; what is no line of a list is passed over. */
+export function* readFilesWith(text: string, contents: ReadonlySet<string>): Generator<ListedEntry> {
+  for (const { 1: sha256 = "", index } of text.matchAll(/\t([0-9a-f]{64})\t/g)) {
+    if (!contents.has(sha256)) continue;
+    const entry = readEntry(text.slice(text.lastIndexOf("\n", index) + 1, text.indexOf("\n", index)));
+    if (entry?.type === "file" && entry.size > 0 && entry.sha256 === sha256) yield entry;
+  }
+}
+
 /** Files with the same key can be one file on the disk. */
 export function linkKey({ sha256, mode, uid, gid, mtime, size, attributes }: ListedEntry): string {
   return JSON.stringify([sha256, size, mode, uid, gid, mtime, attributes]);

@@ -21,33 +21,31 @@ import {
   rmSync,
   utimesSync,
 } from "node:fs";
-import type { Linked, ListedTree } from "../../step/index.ts";
-import { linkKey, type ListedEntry, readList } from "./entry.ts";
+import type { ListedTree } from "../../step/index.ts";
+import { linkKey, type ListedEntry, readFilesWith, readList } from "./entry.ts";
 
-export function linkTree({ tree, files }: ListedTree, candidates: readonly ListedTree[]): Linked {
+export function linkTree({ tree, files }: ListedTree, candidates: readonly ListedTree[]): void {
   const wanted = new Map<string, ListedEntry[]>();
+  const contents = new Set<string>();
   const folders = new Map<string, number>();
   for (const entry of readList(readFileSync(files, "utf8"))) {
     if (entry.type === "folder") folders.set(entry.path, entry.mtime);
     if (entry.type !== "file" || entry.size === 0) continue;
+    contents.add(entry.sha256);
     const key = linkKey(entry);
     const same = wanted.get(key);
     if (same === undefined) wanted.set(key, [entry]);
     else same.push(entry);
   }
   const touched = new Set<string>();
-  let [count, bytes] = [0, 0];
   for (const candidate of candidates) {
-    for (const offered of offersOf(candidate)) {
+    for (const offered of offersOf(candidate, contents)) {
       const key = linkKey(offered);
       const places = wanted.get(key);
       if (places === undefined || !isWhole(candidate.tree, offered)) continue;
       const left = places.filter((entry) => !replace(tree, entry, pathOf(candidate.tree, offered.path)));
       for (const entry of places) {
-        if (left.includes(entry)) continue;
-        touched.add(parentOf(entry.path));
-        count++;
-        bytes += entry.size;
+        if (!left.includes(entry)) touched.add(parentOf(entry.path));
       }
       if (left.length === 0) wanted.delete(key);
       else wanted.set(key, left);
@@ -58,13 +56,12 @@ export function linkTree({ tree, files }: ListedTree, candidates: readonly Liste
     const time = folders.get(path) ?? 0;
     utimesSync(pathOf(tree, path), time, time);
   }
-  return { files: count, bytes };
 }
 
-/** A layer that has no list, or is being removed, offers nothing. */
-function offersOf({ files }: ListedTree): readonly ListedEntry[] {
+/** A layer that has no list, or is being removed, offers nothing. Of the others few files are asked for. */
+function offersOf({ files }: ListedTree, contents: ReadonlySet<string>): readonly ListedEntry[] {
   try {
-    return [...readList(readFileSync(files, "utf8"))].filter(({ type, size }) => type === "file" && size > 0);
+    return [...readFilesWith(readFileSync(files, "latin1"), contents)];
   } catch {
     return [];
   }
