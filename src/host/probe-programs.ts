@@ -45,7 +45,7 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = { cc: ["cc", "gcc"]
 const SYSTEM_FOLDERS = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 
 /** A program that needs longer than this to say its version has none. Whole milliseconds. */
-const VERSION_MS = 2000;
+const VERSION_MS = 20_000;
 
 /** How many are asked at once: a version is quickly said, but a small machine has other things to do. */
 const AT_ONCE = 8;

@@ -130,7 +130,7 @@ async function probeSystemd(environment: Environment, programs: HostFacts["progr
   const systemctl = programs["systemctl"]?.path;
   if (!system || systemctl === undefined) return { system, user: false };
   const answer = await runProgram([systemctl, "--user", "show", "--property=Version"], {
-    timeoutMs: 2000,
+    timeoutMs: 20_000,
     environment: {
       ...cleanEnvironment(),
       XDG_RUNTIME_DIR: environment["XDG_RUNTIME_DIR"],

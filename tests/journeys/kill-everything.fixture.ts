@@ -13,11 +13,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Archive, BuildTrial } from "../hostile/packages/archive.fixture.ts";
 import { wholeStore } from "../hostile/packages/killing.fixture.ts";
 import { processesOf } from "../hostile/packages/processes.fixture.ts";
-import { kill, leftOf, pidsOf, type Victim } from "./kill-loop.fixture.ts";
+import { kill, leftOf, NAME, pidsOf, type Victim } from "./kill-loop.fixture.ts";
 import { commandOf, done, listed, until } from "./life.fixture.ts";
 
-const PLAIN = "victim";
-const COPIER = "victim-copy";
+const PLAIN = NAME;
+const COPIER = `${NAME}-copy`;
 
 /** Long enough for each of the operations to be over now and then. */
 const LONGEST_MS = 1_600;
@@ -157,7 +157,6 @@ async function holds(trial: BuildTrial, mark: string, content: string, folder: s
       trial,
       mark,
       (await listed(trial)).map(({ id }) => id),
-      PLAIN,
     );
   let left: readonly string[] = [];
   await until(
@@ -229,7 +228,7 @@ async function verifies(trial: BuildTrial): Promise<void> {
 
 async function endsWell(trial: BuildTrial, mark: string, content: string): Promise<void> {
   for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
-  await until("nothing is left of any", () => leftOf(trial, mark, [], PLAIN).length === 0);
+  await until("nothing is left of any", () => leftOf(trial, mark, []).length === 0);
   if ((await trial.skerry(["describe", PLAIN])).code !== 0) await done(trial, ["deploy", "victim", "--as", PLAIN]);
   await done(trial, ["build", "-q", "victim"]);
   await verifies(trial);

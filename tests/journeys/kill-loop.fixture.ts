@@ -11,7 +11,8 @@ import { unreachable } from "../../src/result.ts";
 import { commandOf, done, listed, processesSaying, until } from "./life.fixture.ts";
 import type { Trial } from "./trial.fixture.ts";
 
-const NAME = "victim";
+/** Only a trial's own instances have this name: control groups lie beside those of other trials. */
+export const NAME = `victim-${randomBytes(4).toString("hex")}`;
 
 /** Long enough for each of the acts to be over now and then. */
 const LONGEST_MS = 700;
@@ -120,15 +121,11 @@ async function holds(trial: Trial, mark: string): Promise<void> {
     assert.match(readFileSync(deployment, "utf8"), /^recipe: dev-shell$/m, "no half deployment");
 }
 
-/**
- * Traces of compartments other than those: runtime folders, control groups, processes when nothing runs at all.
- *
- * @param name - what the names of all instances begin with
- */
-export function leftOf(trial: Trial, mark: string, ids: readonly string[], name = NAME): readonly string[] {
+/** Traces of compartments other than those: runtime folders, control groups, processes when nothing runs at all. */
+export function leftOf(trial: Trial, mark: string, ids: readonly string[]): readonly string[] {
   const folder = `${trial.home}/run/compartments`;
   const folders = existsSync(folder) ? readdirSync(folder) : [];
-  const instances = new RegExp(`^skerry-${name}[-.]`);
+  const instances = new RegExp(`^skerry-${NAME}[-.]`);
   const groups = groupsOf("/sys/fs/cgroup").filter((path) => instances.test(path.split("/").at(-1) ?? ""));
   const stray = [
     ...folders.filter((id) => !ids.includes(id)),
