@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import {
   buildImage,
   endSwitches,
+  sweepExports,
   findImage,
   type Image,
   type ImageProblem,
@@ -57,6 +58,7 @@ export class Images {
     for (const path of [store.going, ...left, ...halves.map((name) => `${store.debs}/${name}`)])
       await performer.perform({ kind: "remove-tree", path }, QUIET);
     await endSwitches(imageContext(this.#context, QUIET));
+    await sweepExports(imageContext(this.#context, QUIET));
   }
 
   /** @returns the image as it stands, or undefined where it has to be built */

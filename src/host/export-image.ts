@@ -8,9 +8,8 @@
  * - Nothing that is there is replaced, and what has its name is whole: made beside it, brought to the disk, renamed.
  * - An archive that is not what its digest says ends it, and nothing stays.
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import type { HostFacts } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Exported, ExportedLayer, Step, StepProblem, Watch } from "../step/index.ts";
@@ -22,24 +21,21 @@ type ExportStep = Extract<Step, { kind: "export-image" }>;
 type Outcome = Result<void, StepProblem>;
 
 export async function exportImage(step: ExportStep, facts: HostFacts, watch: Watch): Promise<Outcome> {
-  const { target, form } = step;
+  const { target, beside, form } = step;
   if (isThere(target)) return failed(target, "something is there already");
-  const beside = `${dirname(target)}/.${basename(target).slice(0, 200)}.${randomBytes(4).toString("hex")}.part`;
   const writer = form === "tar" ? new TarWriter(beside) : new FolderWriter(beside);
   try {
     const written = await write(step, writer, facts, watch);
     if (!written.ok) return written;
     writer.finish();
     if (form === "tar") linkSync(beside, target);
-    // A folder takes the place of an empty one only; that we have just made it says that nothing else was there.
-    else {
-      mkdirSync(target);
-      renameSync(beside, target);
-    }
+    // What came to lie there meanwhile makes this fail, an empty folder excepted, which is as good as nothing.
+    else renameSync(beside, target);
     syncPath(dirname(target));
     return success(undefined);
   } catch (error) {
-    if (hasCode(error, "EEXIST") || hasCode(error, "ENOTEMPTY")) return failed(target, "something is there already");
+    if (["EEXIST", "ENOTEMPTY", "ENOTDIR"].some((code) => hasCode(error, code)))
+      return failed(target, "something is there already");
     throw error;
   } finally {
     writer.close();

@@ -99,9 +99,14 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
     case "run-inside":
       return await inside(step, watch, settings);
     case "export-image": {
-      const exported = await exportImage({ ...step, target: ownersOwn(step.target, settings) }, settings.facts, watch);
+      const [target, beside] = [ownersOwn(step.target, settings), besideOwners(step.beside, settings)];
+      const exported = await exportImage({ ...step, target, beside }, settings.facts, watch);
       return exported.ok ? success(NOTHING) : exported;
     }
+    case "remove-part":
+      if (existsSync(dirname(step.beside)))
+        await rm(besideOwners(step.beside, settings), { recursive: true, force: true });
+      return success(NOTHING);
     case "work-on-tree": {
       for (const path of treePaths(step.task)) own(path, settings);
       const done = await workOnTree(step, watch, settings);
@@ -158,6 +163,13 @@ function ownersOwn(path: string, { places }: HostSettings): string {
   if (!isCleanAbsolutePath(path) || roots.some((root) => isWithin(real, root) || isWithin(real, realOf(root))))
     throw new Error(`a step wants to write ${path} for the owner, which is no place for that`);
   return real;
+}
+
+/** A name that only an unfinished export has. */
+function besideOwners(path: string, settings: HostSettings): string {
+  if (!/^\..+\.[0-9a-f]{8}\.part$/s.test(basename(path)))
+    throw new Error(`a step wants to change ${path}, which is no unfinished export`);
+  return ownersOwn(path, settings);
 }
 
 function realOf(path: string): string {

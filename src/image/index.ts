@@ -17,5 +17,5 @@ export * from "./store.ts";
 export * from "./switch-image.ts";
 export * from "./verify-layer.ts";
 export * from "./oci/import-image.ts";
-export { type ExportedImage, exportImage, type ExportProblem } from "./oci/export-image.ts";
+export { type ExportedImage, exportImage, type ExportProblem, sweepExports } from "./oci/export-image.ts";
 export * from "./write-sbom.ts";

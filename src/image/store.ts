@@ -44,6 +44,8 @@ export function storeOf(places: Places) {
     pending: `${places.data}/pending`,
     /** Notes of what is being put in place. */
     switching: `${places.data}/switching`,
+    /** Notes of what is being written for the owner, outside Skerry's folders. */
+    exporting: `${places.data}/exporting`,
     /**
      * The package engine's private root; its lists are a cache.
      *

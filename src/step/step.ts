@@ -62,10 +62,14 @@ export type Step =
   | {
       readonly kind: "export-image";
       readonly target: string;
+      /** Where it is written before it gets its name: `.NAME.8 hex digits.part` in the same folder. */
+      readonly beside: string;
       readonly form: "folder" | "tar";
       readonly documents: readonly ExportedDocument[];
       readonly layers: readonly ExportedLayer[];
     }
+  /** Removes what an export that was killed has left beside its target. */
+  | { readonly kind: "remove-part"; readonly beside: string }
   /** Reads a plain file of a stranger's making; its text is the step's answer. */
   | {
       readonly kind: "read-document";
@@ -139,6 +143,8 @@ export function describe(step: Step): readonly string[] {
       ];
     case "export-image":
       return [`write an image layout of ${step.layers.length} layers to ${quote(step.target)}`];
+    case "remove-part":
+      return [`remove the unfinished export ${quote(step.beside)}`];
     case "read-document":
       return [`read ${quote(step.path)}`];
     case "unpack-layout":

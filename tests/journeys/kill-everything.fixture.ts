@@ -53,8 +53,9 @@ export async function killEverything(trial: BuildTrial, archive: Archive, rounds
   await done(trial, ["deploy", "victim", "--as", PLAIN]);
   await done(trial, ["deploy", "victim", "--as", COPIER]);
   await done(trial, ["run", "-q", PLAIN, "--", "-c", `echo ${content} > /data/kept`]);
+  await done(trial, ["images", "export", "-q", "keeps-base", `${trial.files}/layout`]);
   let version = 1;
-  let exports = 0;
+  let [exports, imports] = [0, 0];
   const app = ["--", "-c", `(setsid sleep 1000 &) ; exec -a ${mark} sleep 1000`];
   const copied = ["--folder", `${folder}=copy`];
   const write =
@@ -74,6 +75,10 @@ export async function killEverything(trial: BuildTrial, archive: Archive, rounds
     export: async () => {
       exports++;
       return ["images", "export", "-q", "victim", `${trial.files}/export-${exports}.tar`];
+    },
+    import: async () => {
+      imports++;
+      return ["images", "import", "-q", `${trial.files}/layout`, "--as", `imported-${imports}`];
     },
     purge: async () => ["purge", "-q", "victim"],
     "purge all": async () => ["purge", "-q", "--unused"],
@@ -196,6 +201,8 @@ function halves(trial: BuildTrial): readonly string[] {
     ...trial.stored("debs").filter((name) => !/^[0-9a-f]{64}\.deb$/.test(name)),
     ...["store/going", "pending"].filter((name) => existsSync(`${data}/${name}`)),
     ...namesIn(`${data}/switching`),
+    ...namesIn(`${data}/exporting`),
+    ...namesIn(trial.files).filter((name) => name.endsWith(".part")),
   ];
 }
 
@@ -203,13 +210,13 @@ function halves(trial: BuildTrial): readonly string[] {
 function wholeRecords(trial: BuildTrial): void {
   for (const name of namesIn(`${trial.home}/data/locks`).filter((each) => each.endsWith(".json")))
     JSON.parse(readFileSync(`${trial.home}/data/locks/${name}`, "utf8"));
-  for (const name of namesIn(`${trial.home}/data/images`).filter((each) => /^[a-z-]+\.json$/.test(each))) {
-    const image: { readonly layers: readonly string[] } = JSON.parse(
+  for (const name of namesIn(`${trial.home}/data/images`).filter((each) => /^[a-z0-9-]+\.json$/.test(each))) {
+    const image: { readonly layers: readonly string[]; readonly imported?: unknown } = JSON.parse(
       readFileSync(`${trial.home}/data/images/${name}`, "utf8"),
     );
     for (const key of image.layers)
       assert.ok(existsSync(`${trial.home}/data/store/layers/${key}/layer.json`), `${name} has its layer ${key}`);
-    assert.ok(existsSync(`${trial.home}/data/locks/${name}`), `${name} has its lock`);
+    if (image.imported === undefined) assert.ok(existsSync(`${trial.home}/data/locks/${name}`), `${name} has its lock`);
   }
 }
 

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { once } from "node:events";
 import { after, before, test } from "node:test";
+import { done, until } from "./life.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
@@ -122,4 +124,22 @@ test("umoci unpacks it, and its program runs there", { skip: lacks("umoci") }, (
 test("what was exported is on record", async () => {
   const { stdout } = await trial.skerry(["audit", "--json"]);
   assert.match(stdout, /"kind":"export","facts":\{"manifest":"[0-9a-f]{64}","recipe":"ripgrep"/);
+});
+
+test("an export that was killed leaves nothing beside its target once the next agent runs", async () => {
+  for (const target of ["killed.tar", "killed"]) {
+    const child = trial.begin(["images", "export", "-q", "ripgrep", target]);
+    const ended = once(child, "exit");
+    const parts = () => readdirSync(trial.files).filter((name) => name.endsWith(".part"));
+    await until("it has begun to write", () => parts().length === 1);
+    const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
+    assert.ok(info.ok);
+    process.kill(info.value.pid ?? 0, "SIGKILL");
+    await ended;
+    await done(trial, ["ps"]);
+    await until("nothing half is left", () => parts().length === 0);
+    assert.deepEqual(readdirSync(`${trial.home}/data/exporting`), []);
+    assert.ok(!existsSync(`${trial.files}/${target}`));
+    await done(trial, ["images", "export", "-q", "ripgrep", target]);
+  }
 });

@@ -1,5 +1,5 @@
 /** Export: an image leaves the store as an OCI image layout, for whoever can read that. The image stays as it is. */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { StepProblem } from "../../step/index.ts";
@@ -9,6 +9,9 @@ import { readLockFile } from "../lock-image.ts";
 import { type BadLock, writeLock } from "../lock-file.ts";
 import type { ImageContext } from "../resolve.ts";
 import { describeLayout, type LayoutSource } from "./describe-layout.ts";
+
+/** Of a target's name, what the name beside it has: a file's name has an end. */
+const NAME_LENGTH = 60;
 
 export type ExportProblem =
   | StepProblem
@@ -55,11 +58,42 @@ export async function exportImage(
   });
   const form = target.endsWith(".tar") ? "tar" : "folder";
   const { manifest, documents } = layout;
-  const step = { kind: "export-image", target, form, documents, layers: layout.layers } as const;
-  const done = await performer.perform(step, watch);
+  const done = await withNote(target, context, async (beside) => {
+    const step = { kind: "export-image", target, beside, form, documents, layers: layout.layers } as const;
+    return await performer.perform(step, watch);
+  });
   if (!done.ok) return done;
   const bytes = layout.layers.reduce((sum, layer) => sum + layer.bytes, 0);
   return success({ recipe: image.recipe, manifest, layers: layers.length, bytes });
+}
+
+/** Says on the disk what is begun in somebody else's folder, so that it is found again if nobody gets to its end. */
+async function withNote<Value>(
+  target: string,
+  { performer, store, watch }: ImageContext,
+  act: (beside: string) => Promise<Result<Value, StepProblem>>,
+): Promise<Result<Value, StepProblem>> {
+  const id = randomBytes(4).toString("hex");
+  const cut = target.lastIndexOf("/") + 1;
+  const beside = `${target.slice(0, cut)}.${target.slice(cut, cut + NAME_LENGTH)}.${id}.part`;
+  const note = `${store.exporting}/${id}`;
+  const noted = await performer.perform({ kind: "write-file", path: note, mode: 0o600, content: beside }, watch);
+  if (!noted.ok) return noted;
+  try {
+    return await act(beside);
+  } finally {
+    await performer.perform({ kind: "remove-tree", path: note }, { ...watch, signal: new AbortController().signal });
+  }
+}
+
+/** Removes what exports have left that were killed. Nothing is being exported. */
+export async function sweepExports({ performer, store, watch }: ImageContext): Promise<void> {
+  for (const id of await performer.list(store.exporting)) {
+    const note = `${store.exporting}/${id}`;
+    const beside = await performer.readText(note);
+    if (beside?.endsWith(`.${id}.part`) === true) await performer.perform({ kind: "remove-part", beside }, watch);
+    await performer.perform({ kind: "remove-tree", path: note }, watch);
+  }
 }
 
 async function settledBy(
