@@ -25,7 +25,7 @@ import {
 } from "../image/index.ts";
 import { LOCK_VERSION, type Lock } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import type { StepProblem } from "../step/index.ts";
+import { type StepProblem, toTheEnd } from "../step/index.ts";
 import { type AgentContext, imageContext, type Work } from "./context.ts";
 import { type BuildImageProblem, sha256 } from "./images.ts";
 
@@ -86,8 +86,7 @@ export async function upgradeImage(
 
 /** What was made beside and is not needed any more goes, also when the caller has left. */
 export async function dropPending({ performer, store }: ImageContext, work: Work): Promise<void> {
-  const signal = new AbortController().signal;
-  await performer.perform({ kind: "remove-tree", path: store.pending }, { ...work, signal });
+  await performer.perform({ kind: "remove-tree", path: store.pending }, toTheEnd(work));
 }
 
 /** The old image and its lock again; what they replace can be had back by the same command. */

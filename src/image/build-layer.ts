@@ -6,7 +6,7 @@
 import type { LockedLayer, LockedPackage, OsBase } from "../model/index.ts";
 import { CAPTURED, engineOf, type InstalledProblem, type Mirrors, mirrorOf } from "../package-engines/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import type { Progress, Step, StepProblem } from "../step/index.ts";
+import { type Progress, type Step, type StepProblem, toTheEnd } from "../step/index.ts";
 import type { LayerRecord } from "./image.ts";
 import { buildTime } from "./build-time.ts";
 import type { ImageContext } from "./resolve.ts";
@@ -48,11 +48,9 @@ export async function buildLayer(
   const folder = store.building(wanted.key);
   const built = await buildIn(folder, wanted, context);
   // Also after an interruption, so not under the signal that ended the build.
-  if (!built.ok) await performer.perform({ kind: "remove-tree", path: folder }, { ...watch, signal: STAYS });
+  if (!built.ok) await performer.perform({ kind: "remove-tree", path: folder }, toTheEnd(watch));
   return built;
 }
-
-const STAYS = new AbortController().signal;
 
 async function buildIn(
   folder: string,

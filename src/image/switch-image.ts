@@ -7,7 +7,7 @@
  */
 import { NAME_PATTERN } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
-import type { Step, StepProblem } from "../step/index.ts";
+import { type Step, type StepProblem, toTheEnd } from "../step/index.ts";
 import type { ImageContext } from "./resolve.ts";
 
 /** What a recipe's image is, as texts of its files. */
@@ -69,7 +69,9 @@ export async function endSwitches(context: Context): Promise<void> {
   await performer.perform({ kind: "remove-tree", path: store.pending }, context.watch);
 }
 
-async function follow({ recipe, next, replaced }: SwitchNote, context: Context): Promise<Result<void, StepProblem>> {
+/** What is written down is done, also when the one who asked for it has left meanwhile. */
+async function follow({ recipe, next, replaced }: SwitchNote, asked: Context): Promise<Result<void, StepProblem>> {
+  const context = { ...asked, watch: toTheEnd(asked.watch) };
   const { store } = context;
   const write = (path: string, content: string): Step => ({ kind: "write-file", path, mode: 0o644, content });
   return await performAll(

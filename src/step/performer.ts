@@ -20,6 +20,11 @@ export interface Watch {
   readonly report: (event: Progress) => void;
 }
 
+/** The same, for what has to come to its end once it is begun, also when nobody waits for it any more. */
+export function toTheEnd<Some extends Watch>(watch: Some): Some {
+  return { ...watch, signal: new AbortController().signal };
+}
+
 /** Long work as it goes on. */
 export type Progress =
   | { readonly kind: "phase"; readonly text: string }

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { StepProblem } from "../../step/index.ts";
+import { type StepProblem, toTheEnd } from "../../step/index.ts";
 import { readLayerRecord } from "../build-layer.ts";
 import type { Image } from "../image.ts";
 import { readLockFile } from "../lock-image.ts";
@@ -82,7 +82,7 @@ async function withNote<Value>(
   try {
     return await act(beside);
   } finally {
-    await performer.perform({ kind: "remove-tree", path: note }, { ...watch, signal: new AbortController().signal });
+    await performer.perform({ kind: "remove-tree", path: note }, toTheEnd(watch));
   }
 }
 

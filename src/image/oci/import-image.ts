@@ -9,7 +9,7 @@
  * - A layer has its name only when it is whole; the record comes last.
  */
 import { type Result, refusal, success } from "../../result.ts";
-import type { StepProblem, Unpacked } from "../../step/index.ts";
+import { type StepProblem, toTheEnd, type Unpacked } from "../../step/index.ts";
 import { performAll, publish } from "../build-layer.ts";
 import { digest, type Image, type LayerRecord } from "../image.ts";
 import type { ImageContext } from "../resolve.ts";
@@ -168,8 +168,7 @@ async function importLayer(
   const folder = context.store.building(`import-${wanted.blob.sha256.slice(0, 32)}`);
   const taken = await importIn(folder, wanted, source, context);
   // Also after an interruption; where it has its name already, there is nothing.
-  const leave = { ...context.watch, signal: new AbortController().signal };
-  await context.performer.perform({ kind: "remove-tree", path: folder }, leave);
+  await context.performer.perform({ kind: "remove-tree", path: folder }, toTheEnd(context.watch));
   return taken;
 }
 
