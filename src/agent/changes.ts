@@ -196,7 +196,7 @@ export class Changes {
   /** As if it were granted now. @returns Skerry's own folders below it, relative to it */
   async #hidden(name: string, request: string, source: string): Promise<Result<readonly string[], ChangesProblem>> {
     const asked: Request = { service: "folder", why: "", need: "optional", verbs: ["read", "write"], inside: "/real" };
-    const grant = { answer: "copy", folder: source, files: undefined, allow: undefined } as const;
+    const grant = { answer: "copy", folder: source, files: undefined, allow: undefined, rules: undefined } as const;
     const deployment = { name, requests: {}, answers: { [request]: grant } };
     const context = await joinContext(deployment, this.#context);
     if (context.findings.get(source)?.real !== source)

@@ -72,7 +72,13 @@ export function carefulDeployment(recipe: Recipe, name: string): Deployment {
   };
 }
 
-const NO_OPTIONS = (answer: Answer): Grant => ({ answer, folder: undefined, files: undefined, allow: undefined });
+const NO_OPTIONS = (answer: Answer): Grant => ({
+  answer,
+  folder: undefined,
+  files: undefined,
+  allow: undefined,
+  rules: undefined,
+});
 
 /** A recipe for `run --package P… -- PROGRAM …`: the first argument is the program. */
 export function passingRecipe(name: string, words: WantedWords): Result<Recipe, BadFlag> {

@@ -68,6 +68,7 @@ const ONE_OF_EACH: readonly Contribution[] = [
   { kind: "file", target: "/etc/hostname", content: "viewer\n" },
   { kind: "variable", name: "LANG", value: "C.UTF-8" },
   { kind: "network", zones: [] },
+  { kind: "named-network", request: "internet", rules: [] },
 ];
 
 export function backendContract(backend: Backend, cannot: Partial<Record<Contribution["kind"], string>> = {}): void {

@@ -49,9 +49,15 @@ links: [{ to: db }]
       program: "rg",
       requests: { notes: { service: "folder", why: "mine", need: "optional", verbs: ["read"], inside: "/mnt/notes" } },
       answers: {
-        folder: { answer: "subset", folder: "/home/ada/src/thing", files: ["a.txt", "sub/b.pdf"], allow: undefined },
-        network: { answer: "real", folder: undefined, files: undefined, allow: ["host", "lan"] },
-        notes: { answer: "deny", folder: undefined, files: undefined, allow: undefined },
+        folder: {
+          answer: "subset",
+          folder: "/home/ada/src/thing",
+          files: ["a.txt", "sub/b.pdf"],
+          allow: undefined,
+          rules: undefined,
+        },
+        network: { answer: "real", folder: undefined, files: undefined, allow: ["host", "lan"], rules: undefined },
+        notes: { answer: "deny", folder: undefined, files: undefined, allow: undefined, rules: undefined },
       },
       limits: { memoryBytes: 512 * 2 ** 20, tasks: 256, cpuPercent: 150 },
       environment: { LANG: "C.UTF-8" },

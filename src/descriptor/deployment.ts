@@ -73,7 +73,14 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
 }
 
 function toGrant(grant: GrantFile, home: string): Grant {
-  if (typeof grant === "string") return { answer: grant, folder: undefined, files: undefined, allow: undefined };
+  if (typeof grant === "string")
+    return { answer: grant, folder: undefined, files: undefined, allow: undefined, rules: undefined };
   const { answer, folder, files, allow } = grant;
-  return { answer, folder: folder === undefined ? undefined : resolveHome(folder, home), files, allow };
+  return {
+    answer,
+    folder: folder === undefined ? undefined : resolveHome(folder, home),
+    files,
+    allow,
+    rules: undefined,
+  };
 }

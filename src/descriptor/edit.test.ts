@@ -6,7 +6,7 @@ import { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
 import { type PlainData, type PlainMap, readYaml } from "./read-yaml.ts";
 
 const HOME = { home: "/home/ada" };
-const deny: Grant = { answer: "deny", folder: undefined, files: undefined, allow: undefined };
+const deny: Grant = { answer: "deny", folder: undefined, files: undefined, allow: undefined, rules: undefined };
 
 const TEXT = `# my deployment
 skerry: deployment/1   # version
@@ -54,7 +54,13 @@ test("a new answer takes the place of the old one, and nothing else moves", () =
 });
 
 test("an answer that is already there leaves the text as it is", () => {
-  const grant: Grant = { answer: "subset", folder: "/home/ada/src/thing", files: ["a.txt", "b.pdf"], allow: undefined };
+  const grant: Grant = {
+    answer: "subset",
+    folder: "/home/ada/src/thing",
+    files: ["a.txt", "b.pdf"],
+    allow: undefined,
+    rules: undefined,
+  };
   assert.deepEqual(setAnswer(TEXT, "x", "folder", grant, HOME), { ok: true, value: TEXT });
 });
 

@@ -39,7 +39,7 @@ const ripgrep: Recipe = {
   desktop: undefined,
 };
 
-const deny: Grant = { answer: "deny", folder: undefined, files: undefined, allow: undefined };
+const deny: Grant = { answer: "deny", folder: undefined, files: undefined, allow: undefined, rules: undefined };
 
 test("a new deployment says for each request what it is, and what may be written", () => {
   const deployment: Deployment = {
@@ -241,6 +241,7 @@ const grant: fc.Arbitrary<Grant> = plain({
   ),
   files: fc.option(fc.uniqueArray(path, { minLength: 1, maxLength: 12 }), { nil: undefined }),
   allow: fc.option(fc.constantFrom(["host"] as const, ["host", "lan"] as const, [] as const), { nil: undefined }),
+  rules: fc.constant(undefined),
 });
 
 const deployment = plain({

@@ -43,6 +43,7 @@ const grant = (answer: Answer, parts: Partial<Grant> = {}): Grant => ({
   folder: undefined,
   files: undefined,
   allow: undefined,
+  rules: undefined,
   ...parts,
 });
 

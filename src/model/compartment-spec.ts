@@ -10,6 +10,7 @@
  * - Plain data: it survives JSON, so it can be logged, compared, sent to an agent and shown to a user.
  */
 import type { Limits, NetworkZone } from "./deployment.ts";
+import type { NetworkRule } from "./network-rule.ts";
 
 /** One thing let through the wall. The list is closed: a new kind is a decision, not an option. */
 export type Contribution =
@@ -27,7 +28,14 @@ export type Contribution =
   | { readonly kind: "file"; readonly target: string; readonly content: string }
   | { readonly kind: "variable"; readonly name: string; readonly value: string }
   /** The internet, and of the host's own surroundings only the zones named. */
-  | { readonly kind: "network"; readonly zones: readonly NetworkZone[] };
+  | { readonly kind: "network"; readonly zones: readonly NetworkZone[] }
+  /** A network in which only what a rule names is reached; `empty`: names resolve, and nothing answers. */
+  | {
+      readonly kind: "named-network";
+      readonly request: string;
+      readonly rules: readonly NetworkRule[];
+      readonly empty?: boolean;
+    };
 
 export interface CompartmentSpec {
   /** The instance's name. */

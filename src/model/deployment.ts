@@ -4,6 +4,7 @@
  * Complete, not a diff: what is not written is denied. Plain data, checked in descriptor/.
  */
 import type { Answer } from "./answer.ts";
+import type { NetworkRule } from "./network-rule.ts";
 import type { Request } from "./recipe.ts";
 import type { Service } from "./service.ts";
 
@@ -33,8 +34,10 @@ export interface Grant {
   readonly folder: string | undefined;
   /** With `subset`: the chosen files, relative to the folder, without `..`. */
   readonly files: readonly string[] | undefined;
-  /** With a network: what else may be reached besides the internet. */
+  /** With a `real` network: what else may be reached besides the internet. */
   readonly allow: readonly NetworkZone[] | undefined;
+  /** With `subset` of a network: what may be reached, and nothing else. */
+  readonly rules: readonly NetworkRule[] | undefined;
 }
 
 /** `host`: the host's own addresses. `lan`: private and link-local ranges. */

@@ -7,6 +7,7 @@ export * from "./host-facts.ts";
 export * from "./lock.ts";
 export * from "./migration.ts";
 export * from "./names.ts";
+export * from "./network-rule.ts";
 export * from "./os-base.ts";
 export * from "./os-component.ts";
 export * from "./places.ts";

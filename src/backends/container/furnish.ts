@@ -137,6 +137,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         variables.push("--setenv", contribution.name, contribution.value);
         break;
       case "network":
+      case "named-network":
         // network.ts makes it; here it shows in nothing.
         break;
       default:
