@@ -1,7 +1,17 @@
 /** A disk that is full in the middle of each operation: it is said, all stays as it was, and with room again all works. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { after, before, test } from "node:test";
 import {
   type Archive,
@@ -147,6 +157,21 @@ test("an upgrade and a rollback leave the image that was there", options, async 
   await refusedForRoom("rollback", "app");
   assert.deepEqual([text("data/locks/app.json"), text("data/images/app.json")], upgraded);
   await done(trial, ["images", "verify"]);
+});
+
+test("an export and an import leave nothing half, and images can be verified", options, async () => {
+  const target = `${trial.home}/disk/app.tar`;
+  await refusedForRoom("images", "export", "app", target);
+  assert.deepEqual(
+    readdirSync(`${trial.home}/disk`).filter((name) => !(PLACES as readonly string[]).includes(name)),
+    [],
+  );
+  await done(trial, ["images", "export", "app", `${trial.files}/app`]);
+  await refusedForRoom("images", "import", `${trial.files}/app`, "--as", "taken");
+  assert.ok(!existsSync(`${trial.home}/config/recipes/taken.yaml`));
+  assert.ok(!existsSync(`${trial.home}/data/images/taken.json`));
+  assert.deepEqual(trial.stored("building"), []);
+  await withoutRoom(async () => await done(trial, ["images", "verify"]));
 });
 
 test("a full disk can be given room again by a purge", options, async () => {
