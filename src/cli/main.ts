@@ -15,7 +15,16 @@ import { realWorld } from "./world.ts";
 
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
+/** bubblewrap takes 9,000 words, its own included. The start script has this number too. */
+const MOST_WORDS = 8_000;
+
 async function main(words: readonly string[]): Promise<number> {
+  if (words.length > MOST_WORDS) {
+    process.stderr.write(
+      `error: ${words.length} words are more than a command may have: at most ${MOST_WORDS}\n  hand an app long lists by its standard input or in a file\n`,
+    );
+    return EXIT.usage;
+  }
   const attached = { now: false };
   const world = await realWorld(PROGRAM, endOnSignals(attached), attached);
   if (words[0] === COMPLETE_WORD) {

@@ -107,6 +107,7 @@ export async function importImage(
   context: ImageContext,
 ): Promise<Result<Imported, ImportProblem>> {
   const records: LayerRecord[] = [];
+  const made: string[] = [];
   let [bytes, found] = [0, [] as readonly string[]];
   for (const [index, blob] of layers.entries()) {
     const which = `layer ${index + 1} of ${layers.length}`;
@@ -119,8 +120,12 @@ export async function importImage(
     const find = index === layers.length - 1 ? candidates(config) : [];
     const layer: LayerWanted = { name, which, blob, diffId, maxBytes, find, below: records };
     const taken = await importLayer(layer, source, context);
-    if (!taken.ok) return taken;
+    if (!taken.ok) {
+      await removeLayers(made, context);
+      return taken;
+    }
     records.push(taken.value.record);
+    if (taken.value.isNew) made.push(taken.value.record.key);
     bytes += taken.value.bytes;
     ({ found } = taken.value);
   }
@@ -156,6 +161,8 @@ interface LayerWanted {
 
 interface LayerTaken {
   readonly record: LayerRecord;
+  /** It was not in the store before. */
+  readonly isNew: boolean;
   readonly bytes: number;
   readonly found: readonly string[];
 }
@@ -216,11 +223,22 @@ async function importIn(
     group: unpacked.kept[GROUP] ?? parent?.group ?? "",
     built: context.now(),
   };
-  const taken = { record, bytes: unpacked.bytes, found: unpacked.found };
   // The same content on the same layers: it is there already.
-  if ((await performer.list(store.layers)).includes(key)) return success(taken);
+  const isNew = !(await performer.list(store.layers)).includes(key);
+  const taken = { record, isNew, bytes: unpacked.bytes, found: unpacked.found };
+  if (!isNew) return success(taken);
   const published = await performAll(publish(key, folder, status, record, context), context);
   return published.ok ? success(taken) : published;
+}
+
+/** Of an image that is refused nothing stays. No other image can have layers that did not come to an end yet. */
+async function removeLayers(keys: readonly string[], { performer, store, watch }: ImageContext): Promise<void> {
+  for (const key of keys) {
+    const gone = store.building(`gone-${key}`);
+    // What has a layer's name is whole, up to the moment at which it has it no more.
+    await performer.perform({ kind: "rename", from: store.layer(key), to: gone }, toTheEnd(watch));
+    await performer.perform({ kind: "remove-tree", path: gone }, toTheEnd(watch));
+  }
 }
 
 function takenOff({ rights, attributes }: Unpacked): readonly string[] {
