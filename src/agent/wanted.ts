@@ -63,6 +63,7 @@ export function carefulDeployment(recipe: Recipe, name: string): Deployment {
     name,
     recipe: recipe.name,
     isolation: "container",
+    tags: [],
     program: undefined,
     requests: {},
     answers: Object.fromEntries(answers),

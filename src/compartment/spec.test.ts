@@ -31,6 +31,7 @@ const DEPLOYMENT: Deployment = {
   name: "mine",
   recipe: "notes",
   isolation: "container",
+  tags: [],
   program: undefined,
   requests: {},
   answers: {},

@@ -71,6 +71,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...hostFiles(wanted),
     ...volumes(wanted, places),
     ...wanted.effective.flatMap((effective) => effective.contributions),
+    ...links(deployment),
     ...argumentFiles(wanted),
     ...variables(wanted, facts),
   ];
@@ -120,6 +121,11 @@ function volumes({ recipe, deployment }: StartWanted, places: Places): readonly 
       ? { kind: "memory-folder", target: inside }
       : { kind: "bind", source: volumePath(places, deployment.name, name), target: inside, access: "write" },
   );
+}
+
+/** Links without a port are about the order of starts, and let nothing through. */
+function links({ service }: Deployment): readonly Contribution[] {
+  return service.links.flatMap(({ to, port, as = to }) => (port === undefined ? [] : [{ kind: "link", to, port, as }]));
 }
 
 /** Where a volume of an instance lies on the host. */

@@ -28,6 +28,7 @@ test("a deployment with every key reads as its value", () => {
     parsed(`skerry: deployment/1
 recipe: ripgrep
 isolation: container
+tags: [work, notes]
 program: rg
 requests:
   notes: { service: folder, why: mine }
@@ -46,6 +47,7 @@ links: [{ to: db }]
       name: "x",
       recipe: "ripgrep",
       isolation: "container",
+      tags: ["work", "notes"],
       program: "rg",
       requests: { notes: { service: "folder", why: "mine", need: "optional", verbs: ["read"], inside: "/mnt/notes" } },
       answers: {
@@ -65,7 +67,7 @@ links: [{ to: db }]
         autostart: true,
         restart: { when: "always", delayMs: 500, longestDelayMs: 120_000, most: { ends: 5, withinMs: 600_000 } },
         ready: { sign: { kind: "port", port: 5432 }, withinMs: 10_000 },
-        links: [{ to: "db" }],
+        links: [{ to: "db", port: undefined, as: undefined }],
       },
     },
   );
@@ -76,6 +78,7 @@ test("a deployment of two lines grants nothing and limits nothing", () => {
     name: "x",
     recipe: "ripgrep",
     isolation: "container",
+    tags: [],
     program: undefined,
     requests: {},
     answers: {},

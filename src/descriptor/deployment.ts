@@ -32,6 +32,7 @@ export function parseDeployment(
   const {
     recipe,
     isolation = "container",
+    tags = [],
     program,
     requests = {},
     answers = {},
@@ -42,6 +43,7 @@ export function parseDeployment(
     name: source.name,
     recipe,
     isolation,
+    tags,
     program,
     requests: mapValues(requests, toRequest),
     answers: mapValues(answers, (grant) => toGrant(grant, context.home)),
@@ -65,6 +67,7 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
         ],
   );
   return [
+    ...repeated(file.tags ?? [], ["tags"]),
     ...checkPlaces(file.requests ?? {}, {}),
     ...checkVerbs(file.requests ?? {}),
     ...answers,

@@ -185,6 +185,7 @@ export const deploymentSchema = titled("a deployment", {
   skerry: z.literal("deployment/1"),
   recipe: name.describe("Name of the recipe that is deployed"),
   isolation: z.enum(["container"]).optional().describe("The wall. Default: container"),
+  tags: listOf(name, "tags", 20).optional().describe("Words by which prove speaks of several. Default: none"),
   program: name.optional().describe("One of the recipe's programs. Default: the first"),
   requests: requests.optional().describe("Requests of the owner's own, besides the recipe's. Default: none"),
   answers: mapOf(name, grant, "answers", 100)

@@ -39,9 +39,17 @@ export function anyService(name: fc.Arbitrary<string>, word: fc.Arbitrary<string
       fc.boolean(),
       policy,
       fc.option(fc.oneof(fc.constant("none" as const), anyReadiness(word)), { nil: undefined }),
-      fc.uniqueArray(name, { maxLength: 3 }),
+      fc.uniqueArray(fc.tuple(name, fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined })), {
+        maxLength: 3,
+        selector: ([to]) => to,
+      }),
     )
-    .map(([autostart, restart, ready, links]) => ({ autostart, restart, ready, links: links.map((to) => ({ to })) }));
+    .map(([autostart, restart, ready, links]) => ({
+      autostart,
+      restart,
+      ready,
+      links: links.map(([to, port]) => ({ to, port, as: port === undefined ? undefined : `${to.slice(0, 30)}-x` })),
+    }));
 }
 
 export function anyDesktop(word: fc.Arbitrary<string>): fc.Arbitrary<Desktop> {

@@ -56,8 +56,19 @@ test("readiness is one sign, no more and no less", () => {
 });
 
 test("a link names an instance, and what a later version will know is refused today", () => {
-  assert.deepEqual(parsed("links: [{ to: db }, { to: cache }]").links, [{ to: "db" }, { to: "cache" }]);
-  assert.match(complaint("links: [{ to: db, port: 5432 }]"), /port: not a key of a link/);
+  assert.deepEqual(parsed("links: [{ to: db }, { to: cache }]").links, [
+    { to: "db", port: undefined, as: undefined },
+    { to: "cache", port: undefined, as: undefined },
+  ]);
+  assert.deepEqual(parsed("links: [{ to: db, port: 5432, as: store }, { to: db, port: 80 }]").links, [
+    { to: "db", port: 5432, as: "store" },
+    { to: "db", port: 80, as: undefined },
+  ]);
+  assert.match(complaint("links: [{ to: db, as: store }]"), /Write the port/);
+  assert.match(
+    complaint("links: [{ to: db, port: 1, as: x }, { to: web, port: 1, as: x }]"),
+    /"x" is the name of "db"/,
+  );
   assert.match(complaint("links: [{ to: db }, { to: db }]"), /listed twice/);
   assert.match(complaint("links: [db]"), /expected a map such as/);
 });

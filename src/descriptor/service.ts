@@ -38,6 +38,8 @@ const restart = z.union([
     .meta({ title: "a restart policy" }),
 ]);
 
+const port = z.int(wants("a port from 1 to 65535")).min(1).max(65_535);
+
 const pathInside = z
   .string(wants("an absolute path inside"))
   .max(1000)
@@ -49,12 +51,7 @@ const pathInside = z
 export const readySchema = z
   .strictObject(
     {
-      port: z
-        .int(wants("a port from 1 to 65535"))
-        .min(1)
-        .max(65_535)
-        .optional()
-        .describe("A TCP port that it listens on"),
+      port: port.optional().describe("A TCP port that it listens on"),
       file: pathInside.optional().describe("A path inside that exists"),
       command: listOf(z.string(wants("text; put numbers in quotes")).max(4096), "a program and its arguments", 100)
         .min(1)
@@ -67,7 +64,14 @@ export const readySchema = z
   .meta({ title: "a sign of readiness" });
 
 const link = z
-  .strictObject({ to: name.describe("Name of the instance") }, wants("a map such as { to: NAME }"))
+  .strictObject(
+    {
+      to: name.describe("Name of the instance"),
+      port: port.optional().describe("A TCP port of it that may be connected to. Default: none, only the order counts"),
+      as: name.optional().describe("Host name by which it is known here. Default: its own name"),
+    },
+    wants("a map such as { to: NAME }"),
+  )
   .meta({ title: "a link" });
 
 /** The keys of a deployment; spread into its schema. */
@@ -91,7 +95,7 @@ export function toService(file: ServiceFile): Service {
     autostart: file.autostart ?? false,
     restart: toPolicy(file.restart),
     ready: file.ready === undefined || file.ready === "none" ? file.ready : toReadiness(file.ready),
-    links: (file.links ?? []).map(({ to }): Link => ({ to })),
+    links: (file.links ?? []).map(({ to, port, as }): Link => ({ to, port, as })),
   };
 }
 
@@ -126,7 +130,6 @@ export function checkService(file: ServiceFile): readonly PathFinding[] {
     typeof policy === "object" && policy["longest-delay"] !== undefined
       ? millisecondsOf(policy["longest-delay"]) < toPolicy(policy).delayMs
       : false;
-  const names = links.map(({ to }) => to);
   return [
     ...(shorter
       ? [
@@ -138,12 +141,25 @@ export function checkService(file: ServiceFile): readonly PathFinding[] {
         ]
       : []),
     ...(typeof file.ready === "object" ? checkReady(file.ready, ["ready"]) : []),
-    ...links.flatMap(({ to }, index): readonly PathFinding[] =>
-      names.indexOf(to) === index
-        ? []
-        : [{ path: ["links", index, "to"], part: "value", message: `${quote(to)} is listed twice` }],
-    ),
+    ...checkLinks(links),
   ];
+}
+
+/** Two ports of one instance are two links. Two instances cannot have one name: a connection goes to one of them. */
+function checkLinks(links: NonNullable<ServiceFile["links"]>): readonly PathFinding[] {
+  return links.flatMap(({ to, port, as = to }, index): readonly PathFinding[] => {
+    const at = (key: string, message: string): readonly PathFinding[] => [
+      { path: ["links", index, key], part: "value", message },
+    ];
+    const before = links.slice(0, index);
+    if (before.some((other) => other.to === to && other.port === port)) return at("to", `${quote(to)} is listed twice`);
+    if (port === undefined)
+      return as === to ? [] : at("as", "a link without a port only says the order. Write the port, too");
+    const other = before.find((one) => one.port !== undefined && (one.as ?? one.to) === as && one.to !== to);
+    return other === undefined
+      ? []
+      : at("to", `${quote(as)} is the name of ${quote(other.to)} already. Write as: NAME`);
+  });
 }
 
 export function checkReady(file: ReadyFile, path: DataPath): readonly PathFinding[] {
@@ -170,9 +186,13 @@ export function serviceLines({ autostart, restart: policy, ready, links }: Servi
     ready === undefined
       ? "# ready: { port: 8080, within: 30s }"
       : `ready: ${inline(ready === "none" ? ready : readyData(ready))}`,
-    "# Instances that must be ready before it starts: [{ to: NAME }]",
-    `links: ${inline(links.map(({ to }) => ({ to })))}`,
+    "# Instances that must be ready before it starts, and ports of theirs that it may reach: [{ to: NAME, port: 5432 }]",
+    `links: ${inline(links.map(linkData))}`,
   ];
+}
+
+function linkData({ to, port, as }: Link): PlainData {
+  return { to, ...(port === undefined ? {} : { port }), ...(as === undefined ? {} : { as }) };
 }
 
 function policyData(policy: RestartPolicy): PlainData {

@@ -46,6 +46,7 @@ test("a new deployment says for each request what it is, and what may be written
     name: "search",
     recipe: "ripgrep",
     isolation: "container",
+    tags: [],
     program: undefined,
     requests: {},
     answers: { folder: { ...deny, answer: "subset", folder: "/home/ada/src", files: ["a.txt", "b c"] }, network: deny },
@@ -59,6 +60,7 @@ test("a new deployment says for each request what it is, and what may be written
 # Search files for text, fast
 recipe: ripgrep
 isolation: container
+# tags: [work]
 # One of: rg, help
 # program: rg
 
@@ -88,7 +90,7 @@ environment: {}
 autostart: false
 restart: never
 # ready: { port: 8080, within: 30s }
-# Instances that must be ready before it starts: [{ to: NAME }]
+# Instances that must be ready before it starts, and ports of theirs that it may reach: [{ to: NAME, port: 5432 }]
 links: []
 `,
   );
@@ -100,6 +102,7 @@ test("a memory limit that cannot be written is a fault, not a file without it", 
     name: "x",
     recipe: "ripgrep",
     isolation: "container",
+    tags: [],
     program: undefined,
     requests: {},
   } as const;
@@ -248,6 +251,7 @@ const deployment = plain({
   name: fc.constant("x"),
   recipe: name,
   isolation: fc.constant("container" as const),
+  tags: fc.uniqueArray(name, { maxLength: 3 }),
   program: fc.option(name, { nil: undefined }),
   requests,
   answers: record(grant),

@@ -29,7 +29,7 @@ const LINE_WIDTH = 120;
  * @param context.home - the owner's home folder; what lies in it is written with `~/`
  */
 export function writeDeployment(deployment: Deployment, recipe: Recipe, context: { readonly home: string }): string {
-  const { program, requests, answers, limits, environment } = deployment;
+  const { tags, program, requests, answers, limits, environment } = deployment;
   const asked = { ...recipe.requests, ...requests };
   const memory =
     limits.memoryBytes === undefined ? undefined : (sizeOf(limits.memoryBytes) ?? noSize(limits.memoryBytes));
@@ -40,6 +40,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     ...comment(recipe.summary),
     `recipe: ${deployment.recipe}`,
     `isolation: ${deployment.isolation}`,
+    tags.length === 0 ? "# tags: [work]" : `tags: ${inline(tags)}`,
     ...(programs.length > 1 ? comment(`One of: ${programs.join(", ")}`) : []),
     program === undefined ? `# program: ${programs[0] ?? "NAME"}` : `program: ${program}`,
     "",

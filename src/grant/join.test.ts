@@ -70,6 +70,7 @@ function deployment(answers: Readonly<Record<string, Grant>>): Deployment {
     name: "app",
     recipe: "app",
     isolation: "container",
+    tags: [],
     program: undefined,
     requests: {},
     answers,

@@ -35,7 +35,9 @@ export type Contribution =
       readonly request: string;
       readonly rules: readonly NetworkRule[];
       readonly empty?: boolean;
-    };
+    }
+  /** One TCP port of another instance is reached under a host name. */
+  | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string };
 
 export interface CompartmentSpec {
   /** The instance's name. */

@@ -14,6 +14,8 @@ export interface Deployment {
   /** Name of the recipe that it deploys. */
   readonly recipe: string;
   readonly isolation: "container";
+  /** Words of the owner's own by which several are spoken of at once, as `skerry prove` does. */
+  readonly tags: readonly string[];
   /** Name of one of the recipe's programs; undefined means the recipe's default. */
   readonly program: string | undefined;
   /** Requests that the owner adds to those of the recipe, by name. */

@@ -43,9 +43,13 @@ export interface Readiness {
   readonly withinMs: number;
 }
 
-/** Another instance that has to be ready first. */
+/** Another instance that has to be ready first. With a port it is one that can be reached, too. */
 export interface Link {
   readonly to: string;
+  /** TCP port of the other that this one may connect to; undefined: none, and the link is about the order alone. */
+  readonly port: number | undefined;
+  /** Host name by which this one knows the other; undefined: the other's own name. Only with a port. */
+  readonly as: string | undefined;
 }
 
 export const NEVER_RESTARTED: RestartPolicy = {

@@ -13,7 +13,7 @@ test("a unit of a user's instance, word for word", () => {
   const service: Service = {
     ...NO_SERVICE,
     restart: { when: "on-failure", delayMs: 1000, longestDelayMs: 60_000, most: { ends: 5, withinMs: 600_000 } },
-    links: [{ to: "db" }],
+    links: [{ to: "db", port: undefined, as: undefined }],
   };
   const text = instanceUnit("web", service, WANTED);
   assert.equal(whose(text), "ours");

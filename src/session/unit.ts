@@ -33,7 +33,7 @@ export function unitName(instance: string): string {
 
 export function instanceUnit(instance: string, { restart, links }: Service, wanted: UnitWanted): string {
   const { program, system } = wanted;
-  const needed = [AGENT_UNIT, ...links.map(({ to }) => unitName(to))];
+  const needed = [AGENT_UNIT, ...new Set(links.map(({ to }) => unitName(to)))];
   // A linked instance may have no unit: what is wanted and not there is passed over, and `run` starts it.
   return marked(
     [

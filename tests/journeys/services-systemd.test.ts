@@ -44,7 +44,7 @@ test("a real user manager runs what the units say", { skip: lacks() }, (context)
     const web: Service = {
       ...NO_SERVICE,
       restart: { when: "on-failure", delayMs: 100, longestDelayMs: 400, most: undefined },
-      links: [{ to: "db" }],
+      links: [{ to: "db", port: undefined, as: undefined }],
     };
     const db: Service = {
       ...NO_SERVICE,

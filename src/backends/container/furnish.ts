@@ -138,6 +138,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         break;
       case "network":
       case "named-network":
+      case "link":
         // network.ts makes it; here it shows in nothing.
         break;
       default:
