@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { BACKENDS, type Entry } from "../backends/index.ts";
 import { environmentOf, volumePath } from "../compartment/index.ts";
 import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
-import { type Effective, joinGrants } from "../grant/index.ts";
+import { coveredBy, type Effective, joinGrants } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
 import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
 import { processOf } from "../host/index.ts";
@@ -21,6 +21,7 @@ import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { type Enabled, setEnabled } from "./enabling.ts";
+import { pendingFile, pendingNotes, seenFor, settlePending, waitingFor, type PendingWord } from "./grants/pending.ts";
 import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
 import { isClaimed } from "./image-uses.ts";
 import { Images, sha256 } from "./images.ts";
@@ -85,6 +86,8 @@ export class Agent {
     });
     const saved = await this.#write(name, file, text);
     if (!saved.ok) return saved;
+    const seen = await seenFor(found.value.thing, carefulDeployment(found.value.thing, name), this.context, true);
+    if (!seen.ok) return seen;
     await this.context.audit.append({ kind: "deploy", instance: name, recipe, file: sha256(text) });
     const entry = await writeEntry(carefulDeployment(found.value.thing, name), found.value.thing, this.context);
     return success({ file, text, notes: entry.ok ? [] : [explain(entry.problem).text] });
@@ -99,10 +102,20 @@ export class Agent {
     if (!recipe.ok) return recipe;
     const saved = await this.#write(name, file, text);
     if (!saved.ok) return saved;
+    const seen = await seenFor(recipe.value.thing, parsed.value, this.context, true);
+    if (!seen.ok) return seen;
     await this.context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
     // One that the owner has edited is the owner's, and no reason to refuse the deployment.
     await writeEntry(parsed.value, recipe.value.thing, this.context);
     return success(file);
+  }
+
+  /** The owner's word on what waits. */
+  async settlePending(word: PendingWord): ReturnType<typeof settlePending> {
+    await this.#launchers.drop(word.name);
+    const settled = await settlePending(word, this.context);
+    this.#launchers.want(word.name);
+    return settled;
   }
 
   async setEnabled(name: string, on: boolean, units: boolean): Answer<Enabled> {
@@ -135,6 +148,7 @@ export class Agent {
     const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
     const gone = [
       file,
+      pendingFile(this.context, name),
       instanceFolder(name, places),
       ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : []),
     ];
@@ -174,9 +188,12 @@ export class Agent {
     if (!found.ok) return found;
     const recipe = await findRecipe(found.value.thing.recipe, this.context);
     if (!recipe.ok) return recipe;
+    const seen = await seenFor(recipe.value.thing, found.value.thing, this.context, false);
+    if (!seen.ok) return seen;
+    const covered = coveredBy(seen.value, recipe.value.thing, found.value.thing);
     const effective = joinGrants(
-      recipe.value.thing,
-      found.value.thing,
+      covered.recipe,
+      covered.deployment,
       await joinContext(found.value.thing, this.context),
     );
     if (!effective.ok) return effective;
@@ -237,7 +254,10 @@ export class Agent {
     const built = await this.#images.build(recipe.value, { ...work, report });
     const aging = built.ok ? await agingOf(built.value, this.context) : undefined;
     if (aging !== undefined && !told.has(aging)) work.report({ kind: "note", text: aging });
-    if (built.ok) for (const one of await deploymentNames(this.context)) this.#launchers.want(one);
+    if (built.ok) {
+      for (const one of await deploymentNames(this.context)) this.#launchers.want(one);
+      for (const text of await waitingFor(built.value.recipe, this.context)) work.report({ kind: "note", text });
+    }
     return built;
   }
 
@@ -327,6 +347,7 @@ export class Agent {
         ...prepared.value.notes,
         ...said,
         ...(record.passing ? [] : await agingNotes(image, spec.name, this.context)),
+        ...(record.passing ? [] : await pendingNotes(spec.name, prepared.value.pending, this.context)),
       ],
     });
   }

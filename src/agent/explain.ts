@@ -14,6 +14,7 @@ import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./export.ts";
 import type { ImageImportProblem } from "./import.ts";
 import type { LaunchProblem } from "./launch.ts";
+import type { PendingProblem } from "./grants/pending.ts";
 import type { PurgeProblem } from "./purge.ts";
 import type { MigrateProblem } from "./migrate.ts";
 import type { LinkProblem } from "./links.ts";
@@ -23,6 +24,7 @@ import type { SessionProblem } from "./session-files.ts";
 export type AgentProblem =
   | LaunchProblem
   | LinkProblem
+  | PendingProblem
   | ReadyProblem
   | ChangesProblem
   | SessionProblem
@@ -140,6 +142,17 @@ export function explain(problem: AgentProblem): Explained {
       return refused(
         `deployments/${problem.deployment}.yaml answers "${escapeText(problem.request, 80)}", which nobody requests${meant(problem.meant)}`,
         `take the line out, or add the request under requests: (skerry edit ${problem.deployment})`,
+      );
+    case "not-pending":
+      return refused(
+        `nothing waits for ${problem.name} that is named "${escapeText(problem.request, 80)}" and could be accepted`,
+        problem.known.length === 0 ? "nothing waits at all" : `what waits: ${problem.known.join(", ")}`,
+      );
+    case "answer-first":
+      return refused(
+        `"${problem.request}" of ${problem.name} has no answer that could be meant for it`,
+        `write under answers: in deployments/${problem.name}.yaml (skerry edit ${problem.name}):`,
+        `  ${problem.line}`,
       );
     case "answer-not-served":
       return refused(

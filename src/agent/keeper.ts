@@ -27,6 +27,7 @@ import { diffImages, type ImageDiff, type ImageVersion } from "./image-diff.ts";
 import type { Compartments } from "./compartments.ts";
 import { exportTo } from "./export.ts";
 import { importAs, type ImportedAs, type ImportWanted } from "./import.ts";
+import { waitingFor } from "./grants/pending.ts";
 import type { Images } from "./images.ts";
 import { type Migrated, migrateImage } from "./migrate.ts";
 import { purge, type Purged, type PurgeOptions } from "./purge.ts";
@@ -107,7 +108,12 @@ export class Keeper {
     return await this.#each(
       names,
       work,
-      async (wanted) => await upgradeImage(wanted, options, this.#context, work),
+      async (wanted) => {
+        const upgraded = await upgradeImage(wanted, options, this.#context, work);
+        const waiting = upgraded.ok ? await waitingFor(wanted.recipe.name, this.#context) : [];
+        for (const text of waiting) work.report({ kind: "note", text });
+        return upgraded;
+      },
       this.#beforeChange,
     );
   }

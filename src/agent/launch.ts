@@ -8,7 +8,17 @@ import { randomBytes } from "node:crypto";
 import { BACKENDS, type BackendProblem, planWith, type WallPlan } from "../backends/index.ts";
 import { type SpecProblem, type StartWanted, specFor, volumePath } from "../compartment/index.ts";
 import { writeDeployment } from "../descriptor/index.ts";
-import { type Effective, type JoinContext, type JoinProblem, joinGrants } from "../grant/index.ts";
+import {
+  coveredBy,
+  type Effective,
+  type JoinContext,
+  type JoinProblem,
+  joinGrants,
+  type Pending,
+  pendingOf,
+  remember,
+  type SeenRequests,
+} from "../grant/index.ts";
 import { findPath, hostAddresses, linksOnTheWay, openToAll, realOrSelf } from "../host/index.ts";
 import type { Image } from "../image/index.ts";
 import {
@@ -23,6 +33,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
+import { seenFor } from "./grants/pending.ts";
 import { type BuildImageProblem, sha256 } from "./images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "./instance-state.ts";
 import { writeEntry } from "./session-files.ts";
@@ -55,6 +66,8 @@ export interface Prepared {
   /** In front of the plan's own steps: folders of volumes. */
   readonly steps: readonly Step[];
   readonly notes: readonly string[];
+  /** What its recipe asks for beyond what was answered. */
+  readonly pending: readonly Pending[];
 }
 
 export interface Chosen {
@@ -63,6 +76,8 @@ export interface Chosen {
   /** Whose volumes and user id it gets: the deployment's own, or those of a passing instance, which has its own name. */
   readonly instance: string;
   readonly notes: readonly string[];
+  /** What is remembered of the recipe's requests. */
+  readonly seen: SeenRequests;
 }
 
 /** Which recipe and deployment are meant; a deployment that is not there yet is written with careful answers. */
@@ -76,16 +91,20 @@ export async function choose(
     if (!recipe.ok) return recipe;
     const instance = passingInstance(recipe.value.name);
     const flagged = withFlags(recipe.value, carefulDeployment(recipe.value, instance), words);
-    return flagged.ok ? success({ recipe: recipe.value, deployment: flagged.value, instance, notes: [] }) : flagged;
+    if (!flagged.ok) return flagged;
+    const seen = remember(undefined, recipe.value, flagged.value);
+    return success({ recipe: recipe.value, deployment: flagged.value, instance, notes: [], seen });
   }
   const instance = words.remove ? passingInstance(words.name) : words.name;
   const found = await findDeployment(words.name, context);
   if (found.ok) {
     const recipe = await findRecipe(found.value.thing.recipe, context);
     if (!recipe.ok) return recipe;
+    const seen = await seenFor(recipe.value.thing, found.value.thing, context, !dry && !words.remove);
+    if (!seen.ok) return seen;
     const deployment = withFlags(recipe.value.thing, found.value.thing, words);
     return deployment.ok
-      ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes: [] })
+      ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes: [], seen: seen.value })
       : deployment;
   }
   if (found.problem.kind !== "no-such") return found;
@@ -103,9 +122,11 @@ export async function choose(
     notes.push(`${words.name} had no deployment; this one was written to ${path}:\n${content}`);
     await writeEntry(careful, recipe.value.thing, context);
   }
+  const seen = await seenFor(recipe.value.thing, careful, context, !dry && !words.remove);
+  if (!seen.ok) return seen;
   const deployment = withFlags(recipe.value.thing, careful, words);
   return deployment.ok
-    ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes })
+    ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes, seen: seen.value })
     : deployment;
 }
 
@@ -142,7 +163,8 @@ export async function prepare(
   const overlap = overlapOf(recipe, chosen.deployment);
   if (overlap !== undefined)
     return refusal({ kind: "overlapping-places", deployment: chosen.deployment.name, ...overlap });
-  const effective = joinGrants(recipe, chosen.deployment, await joinContext(chosen.deployment, context));
+  const covered = coveredBy(chosen.seen, recipe, chosen.deployment);
+  const effective = joinGrants(covered.recipe, covered.deployment, await joinContext(chosen.deployment, context));
   if (!effective.ok) return effective;
   // Up to here a refusal named the file that the owner can change; from here on the name is the instance's.
   const deployment: Deployment = { ...chosen.deployment, name: chosen.instance };
@@ -182,6 +204,7 @@ export async function prepare(
     recipe,
     image,
     effective: effective.value,
+    pending: pendingOf(chosen.seen, recipe, chosen.deployment),
     spec: spec.value,
     plan: plan.value,
     steps: [

@@ -26,6 +26,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step } from "../step/index.ts";
 import { findDeployment, findRecipe, definitions } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
+import { seenFor } from "./grants/pending.ts";
 import type { Images } from "./images.ts";
 import { grantedAs, linesOf, programFiles, systemFiles } from "./launcher-files.ts";
 import { launchedRecord, spoolFolder } from "./spool.ts";
@@ -169,7 +170,10 @@ export class Launchers {
     if (deployment.value.thing.service.links.length > 0) return no("what it is linked to has to be there first");
     const image = await this.#images.find(recipe.value.thing);
     if (!image.ok || image.value === undefined) return no("the image has to be built first");
+    const seen = await seenFor(recipe.value.thing, deployment.value.thing, this.#context, false);
+    if (!seen.ok) return no("what was asked for before cannot be read");
     const chosen: Chosen = {
+      seen: seen.value,
       recipe: recipe.value.thing,
       deployment: deployment.value.thing,
       instance: name,

@@ -17,6 +17,7 @@ import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "
 import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
 import { readFacts } from "./facts.ts";
+import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
     routes: (router) => {
       agentRoutes(agent, () => void shutdown("asked to"))(router);
       storeRoutes(agent)(router);
+      grantRoutes(agent)(router);
     },
     readMaxBytes: 4 * 1024 * 1024,
   });

@@ -13,6 +13,15 @@ export type AuditEvent =
   | { readonly kind: "undeploy"; readonly instance: string; readonly withData: boolean }
   /** `file` is the SHA-256 of the text after the edit. */
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
+  /** Its recipe asks for something else than was answered; one line for each request: `mail: new, folder read`. */
+  | { readonly kind: "pending"; readonly instance: string; readonly requests: readonly string[] }
+  /** The owner's word on what waits: `accepted` is covered by the answers in the file from now on. */
+  | {
+      readonly kind: "pending-settled";
+      readonly instance: string;
+      readonly accepted: readonly string[];
+      readonly dismissed: readonly string[];
+    }
   /** `image` is its key, `lock` the SHA-256 of the lock's text. */
   | { readonly kind: "build"; readonly recipe: string; readonly image: string; readonly lock: string }
   /** `from` and `lock` are the SHA-256 of the locks' texts; one line for each package: `libssl3: 1 → 2 (security)`. */

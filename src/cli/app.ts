@@ -61,6 +61,10 @@ export const COMMANDS: CommandTable = {
   deployments: { brief: "List what is deployed.", load: () => import("./commands/deployments.ts") },
   edit: { brief: "Change what an instance is granted.", load: () => import("./commands/edit.ts") },
   describe: { brief: "Show an instance, and what it really gets.", load: () => import("./commands/describe.ts") },
+  pending: {
+    brief: "Show what recipes ask for beyond what you have answered.",
+    load: () => import("./commands/pending.ts"),
+  },
   lock: { brief: "Fix exactly which packages an image is made of.", load: () => import("./commands/lock.ts") },
   build: { brief: "Build an image.", load: () => import("./commands/build.ts") },
   images: {

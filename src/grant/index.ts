@@ -1,4 +1,5 @@
 /** Grant: request ∩ grant, and the reasons. */
 export * from "./answers.ts";
 export * from "./join.ts";
+export * from "./pending.ts";
 export * from "./start-up-files.ts";

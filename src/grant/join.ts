@@ -343,7 +343,7 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
 }
 
 /** The line to write in the deployment. */
-function exampleLine(name: string, request: Request): string {
+export function exampleLine(name: string, request: Request): string {
   if (request.service === "network") return `${name}: real`;
   return `${name}: { answer: ${request.verbs.includes("write") ? "real" : "subset"}, folder: ~/SOME/FOLDER }`;
 }
