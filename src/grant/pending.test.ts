@@ -15,7 +15,13 @@ const folder = (parts: Partial<Request> = {}): Request => ({
 
 const NETWORK: Request = { service: "network", why: "to fetch", need: "optional", verbs: [], inside: undefined };
 
-const answer = (word: Answer): Grant => ({ answer: word, folder: undefined, files: undefined, allow: undefined });
+const answer = (word: Answer): Grant => ({
+  answer: word,
+  folder: undefined,
+  files: undefined,
+  allow: undefined,
+  rules: undefined,
+});
 
 type Requests = Readonly<Record<string, Request>>;
 
