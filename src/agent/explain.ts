@@ -169,6 +169,16 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.deployment}: "${problem.option}" means nothing with the answer "${problem.answer}" to "${problem.request}"`,
         "take it out, or choose another answer",
       );
+    case "rule-not-served":
+      return refused(
+        `${problem.deployment}: the rule "${escapeText(problem.rule)}" of "${problem.request}" cannot be kept: ${problem.because}`,
+        `change it (skerry edit ${problem.deployment})`,
+      );
+    case "networks-mixed":
+      return refused(
+        `${problem.deployment}: "${problem.request}" and "${problem.first}" are granted different networks, and a compartment has one`,
+        `answer one of them deny, or both with ${problem.answer}`,
+      );
     case "folder-not-there":
       return refused(
         `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", ${problem.type === "none" ? "does not exist" : "is no folder"}`,

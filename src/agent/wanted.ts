@@ -9,15 +9,13 @@ import {
   type Deployment,
   type Grant,
   isCleanAbsolutePath,
-  NETWORK_ZONES,
   NO_SERVICE,
-  type NetworkZone,
   PACKAGE_PATTERN,
   type Readiness,
   type Recipe,
   type Request,
 } from "../model/index.ts";
-import { insideFault } from "../descriptor/index.ts";
+import { ANSWER_TEXT_FORMS, insideFault, parseAnswerText } from "../descriptor/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 
 /** As it comes over the wire. */
@@ -186,24 +184,14 @@ function ownRequest(service: Request["service"], inside: string | undefined): Re
   };
 }
 
-/** `ANSWER`, or `real:ZONE,ZONE`. */
+/** An answer of the command line, or rules alone, which are meant as `subset`. */
 function parseNetwork(text: string): Result<Grant, BadFlag> {
-  const [word, zones, ...rest] = text.split(":");
-  const answer = ANSWERS.find((candidate) => candidate === word);
-  const allow = zones?.split(",");
-  const known = (allow ?? []).every((zone): zone is NetworkZone =>
-    NETWORK_ZONES.some((candidate) => candidate === zone),
-  );
-  if (answer === undefined || !known || rest.length > 0) {
-    return refusal({
-      kind: "bad-flag",
-      flag: "--net",
-      value: text,
-      expected: `one of ${ANSWERS.join(", ")}; real may be real:host, real:lan or real:host,lan`,
-    });
-  }
-  const granted = NETWORK_ZONES.filter((zone) => allow?.includes(zone) === true);
-  return success({ ...NO_OPTIONS(answer), allow: allow === undefined ? undefined : granted });
+  const word = text.split(":", 1)[0];
+  const meant = ANSWERS.some((answer) => answer === word) || !/[.[]|^(host|lan)\b/.test(text) ? text : `subset:${text}`;
+  const parsed = parseAnswerText(meant, "network", "/");
+  if (parsed.ok) return parsed;
+  const expected = `${ANSWER_TEXT_FORMS.network}; or rules alone. ${parsed.problem.message}`;
+  return refusal({ kind: "bad-flag", flag: "--net", value: text, expected });
 }
 
 /** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */

@@ -34,7 +34,7 @@ export const WANTED_FLAGS = {
   net: {
     kind: "parsed",
     parse: text,
-    brief: "deny, real, real:host, real:lan; for this start only.",
+    brief: "deny, empty, real, real:host,lan or RULE,RULE such as example.org:443; for this start only.",
     placeholder: "ANSWER",
     optional: true,
   },

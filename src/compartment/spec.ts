@@ -100,7 +100,9 @@ export function environmentOf(spec: CompartmentSpec, terminal: string | undefine
 
 /** Small files that tell the program who and where it is; those of the image would tell it of the build. */
 function hostFiles({ image, user, deployment, machineId, effective }: StartWanted): readonly Contribution[] {
-  const networked = effective.some(({ contributions }) => contributions.some(({ kind }) => kind === "network"));
+  const networked = effective.some(({ contributions }) =>
+    contributions.some(({ kind }) => kind === "network" || kind === "named-network"),
+  );
   const { uid, gid } = user;
   const others = (text: string, id: number) =>
     text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));

@@ -4,6 +4,7 @@ import { type Deployment, type Grant, isCleanAbsolutePath } from "../model/index
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
+import { checkRules, toRule, zonesOf } from "./network-rule.ts";
 import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
 import { bytesOf, resolveHome } from "./schema-parts.ts";
 import { deploymentSchema } from "./schemas.ts";
@@ -63,7 +64,12 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
       ? []
       : [
           ...repeated(grant.files ?? [], ["answers", name, "files"]),
-          ...repeated(grant.allow ?? [], ["answers", name, "allow"]),
+          ...checkRules(grant.answer, grant.allow ?? [], ["answers", name, "allow"]),
+          ...repeated((grant.answer === "subset" ? undefined : zonesOf(grant.allow ?? [])) ?? [], [
+            "answers",
+            name,
+            "allow",
+          ]),
         ],
   );
   return [
@@ -83,7 +89,7 @@ function toGrant(grant: GrantFile, home: string): Grant {
     answer,
     folder: folder === undefined ? undefined : resolveHome(folder, home),
     files,
-    allow,
-    rules: undefined,
+    allow: answer === "subset" || allow === undefined ? undefined : zonesOf(allow),
+    rules: answer === "subset" ? allow?.map(toRule) : undefined,
   };
 }

@@ -1,4 +1,5 @@
 /** Descriptor: what people write, as values; or complaints with file, line, column, and the way out. Pure. */
+export { ANSWER_TEXT_FORMS, parseAnswerText } from "./answer-text.ts";
 export { type Complaint, type DescriptorProblem, showComplaint, type Source } from "./complaint.ts";
 export { parseComponent } from "./component.ts";
 export { parseDeployment } from "./deployment.ts";

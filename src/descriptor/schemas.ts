@@ -11,7 +11,6 @@ import {
   COMPONENT_FACTS,
   COMPONENT_PLACES,
   isCleanAbsolutePath,
-  NETWORK_ZONES,
   PACKAGE_PATTERN,
   SERVICES,
   VERBS,
@@ -39,6 +38,7 @@ import {
   variableValue,
   wants,
 } from "./schema-parts.ts";
+import { rulesSchema } from "./network-rule.ts";
 import { readySchema, SERVICE_KEYS } from "./service.ts";
 
 /** The formats, with the versions that this program reads; the newest is last and is the one written. */
@@ -174,9 +174,9 @@ const grant = z
         .min(1)
         .optional()
         .describe("With subset: the chosen files"),
-      allow: listOf(z.enum(NETWORK_ZONES), "network zones", 2)
+      allow: rulesSchema
         .optional()
-        .describe("With a real network: what else may be reached besides the internet"),
+        .describe("With subset: what may be reached. With a real network: host and lan, besides the internet"),
     }),
   ])
   .describe("An answer, or a map with `answer` and its options");

@@ -5,6 +5,7 @@ import {
   ANSWERS,
   type Deployment,
   type Grant,
+  type NetworkRule,
   NO_SERVICE,
   type Recipe,
   type Request,
@@ -13,6 +14,7 @@ import {
 import { showComplaint } from "./complaint.ts";
 import { parseDeployment } from "./deployment.ts";
 import { parseRecipe } from "./recipe.ts";
+import { parseRuleText } from "./rule-text.ts";
 import { anyDesktop, anyReadiness, anyService } from "./service.fixture.ts";
 import { writeDeployment, writeRecipe } from "./write.ts";
 
@@ -232,6 +234,28 @@ const recipe: fc.Arbitrary<Recipe> = plain({
   desktop: fc.option(anyDesktop(text), { nil: undefined }),
 });
 
+const rule = fc
+  .record({
+    target: fc.constantFrom("a.example", "*.example.org", "lan", "host", "192.0.2.0/24", "[2001:db8::1]"),
+    port: fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined }),
+    udp: fc.boolean(),
+    sameName: fc.boolean(),
+    private: fc.boolean(),
+    bytesPerDay: fc.option(fc.integer({ min: 1000, max: 1e15 }), { nil: undefined }),
+    bytesPerSecond: fc.option(
+      fc.integer({ min: 1, max: 1e12 }).map((kilo) => kilo * 1000),
+      { nil: undefined },
+    ),
+    answer: fc.constantFrom("real" as const, "ask" as const),
+  })
+  .map(({ target, port, udp, sameName, private: mayBePrivate, ...rest }): NetworkRule => {
+    const text = `${target}${port === undefined ? "" : `:${port}`}${udp ? "/udp" : ""}`;
+    const parsed = parseRuleText(text);
+    if (!parsed.ok) throw new Error(text);
+    const named = target.includes("example");
+    return { text, ...parsed.value, ...rest, sameName: sameName && named && !udp, private: mayBePrivate && named };
+  });
+
 const grant: fc.Arbitrary<Grant> = plain({
   answer: fc.constantFrom(...ANSWERS),
   folder: fc.option(
@@ -244,8 +268,10 @@ const grant: fc.Arbitrary<Grant> = plain({
   ),
   files: fc.option(fc.uniqueArray(path, { minLength: 1, maxLength: 12 }), { nil: undefined }),
   allow: fc.option(fc.constantFrom(["host"] as const, ["host", "lan"] as const, [] as const), { nil: undefined }),
-  rules: fc.constant(undefined),
-});
+  rules: fc.option(fc.uniqueArray(rule, { minLength: 1, maxLength: 8, selector: ({ text }) => text }), {
+    nil: undefined,
+  }),
+}).map((value) => (value.answer === "subset" ? { ...value, allow: undefined } : { ...value, rules: undefined }));
 
 const deployment = plain({
   name: fc.constant("x"),

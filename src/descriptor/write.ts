@@ -15,6 +15,7 @@ import {
 } from "../model/index.ts";
 import { desktopData } from "./desktop.ts";
 import { inline, inlineText } from "./inline.ts";
+import { ruleData } from "./network-rule.ts";
 import type { PlainData, PlainMap } from "./read-yaml.ts";
 import { shortenHome, sizeOf } from "./schema-parts.ts";
 import { readyData, serviceLines } from "./service.ts";
@@ -118,11 +119,12 @@ export function writeRecipe(recipe: Recipe): string {
 }
 
 /** An answer as it is written: the word alone where it has no options. */
-export function grantData({ answer, folder, files, allow }: Grant, home: string): PlainData {
+export function grantData({ answer, folder, files, allow, rules }: Grant, home: string): PlainData {
   const options: PlainMap = {
     ...(folder === undefined ? {} : { folder: shortenHome(folder, home) }),
     ...(files === undefined ? {} : { files }),
     ...(allow === undefined ? {} : { allow }),
+    ...(rules === undefined ? {} : { allow: rules.map(ruleData) }),
   };
   return Object.keys(options).length === 0 ? answer : { answer, ...options };
 }

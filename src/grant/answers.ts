@@ -12,9 +12,7 @@ const NOT_SERVED: Readonly<Record<ServiceName, Partial<Record<Answer, string>>>>
     ask: "asking at the time of use is not served by this version",
   },
   network: {
-    empty: "an empty network is not served by this version",
     fake: "a network cannot be made up",
-    subset: "networks by name are not served by this version",
     copy: "a network cannot be copied",
     ask: "asking at the time of use is not served by this version",
   },

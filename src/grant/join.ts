@@ -21,6 +21,7 @@ import {
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
+import { networkGets, whyRuleNotServed } from "./network.ts";
 import { startUpFilesWithin } from "./start-up-files.ts";
 
 /** What was found on the host about a path that a grant names. */
@@ -99,6 +100,21 @@ export type JoinProblem =
       readonly answer: string;
     }
   | {
+      readonly kind: "rule-not-served";
+      readonly deployment: string;
+      readonly request: string;
+      readonly rule: string;
+      readonly because: string;
+    }
+  | {
+      readonly kind: "networks-mixed";
+      readonly deployment: string;
+      readonly request: string;
+      readonly answer: Grant["answer"];
+      /** Another request, whose answer is another one. */
+      readonly first: string;
+    }
+  | {
       readonly kind: "folder-not-there";
       readonly deployment: string;
       readonly request: string;
@@ -163,6 +179,8 @@ export function joinGrants(
     if (!joined.ok) return joined;
     effective.push(joined.value);
   }
+  const mixed = mixedNetworks(effective, deployment.name);
+  if (mixed !== undefined) return refusal(mixed);
   return success(effective);
 }
 
@@ -200,15 +218,40 @@ function joinOne(
   }
   const option = optionAstray(request, grant);
   if (option !== undefined) return refusal({ kind: "option-astray", deployment, request: name, option, answer });
-  return request.service === "network"
-    ? success({ ...plain, ...network(grant) })
+  return request.service === "network" && grant !== undefined
+    ? network(name, grant, deployment, plain)
     : folder(name, request, grant, deployment, plain, context);
 }
 
-function network(grant: Grant | undefined) {
-  const zones = grant?.allow ?? [];
-  const besides = zones.length === 0 ? "neither this host nor private networks" : `also ${zones.join(" and ")}`;
-  return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }] as const };
+function network(
+  name: string,
+  grant: Grant,
+  deployment: string,
+  plain: Pick<Effective, "request" | "service" | "answer" | "because">,
+): Result<Effective, JoinProblem> {
+  if (grant.answer === "subset" && (grant.rules ?? []).length === 0) {
+    const line = `${name}: { answer: subset, allow: ["example.org:443"] }`;
+    return refusal({ kind: "option-missing", deployment, request: name, option: "rule under allow", line });
+  }
+  for (const rule of grant.rules ?? []) {
+    const because = whyRuleNotServed(rule);
+    if (because !== undefined)
+      return refusal({ kind: "rule-not-served", deployment, request: name, rule: rule.text, because });
+  }
+  return success({ ...plain, ...networkGets(name, grant) });
+}
+
+/** A compartment has one network: what one answer shuts, another must not open by lying beside it. */
+function mixedNetworks(effective: readonly Effective[], deployment: string): JoinProblem | undefined {
+  const granted = effective.filter(({ contributions }) => contributions.some(isNetwork));
+  const [first] = granted;
+  const other = granted.find(({ answer }) => answer !== first?.answer);
+  if (first === undefined || other === undefined) return undefined;
+  return { kind: "networks-mixed", deployment, request: other.request, answer: other.answer, first: first.request };
+}
+
+function isNetwork({ kind }: Contribution): boolean {
+  return kind === "network" || kind === "named-network";
 }
 
 function folder(
@@ -336,7 +379,8 @@ function masks(
 /** An option that means nothing with this answer: believed to limit what it does not limit, it would open a door. */
 function optionAstray(request: Request, grant: Grant | undefined): string | undefined {
   if (grant === undefined) return undefined;
-  if (grant.allow !== undefined && request.service !== "network") return "allow";
+  if (grant.allow !== undefined && (request.service !== "network" || grant.answer === "empty")) return "allow";
+  if (grant.rules !== undefined && (request.service !== "network" || grant.answer !== "subset")) return "allow";
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
   return undefined;

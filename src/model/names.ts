@@ -9,6 +9,20 @@ export const PACKAGE_PATTERN = /^[a-z0-9][a-z0-9+.-]{1,99}$/;
 /** environ(7) by the portable rules. */
 export const VARIABLE_PATTERN = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/;
 
+/** A label of a name in DNS, as hosts are named: letters, digits and dashes, none at its ends (RFC 1123). */
+const LABEL_PATTERN = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Lower case, at least two labels, at most 253 characters; a last label of digits would be an address's. */
+export function isHostName(text: string): boolean {
+  const labels = text.split(".");
+  return (
+    text.length <= 253 &&
+    labels.length >= 2 &&
+    labels.every((label) => LABEL_PATTERN.test(label)) &&
+    !/^([0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "")
+  );
+}
+
 /** No control characters, no broken Unicode, nothing that reverses or hides text on a screen. */
 const UNPRINTABLE =
   /[\p{Control}\p{Surrogate}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/u;

@@ -1,0 +1,85 @@
+/**
+ * Answer text: an answer as it is written on a command line, `ANSWER[:WHAT]`. The words are those of the file.
+ *
+ * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`
+ * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`
+ *
+ * What has options of its own (quotas, same-name) is written in the file.
+ */
+import {
+  ANSWERS,
+  type Grant,
+  isCleanAbsolutePath,
+  isCleanRelativePath,
+  isPrintable,
+  type NetworkRule,
+  type ServiceName,
+} from "../model/index.ts";
+import { type Result, refusal, success } from "../result.ts";
+import { noneOf, quote } from "./complaint.ts";
+import { checkRules, toRule, zonesOf } from "./network-rule.ts";
+import { parseRuleText } from "./rule-text.ts";
+import { resolveHome } from "./schema-parts.ts";
+
+interface AnswerFault {
+  readonly kind: "answer-text";
+  /** One line, escaped: what is wrong, and what to write. */
+  readonly message: string;
+}
+
+const fault = (message: string) => refusal<AnswerFault>({ kind: "answer-text", message });
+
+/** @param home - stands for a leading `~/` */
+export function parseAnswerText(text: string, service: ServiceName, home: string): Result<Grant, AnswerFault> {
+  if (!isPrintable(text)) return fault(`${quote(text)} has a character that cannot be printed`);
+  const [word = "", ...more] = text.split(":");
+  const rest = more.length === 0 ? undefined : more.join(":");
+  const answer = ANSWERS.find((candidate) => candidate === word);
+  if (answer === undefined) return fault(noneOf(word, ANSWERS));
+  const plain: Grant = { answer, folder: undefined, files: undefined, allow: undefined, rules: undefined };
+  if (rest === undefined) return success(plain);
+  if (answer === "deny" || answer === "empty" || rest === "")
+    return fault(`${quote(text)}: nothing goes behind the colon of ${answer}`);
+  return service === "network" ? networkAnswer(plain, rest) : folderAnswer(plain, rest, home);
+}
+
+function networkAnswer(plain: Grant, rest: string): Result<Grant, AnswerFault> {
+  const texts = rest.split(",");
+  if (plain.answer === "subset") {
+    const rules = parseRules(texts);
+    return rules.ok ? success({ ...plain, rules: rules.value }) : rules;
+  }
+  const zones = zonesOf(texts);
+  if (zones === undefined)
+    return fault(`${quote(rest)}: ${plain.answer} takes host, lan or both; rules go with subset`);
+  return success({ ...plain, allow: [...new Set(zones)] });
+}
+
+/** Rules without options. */
+function parseRules(texts: readonly string[]): Result<readonly NetworkRule[], AnswerFault> {
+  for (const text of texts) {
+    const parsed = parseRuleText(text);
+    if (!parsed.ok) return fault(parsed.problem.message);
+  }
+  const twice = checkRules("subset", texts, []);
+  return twice[0] === undefined ? success(texts.map(toRule)) : fault(twice[0].message);
+}
+
+function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, AnswerFault> {
+  const cut = plain.answer === "subset" ? rest.indexOf(":") : -1;
+  const written = cut < 0 ? rest : rest.slice(0, cut);
+  const folder = resolveHome(written, home);
+  if (!isCleanAbsolutePath(folder)) return fault(`${quote(written)} is no folder. Begin with "/" or "~/"`);
+  if (cut < 0) return success({ ...plain, folder });
+  const files = [...new Set(rest.slice(cut + 1).split(","))];
+  const astray = files.find((file) => !isCleanRelativePath(file));
+  return astray === undefined
+    ? success({ ...plain, folder, files })
+    : fault(`${quote(astray)} is not a clean path below the folder`);
+}
+
+/** The words of a help text. */
+export const ANSWER_TEXT_FORMS: Readonly<Record<ServiceName, string>> = {
+  folder: "deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE",
+  network: "deny, empty, real, real:host,lan or subset:RULE,RULE such as subset:example.org:443",
+};

@@ -1,0 +1,103 @@
+/**
+ * Network: what an answer lets through of a network, in neutral words, and what a rule asks for that cannot be kept.
+ *
+ * Wide rules are not refused: they are the owner's word. What they mean is said.
+ */
+import {
+  classOf,
+  type Contribution,
+  type Grant,
+  type NetworkRule,
+  type NetworkTarget,
+  parseIp,
+  widthOf,
+} from "../model/index.ts";
+import { unreachable } from "../result.ts";
+
+interface NetworkGets {
+  readonly gets: string;
+  readonly contributions: readonly Contribution[];
+  readonly warnings: readonly string[];
+}
+
+/** Rules that `describe` spells out; the rest is counted. */
+const RULES_SHOWN = 20;
+
+/** Shorter prefixes hold more addresses than one network has. */
+const WIDE_PREFIX = { 4: 16, 6: 48 } as const;
+
+/** @param request - the request's name */
+export function networkGets(request: string, grant: Grant): NetworkGets {
+  if (grant.answer === "empty") {
+    const contributions = [{ kind: "named-network", request, rules: [], empty: true }] as const;
+    return { gets: "a network in which names resolve and nothing answers", contributions, warnings: [] };
+  }
+  if (grant.answer === "subset") {
+    const rules = grant.rules ?? [];
+    const shown = rules.slice(0, RULES_SHOWN).map(ruleWords);
+    const more = rules.length > shown.length ? ` and ${rules.length - shown.length} more` : "";
+    return {
+      gets: `only ${shown.join("; ")}${more}`,
+      contributions: [{ kind: "named-network", request, rules }],
+      warnings: rules.flatMap((rule) => widthOfRule(rule).map((text) => `${request}: ${text}`)),
+    };
+  }
+  const zones = grant.allow ?? [];
+  const besides = zones.length === 0 ? "neither this host nor private networks" : `also ${zones.join(" and ")}`;
+  return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }], warnings: [] };
+}
+
+/** One rule in words: `TCP port 443 of example.org (same-name, 100000000 bytes a day)`. */
+function ruleWords(rule: NetworkRule): string {
+  const { protocol, port, target } = rule;
+  const options = [
+    ...(rule.sameName ? ["TLS for that name only"] : []),
+    ...(rule.private ? ["private addresses, too"] : []),
+    ...(rule.bytesPerDay === undefined ? [] : [`at most ${rule.bytesPerDay} bytes in 24 hours`]),
+    ...(rule.bytesPerSecond === undefined ? [] : [`at most ${rule.bytesPerSecond} bytes a second`]),
+    ...(rule.answer === "ask" ? ["asked for when used"] : []),
+  ];
+  const what = `${protocol.toUpperCase()}${port === undefined ? "" : ` port ${port}`} of ${targetWords(target)}`;
+  return options.length === 0 ? what : `${what} (${options.join(", ")})`;
+}
+
+function targetWords(target: NetworkTarget): string {
+  switch (target.kind) {
+    case "name":
+      return target.name;
+    case "names-below":
+      return `all names below ${target.suffix}`;
+    case "addresses":
+      return target.prefix === widthOf(target) ? target.address : `${target.address}/${target.prefix}`;
+    case "zone":
+      return target.zone === "host" ? "this host" : "private and link-local addresses";
+    default:
+      return unreachable(target);
+  }
+}
+
+/** What a rule lets in beyond what its owner may have had in mind. */
+function widthOfRule({ text, target, port }: NetworkRule): readonly string[] {
+  if (target.kind === "names-below" && !target.suffix.includes("."))
+    return [`${text} is every name that ends with .${target.suffix}, whoever owns it`];
+  if (target.kind === "zone" && port === undefined) {
+    const what = target.zone === "host" ? "every service of this host" : "every device of the local network";
+    return [`${text} without a port is ${what}`];
+  }
+  if (target.kind !== "addresses") return [];
+  const ip = parseIp(target.address);
+  if (ip !== undefined && target.prefix === widthOf(ip) && classOf(ip) === "metadata")
+    return [`${text} is where cloud machines are told their keys`];
+  return target.prefix < WIDE_PREFIX[target.family] ? [`${text} is a very wide range of addresses`] : [];
+}
+
+/** Why a rule cannot be kept by a network that is made of connections; undefined where it can. */
+export function whyRuleNotServed({ protocol, target, port, answer }: NetworkRule): string | undefined {
+  if (answer === "ask") return "asking at the time of use is not served by this version";
+  if (protocol !== "udp") return undefined;
+  if (port === undefined) return "UDP without a port needs the answer real";
+  const one = target.kind === "addresses" && target.prefix === widthOf(target);
+  if (target.kind === "zone" || (target.kind === "addresses" && !one))
+    return "UDP to a range of addresses needs the answer real";
+  return undefined;
+}
