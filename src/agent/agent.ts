@@ -23,6 +23,7 @@ import { type AgentProblem, explain } from "./explain.ts";
 import { type Enabled, setEnabled } from "./enabling.ts";
 import { pendingFile, pendingNotes, seenFor, settlePending, waitingFor, type PendingWord } from "./grants/pending.ts";
 import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
+import { grantedVariables } from "./grants/session-variables.ts";
 import { isClaimed } from "./image-uses.ts";
 import { Images, sha256 } from "./images.ts";
 import { instanceStateFile } from "./instance-state.ts";
@@ -40,6 +41,7 @@ interface LaunchFrom {
   readonly words: WantedWords;
   readonly caller: number | undefined;
   readonly again: boolean;
+  readonly session: number | undefined;
   readonly chosen: Chosen;
   /** Instances that were started since this one links to them. */
   readonly linkedNames: readonly string[];
@@ -191,11 +193,10 @@ export class Agent {
     const seen = await seenFor(recipe.value.thing, found.value.thing, this.context, false);
     if (!seen.ok) return seen;
     const covered = coveredBy(seen.value, recipe.value.thing, found.value.thing);
-    const effective = joinGrants(
-      covered.recipe,
-      covered.deployment,
-      await joinContext(found.value.thing, this.context),
-    );
+    const effective = joinGrants(covered.recipe, covered.deployment, {
+      ...(await joinContext(found.value.thing, this.context)),
+      session: await grantedVariables(covered.recipe, covered.deployment, { dry: true }, this.context),
+    });
     if (!effective.ok) return effective;
     return success({ found: found.value, recipe: recipe.value.thing, effective: effective.value });
   }
@@ -273,6 +274,7 @@ export class Agent {
    *
    * @param caller - process id of who starts the wall in the foreground; undefined in the background
    * @param again - by its restart policy, not by its owner
+   * @param session - process id of who asks for it; undefined where nobody does
    * @returns what starts the wall; empty where it stands already
    */
   async launch(
@@ -280,8 +282,9 @@ export class Agent {
     caller: number | undefined,
     work: Work,
     again = false,
+    session: number | undefined = caller,
   ): Answer<{ readonly prepared: Prepared; readonly argv: readonly string[]; readonly notes: readonly string[] }> {
-    const launched = await this.#launch(words, caller, work, again);
+    const launched = await this.#launch(words, caller, work, again, session);
     if (!launched.ok) {
       const because = explain(launched.problem).text;
       await this.context.audit.append({
@@ -299,6 +302,7 @@ export class Agent {
     caller: number | undefined,
     work: Work,
     again: boolean,
+    session: number | undefined,
   ): ReturnType<Agent["launch"]> {
     const chosen = await choose(words, this.context, false);
     if (!chosen.ok) return chosen;
@@ -308,7 +312,8 @@ export class Agent {
     if (!held.ok) return held;
     try {
       const linkedNames = linked.value;
-      return await this.#launchFrom(held.value.image, { words, caller, again, chosen: chosen.value, linkedNames });
+      const from = { words, caller, again, session, chosen: chosen.value, linkedNames };
+      return await this.#launchFrom(held.value.image, from);
     } finally {
       held.value.release();
     }
@@ -317,10 +322,10 @@ export class Agent {
   /** From an image that nobody takes away meanwhile. */
   async #launchFrom(
     image: Image,
-    { words, caller, again, chosen, linkedNames }: LaunchFrom,
+    { words, caller, again, session, chosen, linkedNames }: LaunchFrom,
   ): ReturnType<Agent["launch"]> {
     const background = caller === undefined;
-    const prepared = await prepare(words, chosen, image, this.context, { background, dry: false });
+    const prepared = await prepare(words, chosen, image, this.context, { background, session, dry: false });
     if (!prepared.ok) return prepared;
     const { spec, plan } = prepared.value;
     const record = this.#recordOf(words, chosen, prepared.value, caller);

@@ -143,6 +143,11 @@ export function explain(problem: AgentProblem): Explained {
         `deployments/${problem.deployment}.yaml answers "${escapeText(problem.request, 80)}", which nobody requests${meant(problem.meant)}`,
         `take the line out, or add the request under requests: (skerry edit ${problem.deployment})`,
       );
+    case "variable-not-set":
+      return refused(
+        `${problem.deployment}: ${problem.variable}, granted as "${problem.request}", is ${problem.because === "absent" ? "not set in your session" : "too long in your session"}`,
+        `set it (export ${problem.variable}=…), or answer fake, empty or deny (skerry edit ${problem.deployment})`,
+      );
     case "not-pending":
       return refused(
         `nothing waits for ${problem.name} that is named "${escapeText(problem.request, 80)}" and could be accepted`,

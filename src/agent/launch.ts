@@ -34,6 +34,7 @@ import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { seenFor } from "./grants/pending.ts";
+import { grantedVariables } from "./grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "./images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "./instance-state.ts";
 import { writeEntry } from "./session-files.ts";
@@ -146,6 +147,8 @@ function passingName({ packages }: WantedWords): string {
 
 export interface LaunchOptions {
   readonly background: boolean;
+  /** Process of the owner's session that asks for the start; undefined where it starts by itself. */
+  readonly session?: number | undefined;
   /** Plan only: builds nothing, writes nothing. */
   readonly dry: boolean;
 }
@@ -164,7 +167,10 @@ export async function prepare(
   if (overlap !== undefined)
     return refusal({ kind: "overlapping-places", deployment: chosen.deployment.name, ...overlap });
   const covered = coveredBy(chosen.seen, recipe, chosen.deployment);
-  const effective = joinGrants(covered.recipe, covered.deployment, await joinContext(chosen.deployment, context));
+  const effective = joinGrants(covered.recipe, covered.deployment, {
+    ...(await joinContext(chosen.deployment, context)),
+    session: await grantedVariables(covered.recipe, covered.deployment, options, context),
+  });
   if (!effective.ok) return effective;
   // Up to here a refusal named the file that the owner can change; from here on the name is the instance's.
   const deployment: Deployment = { ...chosen.deployment, name: chosen.instance };

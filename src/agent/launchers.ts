@@ -189,6 +189,8 @@ export class Launchers {
     if (plain?.ok !== true || withTerminal?.ok !== true) return no("a start would be refused");
     const { spec } = plain.value;
     const astray = spec.contributions.find(({ kind }) => !LAUNCHABLE.has(kind));
+    if (plain.value.effective.some(({ service, answer }) => service === "variable" && answer === "real"))
+      return no("each start has to look into its owner's session");
     if (astray !== undefined) return no(`each start has to ask about ${astray.kind}`);
     const program = chosen.recipe.programs[chosen.deployment.program ?? Object.keys(chosen.recipe.programs)[0] ?? ""];
     const own = (path: string) => path.startsWith(`${places.runtime}/`);

@@ -167,7 +167,8 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       async *launch({ wanted, background, callerPid }, { signal }) {
         const words = wordsOf(wanted);
         const caller = background ? undefined : callerPid;
-        const work = (watch: Work) => agent.launch(words, caller, watch);
+        const session = callerPid === 0 ? undefined : callerPid;
+        const work = (watch: Work) => agent.launch(words, caller, watch, false, session);
         for await (const event of withProgress(work, signal)) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };
           else {

@@ -3,6 +3,7 @@
  *
  * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`
  * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`
+ * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
  * What has options of its own (quotas, same-name) is written in the file.
  */
@@ -40,6 +41,8 @@ export function parseAnswerText(text: string, service: ServiceName, home: string
   if (rest === undefined) return success(plain);
   if (answer === "deny" || answer === "empty" || rest === "")
     return fault(`${quote(text)}: nothing goes behind the colon of ${answer}`);
+  if (service === "variable")
+    return answer === "fake" ? success({ ...plain, value: rest }) : fault(`${quote(text)}: only fake takes a value`);
   return service === "network" ? networkAnswer(plain, rest) : folderAnswer(plain, rest, home);
 }
 
@@ -82,4 +85,5 @@ function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, A
 export const ANSWER_TEXT_FORMS: Readonly<Record<ServiceName, string>> = {
   folder: "deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE",
   network: "deny, empty, real, real:host,lan or subset:RULE,RULE such as subset:example.org:443",
+  variable: "deny, empty, real or fake:VALUE",
 };

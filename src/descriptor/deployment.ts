@@ -84,12 +84,13 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
 function toGrant(grant: GrantFile, home: string): Grant {
   if (typeof grant === "string")
     return { answer: grant, folder: undefined, files: undefined, allow: undefined, rules: undefined };
-  const { answer, folder, files, allow } = grant;
+  const { answer, folder, files, allow, value } = grant;
   return {
     answer,
     folder: folder === undefined ? undefined : resolveHome(folder, home),
     files,
     allow: answer === "subset" || allow === undefined ? undefined : zonesOf(allow),
     rules: answer === "subset" ? allow?.map(toRule) : undefined,
+    ...(value === undefined ? {} : { value }),
   };
 }

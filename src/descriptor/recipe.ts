@@ -126,9 +126,24 @@ export function checkPlaces(
 }
 
 export function checkVerbs(requests: Readonly<Record<string, RequestFile>>): readonly PathFinding[] {
-  return Object.entries(requests).flatMap(([name, request]) =>
-    request.service === "folder" ? repeated(request.verbs ?? [], ["requests", name, "verbs"]) : [],
-  );
+  return [
+    ...Object.entries(requests).flatMap(([name, request]) =>
+      request.service === "folder" ? repeated(request.verbs ?? [], ["requests", name, "verbs"]) : [],
+    ),
+    ...twiceAskedFor(requests),
+  ];
+}
+
+/** One variable has one answer. */
+function twiceAskedFor(requests: Readonly<Record<string, RequestFile>>): readonly PathFinding[] {
+  const seen = new Map<string, string>();
+  return Object.entries(requests).flatMap(([name, request]): readonly PathFinding[] => {
+    if (request.service !== "variable") return [];
+    const other = seen.get(request.name);
+    seen.set(request.name, name);
+    const message = `${quote(request.name)} is asked for by ${other ?? ""} already`;
+    return other === undefined ? [] : [{ path: ["requests", name, "name"], part: "value", message }];
+  });
 }
 
 /** Each entry of a list that stood in it before. */
@@ -151,7 +166,9 @@ function toProgram(program: ProgramFile): Program {
 /** @param name - gives a folder its place where none is written */
 export function toRequest(request: RequestFile, name: string): Request {
   const { service, why, need = "optional" } = request;
-  if (request.service === "network") return { service, why, need, verbs: [], inside: undefined };
+  const plain = { service, why, need, verbs: [], inside: undefined };
+  if (request.service === "network") return plain;
+  if (request.service === "variable") return { ...plain, variable: request.name };
   return { service, why, need, verbs: request.verbs ?? ["read"], inside: request.inside ?? defaultInside(name) };
 }
 

@@ -11,6 +11,7 @@ import {
   COMPONENT_FACTS,
   COMPONENT_PLACES,
   isCleanAbsolutePath,
+  OWN_VARIABLES,
   PACKAGE_PATTERN,
   SERVICES,
   VERBS,
@@ -83,6 +84,10 @@ const need = z
   .optional()
   .describe("Without a required one nothing starts. Default: optional");
 
+const requestedVariable = variableName.refine((text) => !OWN_VARIABLES.some((own) => own === text), {
+  error: ({ input }) => `${quote(String(input))} is set by Skerry for every app`,
+});
+
 const request = z
   .discriminatedUnion(
     "service",
@@ -95,6 +100,12 @@ const request = z
         inside: insidePath.optional().describe("Where it appears. Default: /mnt/ and the request's name"),
       }),
       titled("a network request", { service: z.literal("network"), why, need }),
+      titled("a variable request", {
+        service: z.literal("variable"),
+        why,
+        need,
+        name: requestedVariable.describe("Name of the variable, such as API_TOKEN"),
+      }),
     ],
     { error: ({ input }) => serviceFault(input) },
   )
@@ -170,6 +181,7 @@ const grant = z
     titled("an answer", {
       answer: answerWord,
       folder: hostFolder.optional().describe("Host folder; ~/ stands for the owner's home"),
+      value: variableValue.optional().describe("With fake for a variable: what it is set to"),
       files: listOf(chosenFile, "files below the folder", 1000)
         .min(1)
         .optional()

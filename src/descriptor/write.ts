@@ -119,12 +119,13 @@ export function writeRecipe(recipe: Recipe): string {
 }
 
 /** An answer as it is written: the word alone where it has no options. */
-export function grantData({ answer, folder, files, allow, rules }: Grant, home: string): PlainData {
+export function grantData({ answer, folder, files, allow, rules, value }: Grant, home: string): PlainData {
   const options: PlainMap = {
     ...(folder === undefined ? {} : { folder: shortenHome(folder, home) }),
     ...(files === undefined ? {} : { files }),
     ...(allow === undefined ? {} : { allow }),
     ...(rules === undefined ? {} : { allow: rules.map(ruleData) }),
+    ...(value === undefined ? {} : { value }),
   };
   return Object.keys(options).length === 0 ? answer : { answer, ...options };
 }
@@ -140,7 +141,8 @@ function grantIn(answers: Deployment["answers"], name: string, home: string): Pl
   return grantData(grant, home);
 }
 
-function requestData({ service, why, need, verbs, inside }: Request): PlainMap {
+function requestData({ service, why, need, verbs, inside, variable }: Request): PlainMap {
+  if (variable !== undefined) return { service, why, need, name: variable };
   return inside === undefined ? { service, why, need } : { service, why, need, verbs, inside };
 }
 
@@ -157,7 +159,8 @@ function mapData<From>(map: Readonly<Record<string, From>>, change: (value: From
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]));
 }
 
-function requestComment({ service, why, need, verbs, inside }: Request): readonly string[] {
+function requestComment({ service, why, need, verbs, inside, variable }: Request): readonly string[] {
+  if (variable !== undefined) return [...comment(why), ...comment(`variable ${variable}; ${need}`)];
   const place = inside === undefined ? "" : ` at ${inside}`;
   const wish = verbs.length === 0 ? service : `${service}, to ${verbs.join(" and ")}`;
   return [...comment(why), ...comment(`${wish}${place}; ${need}`)];

@@ -11,6 +11,11 @@ const NOT_SERVED: Readonly<Record<ServiceName, Partial<Record<Answer, string>>>>
     fake: "made-up folders are not served by this version",
     ask: "asking at the time of use is not served by this version",
   },
+  variable: {
+    subset: "a variable cannot be had in part",
+    copy: "a variable is a copy anyway",
+    ask: "asking at the time of use is not served by this version",
+  },
   network: {
     fake: "a network cannot be made up",
     copy: "a network cannot be copied",

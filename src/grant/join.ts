@@ -21,6 +21,7 @@ import {
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
+import { joinVariable, type VariableProblem } from "./join-variable.ts";
 import { networkGets, whyRuleNotServed } from "./network.ts";
 import { startUpFilesWithin } from "./start-up-files.ts";
 
@@ -48,6 +49,8 @@ export interface JoinContext {
   readonly programFolder: string;
   /** The owner's home folder, every link followed. */
   readonly home: string;
+  /** Variables of the owner's session, of which those that are granted are taken. */
+  readonly session?: ReadonlyMap<string, string>;
 }
 
 /** One request with what became of it: a line of `describe --effective`. */
@@ -64,6 +67,7 @@ export interface Effective {
 }
 
 export type JoinProblem =
+  | VariableProblem
   | {
       readonly kind: "unmet-request";
       readonly deployment: string;
@@ -218,6 +222,10 @@ function joinOne(
   }
   const option = optionAstray(request, grant);
   if (option !== undefined) return refusal({ kind: "option-astray", deployment, request: name, option, answer });
+  if (request.service === "variable") {
+    const set = joinVariable(name, request, grant ?? { answer }, deployment, context.session ?? new Map());
+    return set.ok ? success({ ...plain, ...set.value }) : set;
+  }
   return request.service === "network" && grant !== undefined
     ? network(name, grant, deployment, plain)
     : folder(name, request, grant, deployment, plain, context);
@@ -383,11 +391,12 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
   if (grant.rules !== undefined && (request.service !== "network" || grant.answer !== "subset")) return "allow";
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
+  if (grant.value !== undefined && (request.service !== "variable" || grant.answer !== "fake")) return "value";
   return undefined;
 }
 
 /** The line to write in the deployment. */
 export function exampleLine(name: string, request: Request): string {
-  if (request.service === "network") return `${name}: real`;
+  if (request.service !== "folder") return `${name}: real`;
   return `${name}: { answer: ${request.verbs.includes("write") ? "real" : "subset"}, folder: ~/SOME/FOLDER }`;
 }

@@ -65,7 +65,7 @@ function changeOf(
 ): PendingChange | undefined {
   if (before === undefined) return answered ? undefined : "new";
   if (answer === "deny") return before.need === "optional" && now.need === "required" ? "required" : undefined;
-  if (before.service !== now.service) return "other";
+  if (before.service !== now.service || before.variable !== now.variable) return "other";
   return now.verbs.some((verb) => !before.verbs.includes(verb)) ? "wider" : undefined;
 }
 
@@ -144,7 +144,7 @@ function isSame(left: Request | undefined, right: Request | undefined): boolean 
 }
 
 /** What a request wants: its reason may be put into other words. */
-const KEYS = ["service", "need", "verbs", "inside"];
+const KEYS = ["service", "need", "verbs", "inside", "variable"];
 
 /** What stands there by its own name, and nothing that all objects have. */
 function of<Value>(map: Readonly<Record<string, Value>>, name: string): Value | undefined {

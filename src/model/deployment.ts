@@ -40,6 +40,8 @@ export interface Grant {
   readonly allow: readonly NetworkZone[] | undefined;
   /** With `subset` of a network: what may be reached, and nothing else. */
   readonly rules: readonly NetworkRule[] | undefined;
+  /** With `fake` for a variable: what it is set to. */
+  readonly value?: string;
 }
 
 /** `host`: the host's own addresses. `lan`: private and link-local ranges. */

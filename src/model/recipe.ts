@@ -8,7 +8,7 @@ import type { Desktop } from "./desktop.ts";
 import type { Readiness } from "./service.ts";
 
 /** The services that a request can name today. A service is added here, in descriptor/ and in grant/. */
-export const SERVICES = ["folder", "network"] as const;
+export const SERVICES = ["folder", "network", "variable"] as const;
 
 export type ServiceName = (typeof SERVICES)[number];
 
@@ -72,9 +72,16 @@ export interface Request {
   readonly need: "required" | "optional";
   /** What it wants to do there. A folder's verbs; a network has none. */
   readonly verbs: readonly Verb[];
-  /** Where a folder appears: absolute path inside. Undefined for a network. */
+  /** Where a folder appears: absolute path inside. Undefined for all else. */
   readonly inside: string | undefined;
+  /** Of a variable: its name. */
+  readonly variable?: string;
 }
+
+/** Set inside for every app by Skerry itself: no request is asked about them. */
+export const OWN_VARIABLES = [
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "XDG_RUNTIME_DIR"],
+] as const;
 
 /** How long a volume's content is meant to live: the first three survive purge and rebuild, `temp` one run. */
 export const VOLUME_CLASSES = ["data", "settings", "cache", "temp"] as const;

@@ -16,16 +16,11 @@ export function grantRoutes(agent: Agent) {
 }
 
 function wireOf({ instance, request, change, now, before, line }: InstancePending) {
-  const { service = "", verbs = [], need = "", why = "" } = now ?? before ?? {};
+  const { service = "", variable, verbs = [], need = "", why = "" } = now ?? before ?? {};
   return {
-    instance,
-    request,
-    change,
-    service,
+    ...{ instance, request, change, need, why, line },
+    service: variable === undefined ? service : `${service} ${variable}`,
     verbs: [...verbs],
-    need,
-    why,
-    line,
     verbsBefore: [...(before?.verbs ?? [])],
   };
 }

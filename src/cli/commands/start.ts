@@ -30,7 +30,12 @@ export default defineCommand<Flags, string[]>({
       complain(world, "start what? Name an instance or a recipe (skerry recipes lists them)");
       return EXIT.usage;
     }
-    const launched = await follow<LaunchResponseJson>(world, "Launch", { wanted, background: true }, flags.quiet);
+    const launched = await follow<LaunchResponseJson>(
+      world,
+      "Launch",
+      { wanted, background: true, callerPid: process.pid },
+      flags.quiet,
+    );
     if (!launched.ok) return launched.problem.exit;
     const { id = "", name = "", notes = [] } = launched.value.launched ?? {};
     if (!flags.quiet) for (const note of notes) say(world, note);
