@@ -1,0 +1,182 @@
+/**
+ * Graph: who is granted what, over all deployments, and over what apps can hand something to each other.
+ *
+ * Rights come from contributions, which are what a wall lets through; so an answer that opens nothing is no right. A
+ * channel leads from one app to another: a folder that the first can write and the second can read, or a link with a port,
+ * over which both sides talk. What is outside (a network) is an end and no channel: two apps that reach the same server are
+ * not joined by it. A folder that is granted as a copy is read; what is written to it stays with the app until its owner
+ * applies it.
+ *
+ * Invariants
+ * - Pure, and plain data but for the maps.
+ * - Nesting counts: who can write ~/a and who can read ~/a/b share what is in ~/a/b.
+ */
+import type { Answer, Contribution, Link } from "../../model/index.ts";
+import { isWithin } from "../../model/index.ts";
+import type { Effective } from "../join.ts";
+import type { NetworkPart } from "./network.ts";
+import { readersByPath } from "./readers.ts";
+
+/** A deployment, as far as it matters here. */
+export interface WiredApp {
+  readonly name: string;
+  readonly recipe: string;
+  readonly tags: readonly string[];
+  /** Requests whose answers hold by themselves, with what they let through. */
+  readonly effective: readonly Effective[];
+  /** Names of the recipe's volumes. */
+  readonly volumes: readonly string[];
+  readonly links: readonly Link[];
+  /** Why it cannot be started as things are, in words. What it is granted then counts against it, and not for it. */
+  readonly blocked: string | undefined;
+}
+
+export type RightVerb = "read" | "write" | "reach";
+
+/** One thing that one app may do by itself. */
+export interface Right {
+  readonly app: string;
+  readonly verb: RightVerb;
+  readonly target: RightTarget;
+  readonly because: Reason;
+}
+
+export type RightTarget =
+  | FolderTarget
+  /** Of the app itself: nobody else has a door to it. */
+  | { readonly kind: "volume"; readonly volume: string }
+  | { readonly kind: "network"; readonly part: NetworkPart }
+  | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string };
+
+export interface FolderTarget {
+  readonly kind: "folder";
+  /** Absolute, every link followed: a folder with all below it, or one file. */
+  readonly path: string;
+  /** What lies below it and is hidden. */
+  readonly except: readonly string[];
+}
+
+/** Where a right comes from: which part of the deployment or of its recipe. */
+export type Reason =
+  | { readonly kind: "answer"; readonly request: string; readonly answer: Answer }
+  | { readonly kind: "volume"; readonly volume: string }
+  | { readonly kind: "link"; readonly index: number };
+
+/** A way by which `from` can hand something to `to`. */
+export interface Channel {
+  readonly from: string;
+  readonly to: string;
+  /** The right to write and the right to read it, or the one link. */
+  readonly by: readonly [Right, ...Right[]];
+}
+
+export interface Graph {
+  readonly apps: ReadonlyMap<string, WiredApp>;
+  readonly rights: readonly Right[];
+  readonly rightsOf: ReadonlyMap<string, readonly Right[]>;
+  /** By `from`, then by `to`. */
+  readonly channels: ReadonlyMap<string, ReadonlyMap<string, Channel>>;
+}
+
+export function buildGraph(apps: readonly WiredApp[]): Graph {
+  const rights = apps.flatMap(rightsOfApp);
+  const rightsOf = new Map<string, Right[]>(apps.map(({ name }) => [name, []]));
+  for (const right of rights) rightsOf.get(right.app)?.push(right);
+  return {
+    apps: new Map(apps.map((app) => [app.name, app])),
+    rights,
+    rightsOf,
+    channels: channelsOf(rights, rightsOf),
+  };
+}
+
+function rightsOfApp({ name: app, effective, volumes, links }: WiredApp): readonly Right[] {
+  const granted = effective.flatMap(({ request, answer, contributions }) => {
+    const because = { kind: "answer", request, answer } as const;
+    return targetsOf(contributions).map(({ verb, target }): Right => ({ app, verb, target, because }));
+  });
+  const own = volumes.flatMap((volume) => {
+    const because = { kind: "volume", volume } as const;
+    return (["read", "write"] as const).map(
+      (verb): Right => ({ app, verb, target: { kind: "volume", volume }, because }),
+    );
+  });
+  const linked = links.flatMap(({ to, port, as = to }, index): readonly Right[] =>
+    // Without a port it says who starts first, and lets nothing through.
+    port === undefined
+      ? []
+      : [{ app, verb: "reach", target: { kind: "app", to, port, as }, because: { kind: "link", index } }],
+  );
+  return [...granted, ...own, ...linked];
+}
+
+/** @param contributions - of one request: what it opens first, then what hides or pins parts of that */
+function targetsOf(contributions: readonly Contribution[]) {
+  const found: { readonly verb: RightVerb; readonly target: RightTarget }[] = [];
+  for (const [index, one] of contributions.entries()) {
+    if (one.kind === "bind" || one.kind === "copy") {
+      const pins = contributions
+        .slice(0, index)
+        .some((other) => other.kind === "bind" && isWithin(one.source, other.source));
+      if (pins) continue;
+      const target: FolderTarget = { kind: "folder", path: one.source, except: hiddenIn(one, contributions) };
+      found.push({ verb: "read", target });
+      if (one.kind === "bind" && one.access === "write") found.push({ verb: "write", target });
+    }
+    if (one.kind === "pick") {
+      for (const file of one.files)
+        found.push({ verb: "read", target: { kind: "folder", path: below(one.source, file), except: [] } });
+    }
+    if (one.kind === "network")
+      found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } } });
+    if (one.kind === "named-network" && one.empty !== true) {
+      for (const rule of one.rules)
+        found.push({ verb: "reach", target: { kind: "network", part: { kind: "rule", rule } } });
+    }
+  }
+  return found;
+}
+
+/** Host paths below the source that an empty folder lies upon. */
+function hiddenIn(
+  { source, target }: { readonly source: string; readonly target: string },
+  contributions: readonly Contribution[],
+): readonly string[] {
+  return contributions.flatMap((one) =>
+    one.kind === "empty-folder" && one.target !== target && isWithin(one.target, target)
+      ? [below(source, one.target.slice(target.length + 1))]
+      : [],
+  );
+}
+
+function below(folder: string, path: string): string {
+  return `${folder === "/" ? "" : folder}/${path}`;
+}
+
+/** There is a path that both hold and neither hides. */
+export function foldersMeet(left: FolderTarget, right: FolderTarget): boolean {
+  const inner = isWithin(left.path, right.path) ? left.path : isWithin(right.path, left.path) ? right.path : undefined;
+  return inner !== undefined && ![...left.except, ...right.except].some((hidden) => isWithin(inner, hidden));
+}
+
+function channelsOf(rights: readonly Right[], known: ReadonlyMap<string, unknown>): Graph["channels"] {
+  const channels = new Map<string, Map<string, Channel>>();
+  const add = (from: string, to: string, by: Channel["by"]) => {
+    if (from === to || !known.has(from) || !known.has(to)) return;
+    const leaving = channels.get(from) ?? new Map<string, Channel>();
+    channels.set(from, leaving);
+    if (!leaving.has(to)) leaving.set(to, { from, to, by });
+  };
+  const readers = readersByPath(rights);
+  for (const right of rights) {
+    const { app, verb, target } = right;
+    if (verb === "write" && target.kind === "folder")
+      for (const reading of readers(target.path))
+        if (reading.app !== app && foldersMeet(target, reading.target)) add(app, reading.app, [right, reading.right]);
+    if (target.kind !== "app") continue;
+    // Who connects can say something, and is answered.
+    add(app, target.to, [right]);
+    add(target.to, app, [right]);
+  }
+  return channels;
+}

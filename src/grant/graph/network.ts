@@ -1,0 +1,180 @@
+/**
+ * Network: does what an app is granted of a network meet what is asked about?
+ *
+ * Invariant: `never` is only said where no connection can be both. A name can lead to any address that its owner gives it,
+ * so a name and an address meet `perhaps`; two names are two things, though one server may have both.
+ */
+import { type NetworkRule, type NetworkTarget, type NetworkZone, NETWORK_ZONES } from "../../model/index.ts";
+import { unreachable } from "../../result.ts";
+import { meetsInternet, meetsLan, meetsLoopback, type AddressRange, rangeOf, rangesMeet } from "./addresses.ts";
+
+/** What a question names. */
+export interface NetworkAsked {
+  /** As it was written. */
+  readonly text: string;
+  readonly target: NetworkTarget | { readonly kind: "internet" };
+  /** Undefined: any. */
+  readonly port: number | undefined;
+  readonly protocol: "tcp" | "udp" | undefined;
+}
+
+/** What an app is granted. */
+export type NetworkPart =
+  | { readonly kind: "everything"; readonly zones: readonly NetworkZone[] }
+  | { readonly kind: "rule"; readonly rule: NetworkRule };
+
+export type Meeting = "surely" | "perhaps" | "never";
+
+const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+
+/**
+ * @returns undefined where the text is no target
+ *
+ * @example
+ * parseAsked("*.example.org:443"); parseAsked("[2001:db8::/32]:443"); parseAsked("lan"); parseAsked("internet")
+ */
+export function parseAsked(text: string): NetworkAsked | undefined {
+  const match = /^(\[[^\]]{1,60}\](?:\/\d{1,3})?|[^:[\]]{1,260})(?::(\d{1,5}))?(\/tcp|\/udp)?$/.exec(text);
+  const whole = match === null ? targetOf(text) : undefined;
+  if (whole !== undefined) return { text, target: whole, port: undefined, protocol: undefined };
+  if (match === null) return undefined;
+  const [, place = "", digits, suffix] = match;
+  const port = digits === undefined ? undefined : Number(digits);
+  if (port !== undefined && (port < 1 || port > 65_535)) return undefined;
+  const target = targetOf(place.replaceAll(/[[\]]/g, ""));
+  const protocol = suffix === "/udp" ? "udp" : suffix === "/tcp" || port !== undefined ? "tcp" : undefined;
+  return target === undefined ? undefined : { text, target, port, protocol };
+}
+
+function targetOf(text: string): NetworkAsked["target"] | undefined {
+  if (text === "internet") return { kind: "internet" };
+  const zone = NETWORK_ZONES.find((one) => one === text);
+  if (zone !== undefined) return { kind: "zone", zone };
+  const [address = "", prefix, ...more] = text.split("/");
+  const length = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+  const range = more.length === 0 ? rangeOf(address, length) : undefined;
+  if (range !== undefined) {
+    const bits = range.family === 4 ? 32 : 128;
+    return { kind: "addresses", family: range.family, address, prefix: length ?? bits };
+  }
+  const name = text.toLowerCase().replace(/\.$/, "");
+  const below = name.startsWith("*.");
+  // A name of digits alone is an address that was not written whole.
+  if (!NAME.test(below ? name.slice(2) : name) || /^[0-9.]+$/.test(name)) return undefined;
+  return below ? { kind: "names-below", suffix: name.slice(2) } : { kind: "name", name };
+}
+
+/** @param asked - undefined: anything at all */
+export function meets(part: NetworkPart, asked: NetworkAsked | undefined): Meeting {
+  if (part.kind === "everything") return asked === undefined || everythingMeets(part.zones, asked) ? "surely" : "never";
+  const { rule } = part;
+  const meeting = asked === undefined ? "surely" : samePort(rule, asked) ? ruleMeets(rule, asked.target) : "never";
+  // The owner may still say no.
+  return meeting === "surely" && rule.answer === "ask" ? "perhaps" : meeting;
+}
+
+function samePort(rule: NetworkRule, { port, protocol }: NetworkAsked): boolean {
+  const port2 = rule.port === undefined || port === undefined || rule.port === port;
+  return port2 && (protocol === undefined || rule.protocol === protocol);
+}
+
+function everythingMeets(zones: readonly NetworkZone[], { target }: NetworkAsked): boolean {
+  switch (target.kind) {
+    case "internet":
+    case "name":
+    case "names-below":
+      return true;
+    case "zone":
+      return zones.includes(target.zone);
+    case "addresses": {
+      const range = rangeOfTarget(target);
+      return (
+        meetsInternet(range) ||
+        (zones.includes("lan") && meetsLan(range)) ||
+        // The host's own addresses can be of any range.
+        zones.includes("host")
+      );
+    }
+    default:
+      return unreachable(target);
+  }
+}
+
+function ruleMeets({ target, private: mayBePrivate }: NetworkRule, asked: NetworkAsked["target"]): Meeting {
+  switch (target.kind) {
+    case "name":
+    case "names-below":
+      if (asked.kind === "internet") return "surely";
+      if (asked.kind === "zone") return mayBePrivate ? "perhaps" : "never";
+      if (asked.kind === "addresses") return mayBePrivate || meetsInternet(rangeOfTarget(asked)) ? "perhaps" : "never";
+      return namesMeet(target, asked) ? "surely" : "never";
+    case "addresses":
+      return rangeMeets(rangeOfTarget(target), asked);
+    case "zone":
+      return zoneMeets(target.zone, asked);
+    default:
+      return unreachable(target);
+  }
+}
+
+type Names = Extract<NetworkTarget, { readonly kind: "name" | "names-below" }>;
+
+function namesMeet(left: Names, right: Names): boolean {
+  if (left.kind === "name") return right.kind === "name" ? left.name === right.name : isBelow(left.name, right.suffix);
+  if (right.kind === "name") return isBelow(right.name, left.suffix);
+  return left.suffix === right.suffix || isBelow(left.suffix, right.suffix) || isBelow(right.suffix, left.suffix);
+}
+
+function isBelow(name: string, suffix: string): boolean {
+  return name.endsWith(`.${suffix}`);
+}
+
+function rangeMeets(range: AddressRange, asked: NetworkAsked["target"]): Meeting {
+  switch (asked.kind) {
+    case "internet":
+      return meetsInternet(range) ? "surely" : "never";
+    case "name":
+    case "names-below":
+      return "perhaps";
+    case "addresses":
+      return rangesMeet(range, rangeOfTarget(asked)) ? "surely" : "never";
+    case "zone":
+      return zoneHolds(asked.zone, range);
+    default:
+      return unreachable(asked);
+  }
+}
+
+function zoneMeets(zone: NetworkZone, asked: NetworkAsked["target"]): Meeting {
+  switch (asked.kind) {
+    case "internet":
+      return "never";
+    case "name":
+    case "names-below":
+      return "perhaps";
+    case "addresses":
+      return zoneHolds(zone, rangeOfTarget(asked));
+    case "zone":
+      return zone === asked.zone ? "surely" : "never";
+    default:
+      return unreachable(asked);
+  }
+}
+
+/** The host's own addresses can be of any range. */
+function zoneHolds(zone: NetworkZone, range: AddressRange): Meeting {
+  if (zone === "lan") return meetsLan(range) ? "surely" : "never";
+  return meetsLoopback(range) ? "surely" : "perhaps";
+}
+
+function rangeOfTarget({ address, prefix }: Extract<NetworkTarget, { readonly kind: "addresses" }>): AddressRange {
+  const range = rangeOf(address, prefix);
+  if (range === undefined) throw new Error(`a rule's address was let in that is none: ${address}/${prefix}`);
+  return range;
+}
+
+/** For a person: `example.org:443`, `the internet`. */
+export function describePart(part: NetworkPart): string {
+  if (part.kind === "rule") return part.rule.text;
+  return part.zones.length === 0 ? "the internet" : `the internet, ${part.zones.join(" and ")}`;
+}

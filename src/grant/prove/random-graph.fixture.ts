@@ -1,0 +1,56 @@
+/** Small random wirings, for properties: few apps, few folders that lie in each other, few targets. */
+import fc from "fast-check";
+import type { Contribution } from "../../model/index.ts";
+import type { WiredApp } from "../graph/graph.ts";
+
+export const NAMES = ["a", "b", "c", "d", "e"] as const;
+export const FOLDERS = ["/", "/x", "/x/y", "/x/y/z", "/x-1", "/w"] as const;
+export const TAGS = ["work", "home"] as const;
+
+const contribution: fc.Arbitrary<readonly Contribution[]> = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...FOLDERS), fc.constantFrom("read" as const, "write" as const), fc.boolean())
+    .map(([source, access, hides]): readonly Contribution[] => [
+      { kind: "bind", source, target: "/in", access },
+      ...(hides ? [{ kind: "empty-folder", target: `/in/${source === "/" ? "x/y" : "y"}` } as const] : []),
+    ]),
+  fc
+    .constantFrom(...FOLDERS)
+    .map((source): readonly Contribution[] => [{ kind: "copy", request: "r", source, target: "/in" }]),
+  fc
+    .constantFrom(...FOLDERS)
+    .map((source): readonly Contribution[] => [{ kind: "pick", source, files: ["y", "f"], target: "/in" }]),
+  fc.constant<readonly Contribution[]>([{ kind: "network", zones: [] }]),
+  fc.constant<readonly Contribution[]>([]),
+);
+
+const app = (name: string): fc.Arbitrary<WiredApp> =>
+  fc
+    .tuple(
+      fc.array(contribution, { maxLength: 3 }),
+      fc.array(fc.tuple(fc.constantFrom(...NAMES), fc.option(fc.constant(80), { nil: undefined })), { maxLength: 2 }),
+      fc.uniqueArray(fc.constantFrom(...TAGS)),
+      fc.boolean(),
+      fc.integer({ min: 0, max: 9 }),
+    )
+    .map(([all, links, tags, volume, luck]) => ({
+      name,
+      recipe: "r",
+      tags,
+      volumes: volume ? ["v"] : [],
+      effective: all.map((contributions, index) => ({
+        request: `r${index}`,
+        service: "folder" as const,
+        answer: "real" as const,
+        gets: "",
+        because: "answered" as const,
+        contributions,
+        warnings: [],
+      })),
+      links: links.map(([to, port]) => ({ to, port, as: undefined })),
+      blocked: luck === 0 ? "unlucky" : undefined,
+    }));
+
+export const anyApps: fc.Arbitrary<readonly WiredApp[]> = fc
+  .subarray([...NAMES], { minLength: 2 })
+  .chain((names) => fc.tuple(...names.map(app)));

@@ -1,0 +1,98 @@
+/**
+ * Ways: the shortest way by which something gets from an app to a thing, or from a thing to an app.
+ *
+ * A search in breadth from all who could begin at once; each app is met once, so it ends.
+ */
+import type { Channel, Graph, Right } from "../graph/graph.ts";
+import type { ClaimVerb, Thing } from "./claim.ts";
+import { concerns, type Sureness } from "./concerns.ts";
+
+export interface Way {
+  /** Who can do it. */
+  readonly app: string;
+  /** Why it is meant by the subject. */
+  readonly meant: readonly Right[];
+  /** In the order in which something is handed on; at least one. */
+  readonly rights: readonly Right[];
+}
+
+export interface Question {
+  readonly graph: Graph;
+  readonly verb: ClaimVerb;
+  readonly object: Thing;
+  readonly sureness: Sureness;
+}
+
+/** @param subjects - who is asked about, each with the rights by which it is meant */
+export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, question: Question): Way | undefined {
+  const { graph, verb, object } = question;
+  if (object.kind === "app") {
+    // An app is reached by others than itself.
+    const others = [...subjects.keys()].filter((name) => name !== object.name);
+    const met = search(others, (name) => name === object.name, graph);
+    return met && { app: met.from, meant: subjects.get(met.from) ?? [], rights: met.channels.flatMap(({ by }) => by) };
+  }
+  const direct = directRights(question);
+  if (verb === "read") {
+    const met = search([...direct.keys()], (name) => subjects.has(name), graph);
+    if (met === undefined) return undefined;
+    const first = direct.get(met.from);
+    return {
+      app: met.to,
+      meant: subjects.get(met.to) ?? [],
+      rights: [...(first === undefined ? [] : [first]), ...met.channels.flatMap(({ by }) => by)],
+    };
+  }
+  const met = search([...subjects.keys()], (name) => direct.has(name), graph);
+  if (met === undefined) return undefined;
+  const last = direct.get(met.to);
+  return {
+    app: met.from,
+    meant: subjects.get(met.from) ?? [],
+    rights: [...met.channels.flatMap(({ by }) => by), ...(last === undefined ? [] : [last])],
+  };
+}
+
+/** Who may do it by itself, each with one right to. */
+function directRights({ graph, verb, object, sureness }: Question): ReadonlyMap<string, Right> {
+  const direct = new Map<string, Right>();
+  for (const right of graph.rights)
+    if (!direct.has(right.app) && concerns(right, verb, object, sureness)) direct.set(right.app, right);
+  return direct;
+}
+
+interface Met {
+  readonly from: string;
+  readonly to: string;
+  readonly channels: readonly Channel[];
+}
+
+function search(
+  from: readonly string[],
+  isThere: (name: string) => boolean,
+  { channels, apps }: Graph,
+): Met | undefined {
+  const starts = from.filter((name) => apps.has(name));
+  const cameBy = new Map<string, Channel | undefined>(starts.map((name) => [name, undefined]));
+  const queue = [...cameBy.keys()];
+  // The queue grows while it is walked.
+  for (const name of queue) {
+    if (isThere(name)) return wayBack(name, cameBy);
+    for (const channel of channels.get(name)?.values() ?? []) {
+      if (cameBy.has(channel.to)) continue;
+      cameBy.set(channel.to, channel);
+      queue.push(channel.to);
+    }
+  }
+  return undefined;
+}
+
+function wayBack(to: string, cameBy: ReadonlyMap<string, Channel | undefined>): Met {
+  const way: Channel[] = [];
+  let at = to;
+  for (let channel = cameBy.get(at); channel !== undefined; channel = cameBy.get(at)) {
+    way.unshift(channel);
+    at = channel.from;
+  }
+  return { from: at, to, channels: way };
+}
