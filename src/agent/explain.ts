@@ -19,9 +19,13 @@ import type { PurgeProblem } from "./purge.ts";
 import type { MigrateProblem } from "./migrate.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
+import type { TooManyClaims } from "./wiring/prove.ts";
+import type { UnreadableWiring } from "./wiring/wiring.ts";
 import type { SessionProblem } from "./session-files.ts";
 
 export type AgentProblem =
+  | UnreadableWiring
+  | TooManyClaims
   | LaunchProblem
   | LinkProblem
   | PendingProblem
@@ -303,6 +307,16 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.path} ${problem.whose === "edited" ? "was edited since Skerry wrote it" : "was not written by Skerry"}; it was left alone`,
         "take it away to have it written anew",
       );
+    case "unreadable-wiring":
+      return {
+        code: Code.InvalidArgument,
+        text: [
+          "nothing is said of all deployments while one of them cannot be read:",
+          ...problem.unreadable.flatMap((each) => `${each.name}: ${each.problem}`.split("\n")),
+        ].join("\n  "),
+      };
+    case "too-many-claims":
+      return { code: Code.InvalidArgument, text: `at most ${problem.most} claims at a time` };
     case "deployed-already":
       return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");
     case "limit-unenforceable":

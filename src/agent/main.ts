@@ -24,6 +24,7 @@ import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store-routes.ts";
 import { socketPath } from "./socket.ts";
 import { BUNDLED, programVersion } from "./version.ts";
+import { wiringRoutes } from "./wiring/wiring-routes.ts";
 
 /** Without a call, without work and without a compartment for so long, the agent ends. */
 const IDLE_MS = 15 * 60_000;
@@ -81,6 +82,7 @@ async function main(): Promise<void> {
       agentRoutes(agent, () => void shutdown("asked to"))(router);
       storeRoutes(agent)(router);
       grantRoutes(agent)(router);
+      wiringRoutes(agent)(router);
     },
     readMaxBytes: 4 * 1024 * 1024,
   });

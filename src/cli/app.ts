@@ -61,6 +61,11 @@ export const COMMANDS: CommandTable = {
   deployments: { brief: "List what is deployed.", load: () => import("./commands/deployments.ts") },
   edit: { brief: "Change what an instance is granted.", load: () => import("./commands/edit.ts") },
   describe: { brief: "Show an instance, and what it really gets.", load: () => import("./commands/describe.ts") },
+  graph: {
+    brief: "Show what all instances may reach, and over what they can talk.",
+    load: () => import("./commands/graph.ts"),
+  },
+  prove: { brief: "Check claims about all instances together.", load: () => import("./commands/prove.ts") },
   pending: {
     brief: "Show what recipes ask for beyond what you have answered.",
     load: () => import("./commands/pending.ts"),

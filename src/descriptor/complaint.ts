@@ -50,7 +50,8 @@ export function complaintsAt(file: string, text: string, findings: readonly Find
   return [...complaints, { ...last, message: `${sorted.length - kept.length} more complaints are not shown` }];
 }
 
-function lineAndColumn(text: string, offset: number): { readonly line: number; readonly column: number } {
+/** Of a place in a text, both from 1. */
+export function lineAndColumn(text: string, offset: number): { readonly line: number; readonly column: number } {
   const before = text.slice(0, offset);
   const lineStart = before.lastIndexOf("\n") + 1;
   let line = 1;

@@ -4,6 +4,7 @@ export { type Complaint, type DescriptorProblem, showComplaint, type Source } fr
 export { parseComponent } from "./component.ts";
 export { parseDeployment } from "./deployment.ts";
 export { insideFault } from "./inside.ts";
+export { keyLines } from "./key-lines.ts";
 export { jsonSchemas } from "./json-schemas.ts";
 export { parseRecipe } from "./recipe.ts";
 export { type FactOverrides, type Mirrors, parseBase, parseFacts, parseMigration, parseMirrors } from "./settings.ts";

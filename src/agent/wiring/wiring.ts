@@ -1,0 +1,96 @@
+/**
+ * Wiring: all deployments with their recipes as they lie on the disk, read for the graph of what they let through.
+ *
+ * Each request is joined by itself, so that one that cannot be given does not hide what the others would give. A granted
+ * folder that is not there yet counts as the folder that it would be.
+ */
+import { coveredBy, type Effective, type JoinContext, joinGrants, type WiredApp } from "../../grant/index.ts";
+import { realOrSelf } from "../../host/index.ts";
+import type { Deployment, Recipe, Request } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import { deploymentNames, type Found, findDeployment, findRecipe } from "../catalogue.ts";
+import type { AgentContext } from "../context.ts";
+import { type AgentProblem, explain } from "../explain.ts";
+import { seenFor } from "../grants/pending.ts";
+import { joinContext } from "../launch.ts";
+
+export interface WiredDeployment {
+  readonly app: WiredApp;
+  readonly deployment: Found<Deployment>;
+  readonly recipe: Found<Recipe>;
+}
+
+export interface Wiring {
+  /** Sorted by name. */
+  readonly deployments: readonly WiredDeployment[];
+  /** Of these nothing is known. */
+  readonly unreadable: readonly { readonly name: string; readonly problem: string }[];
+}
+
+export async function readWiring(context: AgentContext): Promise<Wiring> {
+  const deployments: WiredDeployment[] = [];
+  const unreadable: { readonly name: string; readonly problem: string }[] = [];
+  for (const name of (await deploymentNames(context)).toSorted()) {
+    const wired = await readWired(name, context);
+    if (wired.ok) deployments.push(wired.value);
+    else unreadable.push({ name, problem: explain(wired.problem).text });
+  }
+  return { deployments, unreadable };
+}
+
+export async function readWired(name: string, context: AgentContext): Promise<Result<WiredDeployment, AgentProblem>> {
+  const deployment = await findDeployment(name, context);
+  if (!deployment.ok) return deployment;
+  const recipe = await findRecipe(deployment.value.thing.recipe, context);
+  if (!recipe.ok) return recipe;
+  const { thing } = deployment.value;
+  const seen = await seenFor(recipe.value.thing, thing, context, false);
+  if (!seen.ok) return seen;
+  const covered = coveredBy(seen.value, recipe.value.thing, thing);
+  const found = await joinContext(thing, context);
+  const whole = joinGrants(covered.recipe, covered.deployment, found);
+  const requests = { ...covered.recipe.requests, ...thing.requests };
+  const app: WiredApp = {
+    name,
+    recipe: thing.recipe,
+    tags: thing.tags,
+    effective: whole.ok ? whole.value : eachByItself(requests, covered.deployment, asIfThere(found)),
+    volumes: Object.keys(recipe.value.thing.volumes),
+    links: thing.service.links,
+    blocked: whole.ok ? undefined : explain(whole.problem).text.split("\n")[0],
+  };
+  return success({ app, deployment: deployment.value, recipe: recipe.value });
+}
+
+function eachByItself(
+  requests: Readonly<Record<string, Request>>,
+  { name, answers }: Deployment,
+  context: JoinContext,
+): readonly Effective[] {
+  return Object.entries(requests).flatMap(([request, wish]) => {
+    const grant = Object.hasOwn(answers, request) ? answers[request] : undefined;
+    const alone = { name, requests: {}, answers: grant === undefined ? {} : { [request]: grant } };
+    const joined = joinGrants({ requests: { [request]: wish } }, alone, context);
+    return joined.ok ? joined.value : [];
+  });
+}
+
+function asIfThere(context: JoinContext): JoinContext {
+  const findings = new Map(
+    [...context.findings].map(([path, finding]) => [
+      path,
+      finding.real === undefined ? ({ real: realOrSelf(path), type: "folder" } as const) : finding,
+    ]),
+  );
+  return { ...context, findings };
+}
+
+/** Nothing is said of all of them while there is one of which nothing is known. */
+export function allReadable({ deployments, unreadable }: Wiring): Result<readonly WiredDeployment[], UnreadableWiring> {
+  return unreadable.length === 0 ? success(deployments) : refusal({ kind: "unreadable-wiring", unreadable });
+}
+
+export interface UnreadableWiring {
+  readonly kind: "unreadable-wiring";
+  readonly unreadable: Wiring["unreadable"];
+}

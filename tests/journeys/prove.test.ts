@@ -1,0 +1,137 @@
+/** Graph and prove: claims about real deployments, with the lines of the files that show what does not hold. */
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { done, json } from "./life.fixture.ts";
+import { makeTrial, type Trial } from "./trial.fixture.ts";
+
+let trial: Trial;
+let config: string;
+
+before(() => {
+  trial = makeTrial();
+  config = `${trial.home}/config`;
+  mkdirSync(`${config}/deployments`, { recursive: true });
+  for (const folder of ["taxes/2024", "share/out", "music"]) mkdirSync(`${trial.files}/${folder}`, { recursive: true });
+  symlinkSync(`${trial.files}/share`, `${trial.files}/exchange`);
+  deployed("sums", [
+    "recipe: dev-shell",
+    "tags: [money]",
+    "requests: { taxes: { service: folder, why: the sums, inside: /mnt/taxes } }",
+    "answers:",
+    `  taxes: { answer: real, folder: ${trial.files}/taxes }`,
+    `  project: { answer: real, folder: ${trial.files}/exchange }`,
+  ]);
+  deployed("mail", [
+    "recipe: radicale",
+    "requests: { letters: { service: folder, why: to send them, inside: /mnt/letters } }",
+    "answers:",
+    `  letters: { answer: real, folder: ${trial.files}/share/out }`,
+    "  network: real",
+    "links: [{ to: store, port: 5432 }]",
+  ]);
+  deployed("store", ["recipe: radicale"]);
+  deployed("player", ["recipe: ripgrep", `answers: { folder: { answer: copy, folder: ${trial.files}/music } }`]);
+});
+
+after(async () => await trial.close());
+
+function deployed(name: string, lines: readonly string[]): void {
+  writeFileSync(`${config}/deployments/${name}.yaml`, ["skerry: deployment/1", ...lines, ""].join("\n"));
+}
+
+const prove = async (claim: string, code: number) => await done(trial, ["prove", claim], { code });
+
+test("what one app reads and another can send is found, and each step names its line", async () => {
+  const { stdout } = await prove(`no app that reads folder ${trial.files}/taxes can reach network`, 1);
+  const steps = stdout.split("\n").slice(2, 6);
+  const words = [
+    `sums reads ${trial.files}/taxes .*sums.yaml:6, taxes: real`,
+    // As the link leads.
+    `sums writes ${trial.files}/share .*sums.yaml:7, project: real`,
+    `mail reads ${trial.files}/share/out .*mail.yaml:5, letters: real`,
+    "mail reaches the internet .*mail.yaml:6, network: real",
+  ];
+  for (const [index, expected] of words.entries()) assert.match(steps[index] ?? "", new RegExp(expected));
+  // By the link's own name it is the same folder.
+  await prove(`sums can write folder ${trial.files}/exchange/out`, 0);
+});
+
+test("a link is a way in both directions, and what is not shared is none", async () => {
+  await prove("mail can read volume store/data and store can reach network", 0);
+  await prove(`no app that reads folder ${trial.files}/music can reach network`, 0);
+  await prove("no tag:money can write volume store/data", 1);
+  await prove("no tag:money can read volume store/data", 0);
+});
+
+test("a claim that makes no sense is told from one that does not hold", async () => {
+  const { stderr } = await prove("no tag:mony can reach network", 64);
+  assert.match(stderr, /no deployment has the tag "mony"\. Did you mean "money"\?\n.*\n {5}\^/);
+  assert.match((await prove("no app can raech network", 64)).stderr, /Did you mean "reach"\?/);
+  await done(trial, ["prove"], { code: 64 });
+  assert.match(
+    (await prove(`no app that reads folder ${trial.files}/taxse can reach network`, 0)).stderr,
+    /is about no app/,
+  );
+});
+
+test("claims come from a file, and as JSON for programs", async () => {
+  const file = `${trial.files}/claims.txt`;
+  writeFileSync(file, "# what must stay so\n\nno tag:money can read volume store/data\nno app can reach network lan\n");
+  const { stdout } = await done(trial, ["prove", "--file", file]);
+  assert.equal(stdout.match(/^holds: /gm)?.length, 2);
+  const ended = await done(trial, ["prove", "no app can reach network", "--json"], { code: 1 });
+  const [{ holds = false, statements }] = JSON.parse(ended.stdout);
+  assert.equal(holds, false);
+  assert.equal(statements[0].instance, "mail");
+  assert.deepEqual(statements[0].way[0].lines[0], { file: `${config}/deployments/mail.yaml`, line: 6 });
+});
+
+test("a folder that is not there yet counts against a claim, and not for it", async () => {
+  deployed("later", [
+    "recipe: ripgrep",
+    "requests: { net: { service: network, why: to send } }",
+    `answers: { folder: { answer: real, folder: ${trial.files}/diary }, net: real }`,
+  ]);
+  try {
+    const { stderr } = await prove(`no app that reads folder ${trial.files}/diary can reach network`, 1);
+    assert.match(stderr, /later cannot be started as things are: .*diary/);
+    await prove(`later can read folder ${trial.files}/diary`, 1);
+  } finally {
+    await done(trial, ["undeploy", "later", "--yes"]);
+  }
+});
+
+test("the graph shows each side of a link, and nothing of what is denied", async () => {
+  const { stdout } = await done(trial, ["graph"]);
+  assert.match(stdout, /^mail: recipe radicale\n(?: .*\n)*? {2}links to store:5432 .*mail\.yaml:7/m);
+  assert.match(
+    stdout,
+    /^store: recipe radicale\n(?: .*\n)*? {2}can hand something to mail, over the link of mail to store:5432/m,
+  );
+  assert.match(stdout, /^player: recipe ripgrep\n {2}reads [^\n]*music /m);
+  assert.doesNotMatch(stdout, /^store: .*\n(?: .*\n)*? {2}reaches/m);
+  const graph = await json(trial, ["graph"]);
+  assert.ok(typeof graph === "object" && graph !== null && "channels" in graph && Array.isArray(graph.channels));
+  assert.deepEqual(
+    graph.channels.map(({ from, to }: { readonly from: string; readonly to: string }) => `${from} ${to}`).toSorted(),
+    ["mail store", "store mail", "sums mail"],
+  );
+  const { stdout: dot } = await done(trial, ["graph", "--dot"]);
+  assert.match(dot, /^digraph skerry \{\n[^]*"app mail" -> "app store" \[label=":5432"\];[^]*\n\}\n$/);
+});
+
+test("while one deployment cannot be read nothing is said of all, and the graph names it", async () => {
+  writeFileSync(`${config}/deployments/broken.yaml`, "skerry: deployment/1\nrecipee: x\n");
+  try {
+    assert.match((await prove("no app can reach network lan", 65)).stderr, /broken: .*broken\.yaml:2:1: recipee/);
+    assert.match((await done(trial, ["graph"])).stderr, /broken cannot be read/);
+  } finally {
+    await done(trial, ["undeploy", "broken", "--yes"]);
+  }
+});
+
+test("a link with a port is refused at the start while nothing can connect it", async () => {
+  const { stderr } = await done(trial, ["plan", "mail"], { code: 1 });
+  assert.match(stderr, /cannot enforce "link"/);
+});
