@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, Row>> = {
   contract: { packages: "@bufbuild/protobuf" },
   descriptor: { folders: "model", packages: "yaml zod" },
   grant: { folders: "model" },
+  broker: { folders: "model" },
   audit: { folders: "model", node: "crypto fs path" },
   "package-engines": { folders: "model step" },
   image: { folders: "model step package-engines", node: "crypto" },
@@ -35,7 +36,8 @@ const MAY_IMPORT: Readonly<Record<string, Row>> = {
     packages: "modern-tar",
   },
   agent: {
-    folders: "model step contract descriptor grant audit package-engines image backends compartment session host",
+    folders:
+      "model step contract descriptor grant audit broker package-engines image backends compartment session host",
     node: "crypto events fs http http2 net os path process stream timers url util",
     packages: "@bufbuild/protobuf @connectrpc/connect @connectrpc/connect-node",
   },
