@@ -379,7 +379,7 @@ export class Agent {
   }
 
   async #make(
-    { steps, plan, spec, effective, image }: Prepared,
+    { steps, plan, spec, effective, image, deployment }: Prepared,
     record: StartRecord,
     background: boolean,
   ): Answer<void> {
@@ -401,7 +401,7 @@ export class Agent {
       id,
       command: spec.command,
       image: image.layers.at(-1) ?? "",
-      grants: grantLines(effective),
+      grants: grantLines(effective, deployment),
     });
     if (!entered.ok) return entered;
     if (!background) return success(undefined);

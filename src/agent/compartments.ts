@@ -23,6 +23,7 @@ import {
   removeCgroups,
   setFrozen,
   signalProcess,
+  startsWithSecrets,
   type Usage,
   usageOf,
   waitForEnd,
@@ -110,7 +111,10 @@ export class Compartments {
     for (const [id, start] of await readEnded(`${places.state}/ended`, KEPT_ENDS, this.#context))
       this.#starts.set(id, start);
     await this.#takeIn();
-    for (const id of await performer.list(this.#folder())) {
+    const standing = await performer.list(this.#folder());
+    for (const id of await startsWithSecrets(places))
+      if (!standing.includes(id)) await performer.perform({ kind: "drop-secrets", id }, QUIET);
+    for (const id of standing) {
       if (this.#starts.get(id)?.state === "running") continue;
       const known = this.#starts.get(id);
       if (known !== undefined) {
@@ -431,6 +435,7 @@ export class Compartments {
   async #clear({ spec, cgroups, passing, log }: StartRecord): Promise<void> {
     const { performer, places } = this.#context;
     await removeCgroups(cgroups);
+    await performer.perform({ kind: "drop-secrets", id: spec.id }, QUIET);
     const logs = log === undefined ? [] : [log, `${log}.1`];
     const data = [`${places.data}/volumes/${spec.name}`, `${places.data}/copies/${spec.name}`];
     const own = [...data, instanceStateFile(this.#context, spec.name), ...logs];

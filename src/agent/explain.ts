@@ -437,6 +437,11 @@ export function explain(problem: AgentProblem): Explained {
           ),
         ].join("\n  "),
       };
+    case "secret-unavailable":
+      return refused(
+        `the secret "${problem.name}" cannot be had from its ${problem.from}: ${escapeText(problem.because)}`,
+        "secrets: in the deployment says where it comes from (skerry edit)",
+      );
     case "no-space":
       return {
         code: Code.ResourceExhausted,

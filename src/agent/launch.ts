@@ -19,7 +19,7 @@ import {
   remember,
   type SeenRequests,
 } from "../grant/index.ts";
-import { findPath, hostAddresses, linksOnTheWay, openToAll, realOrSelf } from "../host/index.ts";
+import { findPath, hostAddresses, linksOnTheWay, openToAll, realOrSelf, secretsFolder } from "../host/index.ts";
 import type { Image } from "../image/index.ts";
 import {
   type CompartmentSpec,
@@ -196,12 +196,20 @@ export async function prepare(
   if (!spec.ok) return spec;
   const backend = BACKENDS[deployment.isolation];
   if (backend === undefined) throw new Error(`no backend for ${deployment.isolation}`);
+  const memory = secretsFolder(context.places, spec.value.id);
+  if (memory === undefined && Object.keys(deployment.secrets ?? {}).length > 0)
+    return refusal({
+      kind: "host-lacks",
+      what: "a file system in memory for secrets",
+      fix: "mount a tmpfs at /dev/shm",
+    });
   const log = `${context.places.state}/logs/${deployment.name}.log`;
   const plan = planWith(backend, spec.value, {
     facts: context.facts,
     places: context.places,
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words), context),
+    ...(memory === undefined ? {} : { secrets: memory }),
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });
   if (!plan.ok) return plan;

@@ -4,7 +4,7 @@
  * The file's words end in NUL: the record that the launcher brought, the process id of the wall, the terminal, then the
  * arguments. It is removed when the audit has it.
  */
-import type { CompartmentSpec, Places } from "../model/index.ts";
+import { type CompartmentSpec, type Deployment, type Places, SECRETS_INSIDE } from "../model/index.ts";
 import type { StartRecord } from "./compartments.ts";
 import type { Prepared } from "./launch.ts";
 import { readyOf } from "./wanted.ts";
@@ -36,7 +36,7 @@ export function launchedRecord({ spec, plan, recipe, deployment, image, effectiv
       log: undefined,
     },
     image: image.layers.at(-1) ?? "",
-    grants: grantLines(effective),
+    grants: grantLines(effective, deployment),
     weaker: acceptedWeaker(plan),
   };
 }
@@ -45,8 +45,14 @@ export function acceptedWeaker(plan: Prepared["plan"]): readonly string[] {
   return plan.weaker.flatMap(({ limit, written }) => (written ? [limit] : []));
 }
 
-export function grantLines(effective: Prepared["effective"]): readonly string[] {
-  return effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`);
+export function grantLines(
+  effective: Prepared["effective"],
+  { secrets = {} }: Pick<Deployment, "secrets">,
+): readonly string[] {
+  const secretLines = Object.entries(secrets).map(
+    ([name, { kind }]) => `secret ${name}: from a ${kind}, at ${SECRETS_INSIDE}/${name}`,
+  );
+  return [...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`), ...secretLines];
 }
 
 /** @returns undefined for a file that is not whole: its start has not been made */

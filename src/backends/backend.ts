@@ -35,6 +35,8 @@ export interface BackendContext {
   readonly files: string;
   /** Locked for as long as the wall stands: the instance runs. */
   readonly claim: string;
+  /** Folder in memory for the secrets of this start; undefined where there are none. */
+  readonly secrets?: string;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
   readonly hostAddresses: readonly string[];
 }

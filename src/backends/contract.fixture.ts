@@ -43,6 +43,7 @@ export const CONTEXT: BackendContext = {
   streams: "passed-on",
   files: "/r/instances/viewer/files",
   claim: "/r/instances/viewer/claim",
+  secrets: "/m/viewer.0badcafe",
   hostAddresses: ["192.0.2.7/24"],
 };
 
@@ -67,6 +68,7 @@ const ONE_OF_EACH: readonly Contribution[] = [
   { kind: "memory-folder", target: "/work" },
   { kind: "file", target: "/etc/hostname", content: "viewer\n" },
   { kind: "variable", name: "LANG", value: "C.UTF-8" },
+  { kind: "secret", name: "key", source: { kind: "file", path: "/home/owner/key" } },
   { kind: "network", zones: [] },
   { kind: "named-network", request: "internet", rules: [] },
 ];

@@ -73,6 +73,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...wanted.effective.flatMap((effective) => effective.contributions),
     ...links(deployment),
     ...argumentFiles(wanted),
+    ...Object.entries(deployment.secrets ?? {}).map(([name, source]) => ({ kind: "secret", name, source }) as const),
     ...variables(wanted, facts),
   ];
   return success({

@@ -8,6 +8,7 @@ import { checkRules, toRule, zonesOf } from "./network-rule.ts";
 import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
 import { bytesOf, resolveHome } from "./schema-parts.ts";
 import { deploymentSchema } from "./schemas.ts";
+import { checkSecrets, toSecrets } from "./secret.ts";
 import { checkService, toService } from "./service.ts";
 
 type DeploymentFile = z.output<typeof deploymentSchema>;
@@ -54,6 +55,7 @@ export function parseDeployment(
       cpuPercent: limits.cpu === undefined ? undefined : Number.parseInt(limits.cpu, 10),
     },
     environment,
+    ...(file.value.secrets === undefined ? {} : { secrets: toSecrets(file.value.secrets, context.home) }),
     service: toService(file.value),
   });
 }
@@ -77,6 +79,7 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
     ...checkPlaces(file.requests ?? {}, {}),
     ...checkVerbs(file.requests ?? {}),
     ...answers,
+    ...checkSecrets(file.secrets ?? {}),
     ...checkService(file),
   ];
 }

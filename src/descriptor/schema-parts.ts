@@ -120,11 +120,13 @@ export const hostFolder = z
   .string(wants('a folder of this host, such as ~/Documents or "~"'))
   .check(saying(hostFolderFault));
 
+export const hostFile = z.string(wants("a file of this host, such as ~/key")).check(saying(hostFolderFault));
+
 function hostFolderFault(text: string): string | undefined {
   const absolute = resolveHome(text, "/home");
   if (isCleanAbsolutePath(absolute)) return undefined;
   const rest = text.split("/").filter((part) => part !== "" && part !== ".");
-  if (rest.includes("..")) return `${quote(text)} has ".." in it. Write the folder that is meant`;
+  if (rest.includes("..")) return `${quote(text)} has ".." in it. Write the path that is meant`;
   if (!text.startsWith("/") && !text.startsWith("~/")) {
     return `${quote(text)} is a relative path. Begin with "/" or "~/"`;
   }

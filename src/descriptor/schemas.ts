@@ -40,6 +40,7 @@ import {
   wants,
 } from "./schema-parts.ts";
 import { rulesSchema } from "./network-rule.ts";
+import { secretsSchema } from "./secret.ts";
 import { readySchema, SERVICE_KEYS } from "./service.ts";
 
 /** The formats, with the versions that this program reads; the newest is last and is the one written. */
@@ -211,6 +212,7 @@ export const deploymentSchema = titled("a deployment", {
   environment: mapOf(variableName, variableValue, "variables", 100)
     .optional()
     .describe("Variables that are set inside. Default: none"),
+  secrets: secretsSchema,
   ...SERVICE_KEYS,
 });
 

@@ -9,6 +9,7 @@ import {
   NO_SERVICE,
   type Recipe,
   type Request,
+  type SecretSource,
   VOLUME_CLASSES,
 } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
@@ -186,6 +187,14 @@ const request = (place: number): fc.Arbitrary<Request> =>
       verbs: fc.constant([] as const),
       inside: fc.constant(undefined),
     }),
+    plain({
+      service: fc.constant("variable" as const),
+      why: text,
+      need: fc.constantFrom("required" as const, "optional" as const),
+      verbs: fc.constant([] as const),
+      inside: fc.constant(undefined),
+      variable: fc.constant(`VARIABLE_${place}`),
+    }),
   );
 
 /** Each request in a place of its own. */
@@ -271,7 +280,19 @@ const grant: fc.Arbitrary<Grant> = plain({
   rules: fc.option(fc.uniqueArray(rule, { minLength: 1, maxLength: 8, selector: ({ text }) => text }), {
     nil: undefined,
   }),
-}).map((value) => (value.answer === "subset" ? { ...value, allow: undefined } : { ...value, rules: undefined }));
+})
+  .map((value) => (value.answer === "subset" ? { ...value, allow: undefined } : { ...value, rules: undefined }))
+  .chain((value): fc.Arbitrary<Grant> => fc.option(text, { nil: undefined }).map((set) => withValue(value, set)));
+
+function withValue(value: Grant, set: string | undefined): Grant {
+  return set === undefined ? value : { ...value, value: set };
+}
+
+const secret: fc.Arbitrary<SecretSource> = fc.oneof(
+  path.map((below): SecretSource => ({ kind: "file", path: `${HOME}/${below}` })),
+  fc.array(text, { maxLength: 5 }).map((rest): SecretSource => ({ kind: "command", command: ["pass", ...rest] })),
+  text.map((value): SecretSource => ({ kind: "keyring", attributes: { service: `x${value}` } })),
+);
 
 const deployment = plain({
   name: fc.constant("x"),
@@ -290,7 +311,14 @@ const deployment = plain({
   }),
   environment: fc.dictionary(fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,9}$/), text, { maxKeys: 4, noNullPrototype: true }),
   service: anyService(name, text),
+}).chain((value): fc.Arbitrary<Deployment> => {
+  const secrets = record(secret);
+  return fc.option(secrets, { nil: undefined }).map((some) => withSecrets(value, some));
 });
+
+function withSecrets(value: Deployment, secrets: Deployment["secrets"]): Deployment {
+  return secrets === undefined || Object.keys(secrets).length === 0 ? value : { ...value, secrets };
+}
 
 test("whatever recipe is written reads back as itself", () => {
   fc.assert(

@@ -18,6 +18,7 @@ import { inline, inlineText } from "./inline.ts";
 import { ruleData } from "./network-rule.ts";
 import type { PlainData, PlainMap } from "./read-yaml.ts";
 import { shortenHome, sizeOf } from "./schema-parts.ts";
+import { secretData } from "./secret.ts";
 import { readyData, serviceLines } from "./service.ts";
 
 /** Longer lines are broken into one for each key or entry. */
@@ -67,9 +68,16 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     "# Variables that are set inside.",
     ...block("environment", environment, ""),
     "",
+    ...secretLines(deployment.secrets ?? {}, context.home),
     ...serviceLines(deployment.service),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function secretLines(secrets: NonNullable<Deployment["secrets"]>, home: string): readonly string[] {
+  if (Object.keys(secrets).length === 0) return [];
+  const written = mapData(secrets, (source) => secretData(source, home));
+  return ["# Files in memory, at /run/secrets/NAME.", ...block("secrets", written, ""), ""];
 }
 
 /** The text of a new recipe. */

@@ -18,4 +18,5 @@ export * from "./processes.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";
 export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";
+export { secretsFolder, startsWithSecrets } from "./secrets.ts";
 export * from "./upper-folder.ts";

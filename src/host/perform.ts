@@ -27,6 +27,7 @@ import { openPlain, readDocument, unpackLayout } from "./import-files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
+import { dropSecrets, keepSecret } from "./secrets.ts";
 import { replaceSessionFile } from "./session-file.ts";
 import { startWall } from "./start-wall.ts";
 
@@ -120,6 +121,13 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       const unpacked = await unpackLayout({ ...step, folder: own(step.folder, settings) }, watch.signal);
       return unpacked.ok ? success(NOTHING) : unpacked;
     }
+    case "keep-secret": {
+      const kept = await keepSecret(step, settings.places);
+      return kept.ok ? success(NOTHING) : kept;
+    }
+    case "drop-secrets":
+      await dropSecrets(step.id, settings.places);
+      return success(NOTHING);
     case "make-cgroup":
       mkdirSync(step.path, { recursive: true });
       for (const [file, value] of Object.entries(step.settings)) writeFileSync(`${step.path}/${file}`, value);

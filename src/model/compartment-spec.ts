@@ -11,6 +11,7 @@
  */
 import type { Limits, NetworkZone } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
+import type { SecretSource } from "./secret.ts";
 
 /** One thing let through the wall. The list is closed: a new kind is a decision, not an option. */
 export type Contribution =
@@ -27,6 +28,8 @@ export type Contribution =
   /** A small read-only file with this content appears at `target`. */
   | { readonly kind: "file"; readonly target: string; readonly content: string }
   | { readonly kind: "variable"; readonly name: string; readonly value: string }
+  /** A read-only file in memory, readable by the app's user alone. What is in it is nowhere in a spec. */
+  | { readonly kind: "secret"; readonly name: string; readonly source: SecretSource }
   /** The internet, and of the host's own surroundings only the zones named. */
   | { readonly kind: "network"; readonly zones: readonly NetworkZone[] }
   /** A network in which only what a rule names is reached; `empty`: names resolve, and nothing answers. */

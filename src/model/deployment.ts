@@ -6,6 +6,7 @@
 import type { Answer } from "./answer.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { Request } from "./recipe.ts";
+import type { SecretSource } from "./secret.ts";
 import type { Service } from "./service.ts";
 
 export interface Deployment {
@@ -25,6 +26,8 @@ export interface Deployment {
   readonly limits: Limits;
   /** Set inside, besides what Skerry sets itself. */
   readonly environment: Readonly<Record<string, string>>;
+  /** By name: where what is at /run/secrets/NAME comes from. */
+  readonly secrets?: Readonly<Record<string, SecretSource>>;
   /** How it lives in the background. */
   readonly service: Service;
 }

@@ -14,5 +14,6 @@ export * from "./os-base.ts";
 export * from "./os-component.ts";
 export * from "./places.ts";
 export * from "./recipe.ts";
+export * from "./secret.ts";
 export * from "./service.ts";
 export * from "./session-places.ts";

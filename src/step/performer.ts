@@ -50,6 +50,13 @@ export interface Performed {
 export type StepProblem =
   | { readonly kind: "step-failed"; readonly step: string; readonly because: string }
   | { readonly kind: "fetch-failed"; readonly tried: readonly { readonly uri: string; readonly because: string }[] }
+  /** What it is and why it cannot be had, without a word of what it says. */
+  | {
+      readonly kind: "secret-unavailable";
+      readonly name: string;
+      readonly from: string;
+      readonly because: string;
+    }
   | { readonly kind: "no-space"; readonly path: string }
   | { readonly kind: "host-lacks"; readonly what: string; readonly fix: string }
   | { readonly kind: "interrupted" };

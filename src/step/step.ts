@@ -5,6 +5,7 @@
  * and host/perform.ts is the one place that acts on it. If a thing is not in this union, Skerry does not do it.
  */
 import { createHash } from "node:crypto";
+import type { SecretSource } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { ExportedDocument, ExportedLayer, TreeTask } from "./tree.ts";
 
@@ -85,6 +86,16 @@ export type Step =
    * `reads` is a plain file that it is handed open, since its path means nothing there.
    */
   | { readonly kind: "work-on-tree"; readonly why: string; readonly task: TreeTask; readonly reads?: string }
+  /** Reads a secret of the owner's and keeps it in memory, in a folder of one start. The step holds nothing of it. */
+  | {
+      readonly kind: "keep-secret";
+      readonly folder: string;
+      readonly name: string;
+      readonly source: SecretSource;
+      readonly owner?: Owner;
+    }
+  /** Removes the secrets of a start. */
+  | { readonly kind: "drop-secrets"; readonly id: string }
   /** Makes a control group and sets its files, in order. */
   | { readonly kind: "make-cgroup"; readonly path: string; readonly settings: Readonly<Record<string, string>> }
   /** Starts a compartment and leaves it running. */
@@ -151,6 +162,10 @@ export function describe(step: Step): readonly string[] {
       return [`unpack the image layout in ${quote(step.archive)} to ${quote(step.folder)}`];
     case "work-on-tree":
       return [`${step.why}: ${step.task.kind} files in namespaces of its own`];
+    case "keep-secret":
+      return [`read secret ${step.name} from ${sourceLine(step.source)} into memory, at ${quote(step.folder)}`];
+    case "drop-secrets":
+      return [`remove the secrets of ${step.id}`];
     case "make-cgroup":
       return [
         `make control group ${quote(step.path)}`,
@@ -161,6 +176,11 @@ export function describe(step: Step): readonly string[] {
     default:
       return unreachable(step);
   }
+}
+
+function sourceLine(source: SecretSource): string {
+  if (source.kind === "file") return quote(source.path);
+  return source.kind === "keyring" ? "the keyring" : commandLine(source.command);
 }
 
 function insideLine(command: InsideCommand): string {

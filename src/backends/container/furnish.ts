@@ -5,7 +5,7 @@
  * root's folders, nor own what root owns: then each folder is attached by the helper with its owner shown as the app's
  * user, and bubblewrap binds that.
  */
-import { isWithin, type CompartmentSpec, type Contribution } from "../../model/index.ts";
+import { isWithin, type CompartmentSpec, type Contribution, SECRETS_INSIDE } from "../../model/index.ts";
 import type { BackendContext } from "../backend.ts";
 import { unreachable } from "../../result.ts";
 import { fileByContent, type Step } from "../../step/index.ts";
@@ -133,6 +133,16 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         args.push("--ro-bind", `${folder}/stage/${number}`, contribution.target);
         break;
       }
+      case "secret": {
+        const { name, source } = contribution;
+        const kept = context.secrets ?? noPlace(name);
+        const owner = spec.user.allocated ? { owner: { uid: spec.user.uid, gid: spec.user.gid } } : {};
+        steps.push({ kind: "keep-secret", folder: kept, name, source, ...owner });
+        place(`${SECRETS_INSIDE}/${name}`, "file");
+        staged.push("--pick", kept, name, `${folder}/stage/${number}`);
+        args.push("--ro-bind", `${folder}/stage/${number}`, `${SECRETS_INSIDE}/${name}`);
+        break;
+      }
       case "variable":
         variables.push("--setenv", contribution.name, contribution.value);
         break;
@@ -152,4 +162,9 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
     staged.push("--idmap", source, at, String(spec.user.uid), String(spec.user.gid));
     return at;
   }
+}
+
+/** The caller has asked the host for a place in memory before it asked for a plan. */
+function noPlace(secret: string): never {
+  throw new Error(`no place in memory for the secret ${secret}`);
 }
