@@ -1,6 +1,7 @@
 /* What the sub-commands share: how they complain, and the steps that more than one of them takes. */
 #include "helper.h"
 #include <grp.h>
+#include <sys/pidfd.h>
 
 /* One line whatever the thing is called: a path may hold line ends or what a terminal would act on. */
 _Noreturn void refuse(const char *step, const char *thing, const char *why)
@@ -17,9 +18,16 @@ _Noreturn void refuse(const char *step, const char *thing, const char *why)
 /* Answers what a system call has answered, unless it failed. */
 int must(const char *step, const char *thing, long result)
 {
-    if (result < 0)
-        refuse(step, thing, strerror(errno));
+    refuse_if(result < 0, step, thing, strerror(errno));
     return (int)result;
+}
+
+/* Of a process's file below /proc; good until the next call. */
+const char *proc_path(pid_t pid, const char *name)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    return path;
 }
 
 /* The beginning of a file of the kernel's, as a string; -1 where it cannot be read. */
@@ -44,23 +52,33 @@ void write_text(const char *step, const char *path, const char *text)
 /* One line for a map of user_namespaces(7): one id, as it is seen inside and outside. */
 void write_map(const char *step, pid_t of, const char *map, unsigned inside, unsigned outside)
 {
-    char path[64], text[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", (int)of, map);
+    char text[64];
     snprintf(text, sizeof text, "%u %u 1", inside, outside);
-    write_text(step, path, text);
+    write_text(step, proc_path(of, map), text);
 }
 
 /* A process id is used again by the kernel; with the time of its start, field 22 of proc_pid_stat(5), it is unique. */
 unsigned long start_ticks(const char *step, pid_t pid)
 {
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    must(step, path, read_text(path, text, sizeof text));
+    char text[1024];
+    must(step, proc_path(pid, "stat"), read_text(proc_path(pid, "stat"), text, sizeof text));
     /* The name, field 2, may hold blanks and brackets: count from the last one. */
     char *at = strrchr(text, ')');
     for (int field = 2; at != NULL && field < 22; field++)
         at = strchr(at + 1, ' ');
     return at == NULL ? 0 : strtoul(at, NULL, 10);
+}
+
+/* The process that --child and --start-ticks name. Its start is compared while a pidfd is held, which is of no other one. */
+int open_process(const char *step)
+{
+    pid_t child = (pid_t)given_number("--child", 2, MAX_TASKS);
+    unsigned long ticks = given_number("--start-ticks", 1, ~0UL >> 1);
+    refuse_if(child == 0 || ticks == 0, step, "usage", "--child PID and --start-ticks T are needed");
+    int pidfd = must(step, given("--child")[0], pidfd_open(child, 0));
+    if (start_ticks(step, child) != ticks)
+        refuse(step, given("--child")[0], "is another one by now; the compartment has ended");
+    return pidfd;
 }
 
 /* A frozen group would stop us without a word: its state is 1 in version 2, FROZEN or FREEZING in version 1. */

@@ -6,7 +6,6 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/syscall.h>
 
 static const struct option OPTIONS[] = {
@@ -24,27 +23,18 @@ static void read_filter(const char *file)
 {
     int fd = must("seccomp", file, open(file, O_RDONLY | O_CLOEXEC));
     size_t length = (size_t)must("seccomp", file, read(fd, filter, sizeof filter));
-    if (length == 0 || length % sizeof *filter != 0)
-        refuse("seccomp", file, "not a list of struct sock_filter");
+    refuse_if(length == 0 || length % sizeof *filter != 0, "seccomp", file, "not a list of struct sock_filter");
     program.len = (unsigned short)(length / sizeof *filter);
 }
 
-/* The start time is compared while a pidfd is held, which joins nothing once its own process has ended. One in our own
- * user namespace is no compartment, and root would run a program as root: the kernel refuses to join that again. */
+/* A pidfd joins nothing once its own process has ended. One in our own user namespace is no compartment, and root would
+ * run a program as root: the kernel refuses to join that again. */
 static void join_spaces(struct user user)
 {
-    pid_t child = (pid_t)given_number("--child", 2, MAX_TASKS);
-    unsigned long ticks = given_number("--start-ticks", 1, ~0UL >> 1);
-    char path[64];
     struct stat theirs, ours;
-    if (child == 0 || ticks == 0)
-        refuse("enter", "usage", "--child PID and --start-ticks T are needed");
+    int pidfd = open_process("enter: process");
     const char *name = given("--child")[0];
-    int pidfd = must("enter: process", name, pidfd_open(child, 0));
-    if (start_ticks("enter", child) != ticks)
-        refuse("enter: process", name, "is another one by now; the compartment has ended");
-    snprintf(path, sizeof path, "/proc/%s/ns/net", name);
-    must("enter: network of", name, stat(path, &theirs));
+    must("enter: network of", name, stat(proc_path(atoi(name), "ns/net"), &theirs));
     must("enter: network of", "ourselves", stat("/proc/self/ns/net", &ours));
     become_user(user);
     /* A wall may share our network, which we could not join: it belongs to nobody inside. */
@@ -103,8 +93,7 @@ int enter_main(char **words)
     char **command = read_options("enter", OPTIONS, words);
     struct user user = given_user("enter");
     for (size_t i = 0, count = 0; (words = next("--set", &i)) != NULL; variables[count++] = words[0])
-        if (strchr(words[0], '=') <= words[0])
-            refuse("enter", words[0], "--set needs NAME=VALUE");
+        refuse_if(strchr(words[0], '=') <= words[0], "enter", words[0], "--set needs NAME=VALUE");
     if (given("--seccomp") != NULL)
         read_filter(given("--seccomp")[0]);
     join_cgroups();

@@ -38,8 +38,7 @@ void must_succeed(const char *step, const char *thing, pid_t child)
     must(step, thing, TEMP_FAILURE_RETRY(waitpid(child, &status, 0)));
     snprintf(why, sizeof why, WIFSIGNALED(status) ? "ended by signal %d" : "exit code %d",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (status != 0)
-        refuse(step, thing, why);
+    refuse_if(status != 0, step, thing, why);
 }
 
 /* A preparation must have worked before an app may run. It reads nothing, and all its words are complaints. */

@@ -41,11 +41,15 @@ unsigned long given_number(const char *name, unsigned long least, unsigned long 
 struct user given_user(const char *step);
 /* common.c */
 _Noreturn void refuse(const char *step, const char *thing, const char *why);
+/* A macro, so that the words are made only where they are said. */
+#define refuse_if(condition, ...) do if (condition) refuse(__VA_ARGS__); while (0)
+const char *proc_path(pid_t pid, const char *name);
 int must(const char *step, const char *thing, long result);
 ssize_t read_text(const char *path, char *text, size_t size);
 void write_text(const char *step, const char *path, const char *text);
 void write_map(const char *step, pid_t of, const char *map, unsigned inside, unsigned outside);
 unsigned long start_ticks(const char *step, pid_t pid);
+int open_process(const char *step);
 void join_cgroups(void);
 void become_user(struct user user);
 void discard(int fd);
@@ -60,12 +64,16 @@ void run_outside(int runner);
 pid_t fork_app(sigset_t *taken);
 void pass_on(const sigset_t *taken, pid_t to, int further);
 void take_back_terminal(pid_t foreground);
+/* network.c: networks in which an app asks by name. */
+void raise_loopback(void);
+int open_gate(void);
+void pass_gate(int gate);
 /* mounts.c: below a stage, a folder in memory that only the new mount namespace sees. */
 void make_mounts(struct user user);
 /* log.c: a keeper as a process of its own; answers the end of a pipe to write to. */
 int start_log_keeper(const char *file, const char *bytes);
 
 /* The sub-commands; words are what follows the name, closed by NULL. */
-int wall_main(char **words), enter_main(char **words), log_main(char **words);
+int wall_main(char **words), enter_main(char **words), log_main(char **words), sockets_main(char **words);
 
 #endif

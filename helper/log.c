@@ -26,8 +26,7 @@ static void prepare(const char *file, const char *bytes)
     current = file;
     /* With less, hardly a line would survive a turn; more is no bound any more (64 GiB). */
     half = number("log", bytes, 4096, 1UL << 36) / 2;
-    if (snprintf(old, sizeof old, "%s.1", file) >= (int)sizeof old)
-        refuse("log", file, "path too long");
+    refuse_if(snprintf(old, sizeof old, "%s.1", file) >= (int)sizeof old, "log", file, "path too long");
     must("log", file, open_log());
 }
 
@@ -67,8 +66,7 @@ static int keep_all(void)
 
 int log_main(char **words)
 {
-    if (words[0] == NULL || words[1] == NULL || words[2] != NULL)
-        refuse("log", "usage", "skerry-helper log FILE BYTES");
+    refuse_if(words[0] == NULL || words[1] == NULL || words[2] != NULL, "log", "usage", "skerry-helper log FILE BYTES");
     prepare(words[0], words[1]);
     return keep_all();
 }

@@ -1,6 +1,15 @@
 /* Dispatch: makes true what every sub-command may rely on, then hands over. */
 #include "helper.h"
 
+static int version_main(char **words)
+{
+    return *words != NULL || puts("skerry-helper 1") < 0 || fflush(stdout) != 0 ? EXIT_HELPER : 0;
+}
+
+static const struct { const char *name; int (*run)(char **words); } COMMANDS[] = {
+    { "wall", wall_main }, { "enter", enter_main }, { "log", log_main }, { "sockets", sockets_main }, { "version", version_main },
+};
+
 int main(int count, char **words)
 {
     const char *name = count > 1 ? words[1] : "";
@@ -13,13 +22,8 @@ int main(int count, char **words)
         ;
     must("start", "keep the lock", close_range(3, 3, CLOSE_RANGE_CLOEXEC));
     close(fd);
-    if (strcmp(name, "wall") == 0)
-        return wall_main(words + 2);
-    if (strcmp(name, "enter") == 0)
-        return enter_main(words + 2);
-    if (strcmp(name, "log") == 0)
-        return log_main(words + 2);
-    if (strcmp(name, "version") == 0 && count == 2)
-        return puts("skerry-helper 1") < 0 || fflush(stdout) != 0 ? EXIT_HELPER : 0;
-    refuse("start", name, "not a sub-command; there are wall, enter, log, version");
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (strcmp(name, COMMANDS[i].name) == 0)
+            return COMMANDS[i].run(words + 2);
+    refuse("start", name, "not a sub-command; there are wall, enter, log, sockets, version");
 }

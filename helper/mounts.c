@@ -20,8 +20,7 @@ static int open_plainly(int folder, const char *path, int flags, unsigned long r
 /* A folder in memory in which targets can be made without touching the host's disk. */
 static void make_stage(const char *folder)
 {
-    if (folder[0] != '/')
-        refuse("stage", folder, "path must be absolute");
+    refuse_if(folder[0] != '/', "stage", folder, "path must be absolute");
     /* Its files are empty, or folders: room for MAX_WISHES of them and no more. */
     const char *room = "mode=0755,size=4m,nr_inodes=16384";
     must("stage", folder, mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, room));
@@ -62,17 +61,15 @@ static int make_target(const char *step, const char *target, bool folder)
  * nobody, and the kernel lets nobody write to their files. */
 static unsigned show_as(const char *step, const struct stat *owner, struct user shown)
 {
-    char path[64];
     /* As fork(2), but the child is born in the namespace. It only waits to be killed: a descriptor holds it then. */
     pid_t child = must(step, "user namespace", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
     while (child == 0)
         pause();
     write_map(step, child, "uid_map", owner->st_uid, shown.uid);
     write_map(step, child, "gid_map", owner->st_gid, shown.gid);
-    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)child);
-    int names = must(step, path, open(path, O_RDONLY | O_CLOEXEC));
-    must(step, path, kill(child, SIGKILL));
-    must(step, path, waitpid(child, NULL, 0));
+    int names = must(step, "user namespace", open(proc_path(child, "ns/user"), O_RDONLY | O_CLOEXEC));
+    must(step, "user namespace", kill(child, SIGKILL));
+    must(step, "user namespace", waitpid(child, NULL, 0));
     return (unsigned)names;
 }
 
@@ -104,8 +101,7 @@ static int open_source(const char *step, int beneath, const char *path, unsigned
 {
     struct stat found;
     int fd = open_plainly(beneath, path, O_PATH, resolve);
-    if (fd < 0 && errno == ELOOP)
-        refuse(step, path, "a link is on the way; give the path that it leads to");
+    refuse_if(fd < 0 && errno == ELOOP, step, path, "a link is on the way; give the path that it leads to");
     must(step, path, fd < 0 ? fd : fstat(fd, &found));
     *type = found.st_mode & S_IFMT;
     return fd;
@@ -121,8 +117,7 @@ static void make_overlay(char *options, const char *target)
     if (strncmp(options, start, strlen(start)) != 0 || options[strlen(start)] == '\0')
         refuse("overlay", options, "only userxattr,lowerdir= and at least one layer are understood");
     for (char *name = options + strlen(start); (name = strtok_r(name, ":", &rest)) != NULL; name = NULL, count++) {
-        if (count == MAX_LAYERS || name[0] != '/')
-            refuse("overlay", name, "too many layers, or not an absolute path");
+        refuse_if(count == MAX_LAYERS || name[0] != '/', "overlay", name, "too many layers, or not an absolute path");
         layers[count] = must("overlay", name, open(name, O_PATH | O_DIRECTORY | O_CLOEXEC));
         end += sprintf(end, "%s/proc/self/fd/%d", count == 0 ? "" : ":", layers[count]);
     }
@@ -144,8 +139,7 @@ static void make_pick(char **words, struct user shown)
     mode_t type;
     int folder = open_source("pick", AT_FDCWD, words[0], 0, &type);
     int file = open_source("pick", folder, words[1], RESOLVE_BENEATH, &type);
-    if (type != S_IFREG)
-        refuse("pick", words[1], "not a regular file");
+    refuse_if(type != S_IFREG, "pick", words[1], "not a regular file");
     attach_copy("pick", words[1], file, make_target("pick", words[2], false), MOUNT_ATTR_RDONLY, shown);
     close(folder);
 }
@@ -157,8 +151,7 @@ static void make_idmap(char **words)
                           (gid_t)number("idmap", words[3], 1, 0xfffffffe) };
     mode_t type;
     int source = open_source("idmap", AT_FDCWD, words[0], 0, &type);
-    if (type != S_IFDIR && type != S_IFREG)
-        refuse("idmap", words[0], "neither a folder nor a regular file");
+    refuse_if(type != S_IFDIR && type != S_IFREG, "idmap", words[0], "neither a folder nor a regular file");
     attach_copy("idmap", words[0], source, make_target("idmap", words[1], type == S_IFDIR), 0, shown);
 }
 

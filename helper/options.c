@@ -25,10 +25,8 @@ static char **read_option(const char *step, const struct option *option, char **
     const char *name = *words++;
     while (option->name != NULL && strcmp(option->name, name) != 0)
         option++;
-    if (option->name == NULL)
-        refuse(step, name, "unknown option");
-    if (wish_count == MAX_WISHES || (!option->repeatable && given(name) != NULL))
-        refuse(step, name, "given too often");
+    refuse_if(option->name == NULL, step, name, "unknown option");
+    refuse_if(wish_count == MAX_WISHES || (!option->repeatable && given(name) != NULL), step, name, "given too often");
     struct wish wish = { name, words };
     int left = option->words;
     for (; *words != NULL && left != 0 && (left > 0 || strcmp(*words, ";") != 0); words++)
@@ -36,8 +34,7 @@ static char **read_option(const char *step, const struct option *option, char **
     if (left > 0 || (left < 0 && (*words == NULL || words == wish.words)))
         refuse(step, name, "words are missing behind it");
     if (left < 0) {
-        if (wish.words[0][0] != '/')
-            refuse(step, wish.words[0], "a command is named by its absolute path");
+        refuse_if(wish.words[0][0] != '/', step, wish.words[0], "a command is named by its absolute path");
         must(step, wish.words[0], access(wish.words[0], X_OK));
         *words++ = NULL;
     }
@@ -50,8 +47,7 @@ char **read_options(const char *step, const struct option *known, char **words)
 {
     while (*words != NULL && strcmp(*words, "--") != 0)
         words = read_option(step, known, words);
-    if (*words == NULL || words[1] == NULL)
-        refuse(step, "--", "must come behind the options, and a command behind it");
+    refuse_if(*words == NULL || words[1] == NULL, step, "--", "must come behind the options, and a command behind it");
     return words + 1;
 }
 
@@ -62,8 +58,7 @@ unsigned long number(const char *step, const char *text, unsigned long least, un
     if (length == 0 || length > 19 || strspn(text, "0123456789") != length || (length > 1 && text[0] == '0'))
         refuse(step, text, "not a decimal number");
     unsigned long value = strtoul(text, NULL, 10);
-    if (value < least || value > most)
-        refuse(step, text, "number out of range");
+    refuse_if(value < least || value > most, step, text, "number out of range");
     return value;
 }
 
@@ -79,9 +74,7 @@ struct user given_user(const char *step)
 {
     uid_t uid = (uid_t)given_number("--uid", 1, 0xfffffffe);
     gid_t gid = (gid_t)given_number("--gid", 1, 0xfffffffe);
-    if ((uid == 0) != (gid == 0))
-        refuse(step, "--uid and --gid", "both are needed");
-    if (uid != 0 && geteuid() != 0)
-        refuse(step, "--uid and --gid", "only root can become another user; leave them out");
+    refuse_if((uid == 0) != (gid == 0), step, "--uid and --gid", "both are needed");
+    refuse_if(uid != 0 && geteuid() != 0, step, "--uid and --gid", "only root can become another user; leave them out");
     return (struct user){ uid, gid };
 }

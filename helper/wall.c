@@ -3,12 +3,9 @@
  * loopback; as a user its mounts; commands inside (a packet filter), then outside (what connects the network, which
  * finds the filter in force); then bubblewrap. */
 #include "helper.h"
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 
 /* The first of them have a meaning without namespaces of our own; each of the others implies those. */
 enum { PLAIN_OPTIONS = 7 };
@@ -17,7 +14,7 @@ static const struct option OPTIONS[] = {
     { "--cgroup", 1, true }, { "--log", 2, false }, { "--end-with-caller", 0, false }, { "--user-namespace", 0, false },
     { "--network-namespace", 0, false }, { "--tasks", 1, false }, { "--overlay", 2, true }, { "--stage", 1, false },
     { "--pick", 3, true }, { "--idmap", 4, true }, { "--outside", -1, true }, { "--inside", -1, true },
-    { NULL, 0, false },
+    { "--gate", 1, false }, { NULL, 0, false },
 };
 
 /* Bubblewrap's own --, before its command. Of its options, only --setenv has words that may be anything, so also --. */
@@ -26,16 +23,14 @@ static char **find_command(char **bwrap)
     char **at = bwrap + 1;
     while (*at != NULL && strcmp(*at, "--") != 0)
         at += strcmp(*at, "--setenv") == 0 && at[1] != NULL && at[2] != NULL ? 3 : 1;
-    if (*at == NULL || at[1] == NULL)
-        refuse("wall", bwrap[0], "its own -- is missing, or a command behind it");
+    refuse_if(*at == NULL || at[1] == NULL, "wall", bwrap[0], "its own -- is missing, or a command behind it");
     return at;
 }
 
 /* Checks what can be checked before anything is done, and answers the place of bubblewrap's command. */
 static char **check(char **bwrap, struct user user, pid_t caller)
 {
-    if (bwrap[0][0] != '/')
-        refuse("wall", "-- BWRAP", "the absolute path of bubblewrap must follow --");
+    refuse_if(bwrap[0][0] != '/', "wall", "-- BWRAP", "the absolute path of bubblewrap must follow --");
     must("wall", bwrap[0], access(bwrap[0], X_OK));
     if (given("--idmap") != NULL && user.uid == 0)
         refuse("idmap", given("--idmap")[0], "needs root, with --uid and --gid");
@@ -44,15 +39,6 @@ static char **check(char **bwrap, struct user user, pid_t caller)
     if (caller != 0 && getsid(0) != getpid() && getsid(caller) != getsid(0))
         refuse("wall", "--end-with-caller", "the caller has ended already");
     return find_command(bwrap);
-}
-
-/* A new network namespace starts with its loopback down, and most servers expect it up. */
-static void raise_loopback(void)
-{
-    struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-    int fd = must("network", "lo", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    must("network", "lo", ioctl(fd, SIOCSIFFLAGS, &lo));
-    close(fd);
 }
 
 /* Namespaces in which the caller is 0 and nobody else exists: no privilege is needed, and none comes of it outside.
@@ -160,6 +146,7 @@ int wall_main(char **words)
     if ((option = given("--seccomp")) != NULL)
         seccomp = must("seccomp", option[0], open(option[0], O_RDONLY | O_CLOEXEC));
     join_cgroups();
+    int gate = open_gate();
     int runner = make_outside_runner(user);
     if (user.uid != 0 && in_namespaces) {
         must("mounts", "unshare", unshare(CLONE_NEWNS));
@@ -173,6 +160,7 @@ int wall_main(char **words)
         make_mounts(user);
     for (size_t i = 0; (option = next("--inside", &i)) != NULL;)
         run_to_end("inside", option);
+    pass_gate(gate);
     run_outside(runner);
     return run_bubblewrap(bwrap, command, caller, log, status, seccomp);
 }
