@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, Row>> = {
   agent: {
     folders:
       "model step contract descriptor grant audit broker package-engines image backends compartment session host",
-    node: "crypto events fs http http2 net os path process stream timers url util",
+    node: "crypto dgram dns events fs http http2 net os path process stream timers url util",
     packages: "@bufbuild/protobuf @connectrpc/connect @connectrpc/connect-node",
   },
   cli: {
