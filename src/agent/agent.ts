@@ -338,6 +338,7 @@ export class Agent {
     const made = begun.ok ? await this.#make(prepared.value, record, background) : begun;
     if (!made.ok) {
       await this.life.services.failed(record, again);
+      await this.life.networks.ended(spec.id);
       await this.compartments.forget(spec.id);
       return made;
     }
@@ -391,6 +392,7 @@ export class Agent {
       const done = await performer.perform(step, QUIET);
       if (!done.ok) return done;
     }
+    await this.life.networks.expect(spec);
     const { id, name: instance } = spec;
     const accepted = acceptedWeaker(plan);
     if (accepted.length > 0) await audit.append({ kind: "weaker-accepted", instance, id, layers: accepted });

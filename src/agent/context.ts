@@ -12,6 +12,8 @@ export interface AgentContext {
   readonly performer: Performer;
   readonly audit: AuditLog;
   readonly mirrors: Mirrors;
+  /** Name servers that granted names are looked up with; empty means those of the host. */
+  readonly dns: readonly string[];
   readonly store: Store;
   /** The owner's home folder, every link followed. */
   readonly home: string;

@@ -12,6 +12,7 @@ import { Compartments, type Start } from "./compartments.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./links.ts";
+import { Networks } from "./network/networks.ts";
 import { ReadyWatch } from "./readiness.ts";
 import { Services } from "./services.ts";
 import { NO_WORDS, type WantedWords } from "./wanted.ts";
@@ -29,6 +30,7 @@ export class Life {
   readonly compartments: Compartments;
   readonly services: Services;
   readonly readiness: ReadyWatch;
+  readonly networks: Networks;
   readonly #context: AgentContext;
   readonly #acts: Acts;
   /** Starts that their owner has stopped or killed; only those that are still known. */
@@ -37,9 +39,14 @@ export class Life {
   constructor(context: AgentContext, acts: Acts) {
     this.#context = context;
     this.#acts = acts;
+    this.networks = new Networks(context);
     this.compartments = new Compartments(context, {
-      stands: (start) => this.readiness.watch(start),
+      stands: (start) => {
+        this.networks.stands(start);
+        this.readiness.watch(start);
+      },
       ended: async (start) => {
+        await this.networks.ended(start.record.spec.id);
         await this.services.ended(start);
         this.readiness.tellOfEnd(start);
       },

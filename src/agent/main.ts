@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AuditLog } from "../audit/index.ts";
-import { parseMirrors } from "../descriptor/index.ts";
+import { parseMirrors, parseSettings, type Settings } from "../descriptor/index.ts";
 import { claimFolder, HelperCare, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
 import { storeOf } from "../image/index.ts";
 import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
@@ -46,6 +46,7 @@ async function main(): Promise<void> {
   const facts = await readFacts(process.env, places);
   if (!facts.ok) throw new Error(facts.problem.text);
   const mirrors = await mirrorsOf(places);
+  const { dns } = await settingsOf(places);
   const audit = await openAudit(`${places.state}/audit`);
   if (!audit.ok) throw new Error(`the audit log cannot be opened: ${JSON.stringify(audit.problem)}`);
   const version = BUNDLED || programVersion(PROGRAM);
@@ -64,6 +65,7 @@ async function main(): Promise<void> {
     performer,
     audit: audit.value,
     mirrors,
+    dns,
     store: storeOf(places),
     home,
     version,
@@ -154,6 +156,15 @@ async function mirrorsOf(places: Places): Promise<Mirrors> {
   if (!mirrors.ok)
     throw new Error(mirrors.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
   return { ...mirrors.value, proxy: mirrors.value.proxy ?? environment };
+}
+
+async function settingsOf(places: Places): Promise<Settings> {
+  const file = `${places.config}/settings.yaml`;
+  const text = await readTextIfThere(file, { links: "followed" });
+  const settings = text === undefined ? undefined : parseSettings(text, { file, name: "settings" });
+  if (settings?.ok === false)
+    throw new Error(settings.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
+  return settings?.value ?? { dns: [] };
 }
 
 // No await up here: a bundle has none.

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Places } from "../model/index.ts";
 
-const FILES = ["facts.yaml", "mirrors.yaml"] as const;
+const FILES = ["facts.yaml", "mirrors.yaml", "settings.yaml"] as const;
 
 export function settingsMark({ config }: Places): string {
   const hash = createHash("sha256");

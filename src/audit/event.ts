@@ -125,6 +125,18 @@ export type AuditEvent =
       readonly id: string;
       readonly layers: readonly string[];
     }
+  /**
+   * An instance reached, or tried to reach, `to` (`example.org:443/tcp`) so many times within a second. `because` is the
+   * rule that allowed it as its owner wrote it, or why none did.
+   */
+  | {
+      readonly kind: "net-allowed" | "net-refused";
+      readonly instance: string;
+      readonly id: string;
+      readonly to: string;
+      readonly because: string;
+      readonly times: number;
+    }
   /** `what` is what was asked for: `start`, `deploy`. */
   | { readonly kind: "refused"; readonly instance: string | undefined; readonly what: string; readonly because: string }
   | { readonly kind: "adopted"; readonly instance: string; readonly id: string; readonly pid: number }

@@ -15,7 +15,7 @@ import type {
   Places,
   Recipe,
 } from "../model/index.ts";
-import { RESOLVER_ADDRESS } from "../backends/index.ts";
+import { NAMED_NETWORK, RESOLVER_ADDRESS } from "../backends/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 
 export interface StartWanted {
@@ -101,9 +101,9 @@ export function environmentOf(spec: CompartmentSpec, terminal: string | undefine
 
 /** Small files that tell the program who and where it is; those of the image would tell it of the build. */
 function hostFiles({ image, user, deployment, machineId, effective }: StartWanted): readonly Contribution[] {
-  const networked = effective.some(({ contributions }) =>
-    contributions.some(({ kind }) => kind === "network" || kind === "named-network"),
-  );
+  const granted = new Set(effective.flatMap(({ contributions }) => contributions.map(({ kind }) => kind)));
+  const resolver = granted.has("named-network") ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
+  const networked = granted.has("network") || granted.has("named-network");
   const { uid, gid } = user;
   const others = (text: string, id: number) =>
     text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));
@@ -113,7 +113,7 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
     "/etc/hostname": [deployment.name],
     "/etc/hosts": ["127.0.0.1 localhost", `127.0.1.1 ${deployment.name}`, "::1 localhost ip6-localhost"],
     "/etc/machine-id": [machineId],
-    "/etc/resolv.conf": networked ? [`nameserver ${RESOLVER_ADDRESS}`] : ["# no network is granted"],
+    "/etc/resolv.conf": networked ? [`nameserver ${resolver}`] : ["# no network is granted"],
   };
   return Object.entries(files).map(([target, lines]) => ({ kind: "file", target, content: `${lines.join("\n")}\n` }));
 }

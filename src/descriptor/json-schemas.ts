@@ -9,6 +9,7 @@ import {
   migrationSchema,
   mirrorsSchema,
   recipeSchema,
+  settingsSchema,
 } from "./schemas.ts";
 
 const SCHEMAS: Readonly<Record<Format, z.ZodType>> = {
@@ -19,6 +20,7 @@ const SCHEMAS: Readonly<Record<Format, z.ZodType>> = {
   migration: migrationSchema,
   mirrors: mirrorsSchema,
   facts: factsSchema,
+  settings: settingsSchema,
 };
 
 /** By format; each is the content of `schemas/FORMAT.schema.json`. */

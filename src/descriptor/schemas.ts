@@ -16,6 +16,7 @@ import {
   SERVICES,
   VERBS,
   VOLUME_CLASSES,
+  parseIp,
 } from "../model/index.ts";
 import { found, noneOf, quote } from "./complaint.ts";
 import { desktopSchema } from "./desktop.ts";
@@ -52,6 +53,7 @@ export const FORMAT_VERSIONS = {
   migration: [1],
   mirrors: [1],
   facts: [1],
+  settings: [1],
 } as const;
 
 export type Format = keyof typeof FORMAT_VERSIONS;
@@ -340,6 +342,25 @@ export const mirrorsSchema = titled("mirrors", {
   proxy: address.optional().describe("Proxy for archives"),
   snapshot: address.optional().describe("Snapshot archive to use instead of the base's"),
 });
+
+/** `192.0.2.1`, `192.0.2.1:5353`, `[2001:db8::1]:53`. */
+const nameServer = z.string(wants("an address such as 192.0.2.1 or [2001:db8::1]:53")).refine(isNameServer, {
+  error: "an address and perhaps a port: 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53",
+});
+
+export const settingsSchema = titled("settings", {
+  skerry: z.literal("settings/1"),
+  dns: listOf(nameServer, "name servers", 3)
+    .optional()
+    .describe("Name servers that granted names are looked up with. Default: those of /etc/resolv.conf"),
+});
+
+function isNameServer(text: string): boolean {
+  const [, six, four, port] = /^(?:\[([^\]]*)\]|([0-9.]*))(?::([0-9]{1,5}))?$/.exec(text) ?? [];
+  const address = parseIp(six ?? four ?? "");
+  const fits = address?.family === (six === undefined ? 4 : 6);
+  return fits && (port === undefined || (Number(port) >= 1 && Number(port) <= 65535));
+}
 
 const word = (what: string) => sentence(what, 100);
 const yesOrNo = z.boolean(wants("true or false"));

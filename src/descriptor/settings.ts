@@ -3,7 +3,7 @@ import type { HostFacts, Migration, OsBase } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
 import { readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
-import { baseSchema, factsSchema, migrationSchema, mirrorsSchema } from "./schemas.ts";
+import { baseSchema, factsSchema, migrationSchema, mirrorsSchema, settingsSchema } from "./schemas.ts";
 
 /** Reads `os-bases/NAME/base.yaml`. The base's name is the source's. */
 export function parseBase(text: string, source: Source): Result<OsBase, DescriptorProblem> {
@@ -40,6 +40,18 @@ export function parseMirrors(text: string, source: Source): Result<Mirrors, Desc
   if (!file.ok) return file;
   const { mirrors = {}, proxy, snapshot } = file.value;
   return success({ mirrors, proxy, snapshot });
+}
+
+/** What an owner has settled for all instances. */
+export interface Settings {
+  /** `address:port` or an address alone; empty means those of the host. */
+  readonly dns: readonly string[];
+}
+
+/** Reads the owner's `settings.yaml`. */
+export function parseSettings(text: string, source: Source): Result<Settings, DescriptorProblem> {
+  const file = readChecked(text, source, "settings", settingsSchema);
+  return file.ok ? success({ dns: file.value.dns ?? [] }) : file;
 }
 
 /** The facts that a file may override; a key that is absent was not written. */

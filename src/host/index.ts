@@ -14,6 +14,7 @@ export { type ProbeOptions, probeHost } from "./probe.ts";
 export type { NamespaceBan } from "./probe-namespaces.ts";
 export { probePrograms } from "./probe-programs.ts";
 export * from "./probe-texts.ts";
+export * from "./network-sockets.ts";
 export * from "./processes.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";

@@ -7,7 +7,7 @@ import { ABLE, backendContract, CONTEXT, SEALED } from "../contract.fixture.ts";
 import { planWith } from "../plan-with.ts";
 import { container } from "./container.ts";
 
-backendContract(container, { "named-network": "nothing serves it yet" });
+backendContract(container);
 
 function argvOf(spec: CompartmentSpec, context: BackendContext = CONTEXT): readonly string[] {
   const plan = planWith(container, spec, context);

@@ -29,7 +29,18 @@ const OVERLAY_SINCE = [0, 11] as const;
 export const container: Backend = {
   name: "container",
   summary: "Linux namespaces, through bubblewrap; shares the host's kernel.",
-  enforces: new Set(["bind", "copy", "pick", "empty-folder", "memory-folder", "file", "variable", "secret", "network"]),
+  enforces: new Set([
+    "bind",
+    "copy",
+    "pick",
+    "empty-folder",
+    "memory-folder",
+    "file",
+    "variable",
+    "secret",
+    "network",
+    "named-network",
+  ]),
 
   missing(facts: HostFacts): readonly string[] {
     const out: string[] = [];

@@ -8,6 +8,7 @@ import type { CompartmentSpec, NetworkZone } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
+import { planNamedNetwork } from "./named-network.ts";
 
 /** Where the app asks for names: pasta hands what is sent here to the host's resolver. From the range of RFC 2544. */
 export const RESOLVER_ADDRESS = "198.18.0.53";
@@ -53,6 +54,8 @@ export function planNetwork(
   context: BackendContext,
   folder: string,
 ): Result<NetworkPlan, BackendProblem> {
+  const named = spec.contributions.find((contribution) => contribution.kind === "named-network");
+  if (named !== undefined) return planNamedNetwork(named, context, folder);
   const granted = spec.contributions.find((contribution) => contribution.kind === "network");
   if (granted === undefined) return success({ shared: false, helper: [], steps: [] });
   const { facts } = context;

@@ -1,0 +1,187 @@
+/**
+ * Instance network: the agent's end of one compartment's network. Names are answered, connections decided and made.
+ *
+ * Who asks is known by the socket that the question came through, and by nothing that is said.
+ *
+ * Invariants
+ * - A connection is made to an address that was decided on, and to no other: a name is not looked up again on the way.
+ * - What is not allowed is answered at once, and counted.
+ * - The limits are this instance's own: what one uses up is no other's.
+ */
+import { createSocket, type Socket as Datagrams } from "node:dgram";
+import { createServer, type Server, type Socket } from "node:net";
+import { NAMED_NETWORK } from "../../backends/index.ts";
+import { Allowance, decideConnection, NameAddresses, whyNotSameName } from "../../broker/index.ts";
+import {
+  hostAddresses,
+  makeSockets,
+  type ProcessName,
+  type SocketHandle,
+  type SocketsProblem,
+} from "../../host/index.ts";
+import type { NetworkRule } from "../../model/index.ts";
+import { type Result, success } from "../../result.ts";
+import { firstBytes } from "./first-bytes.ts";
+import type { HostNames } from "./host-names.ts";
+import { addressesFor, connectToFirst } from "./outgoing.ts";
+import { refusalWords, sameNameWords } from "./reasons.ts";
+import { relay } from "./relay.ts";
+import { answerTo, serveStream } from "./resolver.ts";
+import type { Tally } from "./tally.ts";
+
+/** Connections at a time. */
+const CONNECTIONS_MOST = 1_000;
+
+/** New connections in a second, over some time; as many again at once. */
+const NEW_PER_SECOND = 500;
+
+export interface NetworkGranted {
+  readonly rules: readonly NetworkRule[];
+  /** Names resolve, and nothing answers. */
+  readonly empty: boolean;
+}
+
+export interface NetworkParts {
+  readonly granted: NetworkGranted;
+  readonly names: HostNames;
+  readonly tally: Tally;
+  readonly addresses: NameAddresses;
+  /** A name may have got an address. */
+  readonly changed: () => void;
+}
+
+export class InstanceNetwork {
+  readonly #parts: NetworkParts;
+  readonly #allowances = new Map<NetworkRule, Allowance>();
+  readonly #servers: Server[] = [];
+  readonly #datagrams: Datagrams[] = [];
+  readonly #apps = new Set<Socket>();
+  readonly #outgoing = new Set<Socket>();
+  /** Of connections, so that one app does not keep this process busy: bytes are only its word for it. */
+  readonly #pace = new Allowance({ bytesPerDay: undefined, bytesPerSecond: NEW_PER_SECOND });
+
+  constructor(parts: NetworkParts) {
+    this.#parts = parts;
+    for (const rule of parts.granted.rules) {
+      const { bytesPerDay, bytesPerSecond } = rule;
+      if (bytesPerDay !== undefined || bytesPerSecond !== undefined)
+        this.#allowances.set(rule, new Allowance({ bytesPerDay, bytesPerSecond }));
+    }
+  }
+
+  /** @param of - a process of the compartment's network */
+  async listen(helper: string, of: ProcessName): Promise<Result<void, SocketsProblem>> {
+    const { connections, resolver } = NAMED_NETWORK;
+    const made = await makeSockets(helper, of, [
+      ...connections.map((one) => ({ kind: "listen" as const, ...one })),
+      { kind: "listen", ...resolver },
+      { kind: "datagrams", ...resolver },
+    ]);
+    if (!made.ok) return made;
+    const [four, six, names, datagrams] = made.value;
+    if (four === undefined || six === undefined || names === undefined || datagrams === undefined)
+      throw new Error("fewer sockets than were asked for");
+    for (const handle of [four, six]) await this.#serve(handle, (socket) => void this.#take(socket));
+    await this.#serve(names, (socket) => serveStream(socket, (query) => this.#answer(query)));
+    await this.#answerDatagrams(datagrams);
+    return success(undefined);
+  }
+
+  close(): void {
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#datagrams) socket.close();
+    for (const socket of [...this.#apps, ...this.#outgoing]) socket.resetAndDestroy();
+  }
+
+  get connections(): number {
+    return this.#apps.size;
+  }
+
+  async #serve(handle: SocketHandle, take: (socket: Socket) => void): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+      socket.on("error", () => {});
+      const why = this.#whyNoMore();
+      if (why !== undefined) {
+        this.#parts.tally.note({ allowed: false, to: `${targetOf(socket).shown}/tcp`, because: why });
+        socket.resetAndDestroy();
+        return;
+      }
+      this.#apps.add(socket);
+      socket.once("close", () => this.#apps.delete(socket));
+      take(socket);
+    });
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(handle, resolve);
+    });
+  }
+
+  #whyNoMore(): string | undefined {
+    if (this.#apps.size >= CONNECTIONS_MOST) return `more than ${CONNECTIONS_MOST} connections at a time`;
+    const paced = this.#pace.take(1, Date.now(), performance.now());
+    return paced.kind === "bytes" ? undefined : `more than ${NEW_PER_SECOND} new connections in a second`;
+  }
+
+  async #answerDatagrams(handle: SocketHandle): Promise<void> {
+    const socket = createSocket("udp4");
+    this.#datagrams.push(socket);
+    socket.on("error", () => {});
+    socket.on("message", (query, from) => {
+      const answer = this.#answer(query);
+      if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
+    });
+    // Of its own kind of handles Node takes one here, and does not say so (dgram.js, `bind`).
+    const options: object = handle;
+    await new Promise<void>((resolve) => socket.bind(options, resolve));
+  }
+
+  #answer(query: Uint8Array): Uint8Array | undefined {
+    const { granted, addresses, tally, changed } = this.#parts;
+    const answer = answerTo(query, granted, addresses, tally);
+    changed();
+    return answer;
+  }
+
+  async #take(app: Socket): Promise<void> {
+    const { granted, tally, addresses, names } = this.#parts;
+    const { address, port } = targetOf(app);
+    const name = addresses.nameAt(address);
+    const to = `${name === undefined ? targetOf(app).shown : `${name}:${port}`}/tcp`;
+    const refuse = (because: string) => {
+      tally.note({ allowed: false, to, because });
+      app.resetAndDestroy();
+    };
+    if (granted.empty) return refuse("the network is empty");
+    const target = name === undefined ? { address } : { name };
+    const verdict = decideConnection(granted.rules, { target, port, protocol: "tcp" }, hostAddresses());
+    if (verdict.kind === "refused") return refuse(refusalWords(verdict.because));
+    const { rule } = verdict;
+    const release = name === undefined ? () => {} : addresses.hold(name);
+    try {
+      const begun = rule.sameName ? await firstBytes(app) : undefined;
+      const other = begun === undefined ? undefined : whyNotSameName(begun.hello, name ?? "");
+      if (other !== undefined) return refuse(sameNameWords(other));
+      const found = await addressesFor(rule, target, names);
+      if (!found.ok)
+        return refuse(found.problem.because === "unknown" ? "it has no address" : refusalWords(found.problem.because));
+      const server = await connectToFirst(found.value, port, app);
+      if (server === undefined) return refuse("nobody answers there");
+      this.#outgoing.add(server);
+      server.once("close", () => this.#outgoing.delete(server));
+      const counted = tally.note({ allowed: true, to, because: rule.text });
+      if (begun !== undefined) server.write(begun.bytes);
+      const passed = await relay(app, server, this.#allowances.get(rule));
+      counted.sent += passed.sent;
+      counted.received += passed.received;
+      if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up` });
+    } finally {
+      release();
+    }
+  }
+}
+
+/** Where the app wanted to go: to this address the listener was led, whatever its own is. */
+function targetOf({ localAddress: address = "", localPort: port = 0 }: Socket) {
+  return { address, port, shown: `${address.includes(":") ? `[${address}]` : address}:${port}` };
+}

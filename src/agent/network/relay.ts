@@ -1,0 +1,98 @@
+/**
+ * Relay: two streams become one connection, each way with backpressure, each end of one told to the other.
+ *
+ * Invariants
+ * - Nothing is kept but what is on its way: a slow reader slows its writer down.
+ * - A reset of one side is a reset of the other; the end of what one side says is told to the other, which may go on.
+ * - A connection on which nothing has moved for the idle time is ended.
+ * - Under a quota or a rate, no byte passes that was not allowed before.
+ */
+import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Allowance } from "../../broker/index.ts";
+
+/** As long as TCP's keep-alive waits by default: who is silent for longer is gone, or will connect anew. */
+const IDLE_MS = 2 * 60 * 60_000;
+
+/** One side has ended: what is left of a half-open connection is not waited for longer. */
+const HALF_OPEN_MS = 10 * 60_000;
+
+/** A rate is asked again at the latest then, so that a connection that has ended is noticed. */
+const WAIT_MOST_MS = 1_000;
+
+export interface Relayed {
+  /** Bytes from the app. */
+  readonly sent: number;
+  /** Bytes to the app. */
+  readonly received: number;
+  /** It was ended since the rule's quota is used up. */
+  readonly usedUp: boolean;
+}
+
+/** @returns what has passed, once both are closed */
+export async function relay(app: Socket, server: Socket, allowance: Allowance | undefined): Promise<Relayed> {
+  let usedUp = false;
+  return await new Promise((resolve) => {
+    let open = 2;
+    const closed = () => {
+      open -= 1;
+      if (open === 0) resolve({ sent: app.bytesRead, received: app.bytesWritten, usedUp });
+    };
+    for (const socket of [app, server]) socket.once("close", closed);
+    join(app, server);
+    join(server, app);
+  });
+
+  function join(one: Socket, other: Socket): void {
+    one.setTimeout(IDLE_MS, () => {
+      one.destroy();
+      other.destroy();
+    });
+    one.on("error", () => other.resetAndDestroy());
+    one.on("end", () => {
+      one.setTimeout(HALF_OPEN_MS);
+      other.setTimeout(HALF_OPEN_MS);
+    });
+    // Closed without an end of its words: the other must not take what it got for all.
+    one.on("close", () => {
+      if (!one.readableEnded) other.resetAndDestroy();
+    });
+    if (allowance === undefined) one.pipe(other);
+    else void pass(one, other, allowance).catch(() => other.resetAndDestroy());
+  }
+
+  async function pass(one: Socket, other: Socket, by: Allowance): Promise<void> {
+    for await (const piece of one as AsyncIterable<Buffer>) {
+      for (let rest = piece; rest.length > 0; ) {
+        if (other.destroyed) return;
+        const take = by.take(rest.length, Date.now(), performance.now());
+        if (take.kind === "used-up") {
+          usedUp = true;
+          for (const socket of [one, other]) socket.resetAndDestroy();
+          return;
+        }
+        if (take.kind === "wait") {
+          await pause(Math.min(take.milliseconds, WAIT_MOST_MS));
+          continue;
+        }
+        const passes = rest.subarray(0, take.bytes);
+        rest = rest.subarray(take.bytes);
+        if (!other.write(passes)) await drained(other);
+      }
+    }
+    other.end();
+  }
+}
+
+async function drained(socket: Socket): Promise<void> {
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.once("drain", done);
+    socket.once("close", done);
+  });
+}
