@@ -191,6 +191,8 @@ export async function prepare(
     terminal: words.terminal === "" ? undefined : words.terminal,
     acceptWeaker: words.acceptWeaker,
     endsWithCaller: words.remove && !options.background,
+    // A passing instance has no deployment that could change; of an image from elsewhere it is not known what is in it.
+    changesLive: !isPassing(words) && recipe.imported === undefined,
   };
   const spec = specFor(start, context.facts, context.places);
   if (!spec.ok) return spec;

@@ -35,7 +35,7 @@ import { NO_WORDS } from "./wanted.ts";
 
 /** What can be let in without asking anybody. */
 const LAUNCHABLE: ReadonlySet<Contribution["kind"]> = new Set([
-  ...(["bind", "pick", "empty-folder", "memory-folder", "file", "variable"] as const),
+  ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable"] as const),
 ]);
 
 /** A launcher is not believed for longer, whatever has happened. */

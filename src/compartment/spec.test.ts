@@ -62,6 +62,7 @@ const WANTED: StartWanted = {
   terminal: undefined,
   acceptWeaker: [],
   endsWithCaller: false,
+  changesLive: false,
 };
 
 function specOf(parts: Partial<StartWanted> = {}) {

@@ -4,7 +4,7 @@
  * Everything inside that is not the image's stands here: who the user is, which small files are written for this host,
  * which variables are set, where volumes lie.
  */
-import type { Effective } from "../grant/index.ts";
+import { type Effective, folderTarget } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
 import type {
   CompartmentSpec,
@@ -37,6 +37,8 @@ export interface StartWanted {
   readonly terminal: string | undefined;
   readonly acceptWeaker: readonly string[];
   readonly endsWithCaller: boolean;
+  /** Folders can be granted and revoked while it runs. */
+  readonly changesLive: boolean;
 }
 
 export type SpecProblem =
@@ -70,7 +72,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
   const contributions = [
     ...hostFiles(wanted),
     ...volumes(wanted, places),
-    ...wanted.effective.flatMap((effective) => effective.contributions),
+    ...wanted.effective.flatMap((effective) => [...slots(effective, wanted), ...effective.contributions]),
     ...links(deployment),
     ...argumentFiles(wanted),
     ...Object.entries(deployment.secrets ?? {}).map(([name, source]) => ({ kind: "secret", name, source }) as const),
@@ -134,6 +136,16 @@ function links({ service }: Deployment): readonly Contribution[] {
 /** Where a volume of an instance lies on the host. */
 export function volumePath(places: Places, instance: string, volume: string): string {
   return `${places.data}/volumes/${instance}/${volume}`;
+}
+
+/** Every folder that was asked for has its place, whether it is granted or not. */
+function slots(
+  { request, service }: Effective,
+  { changesLive, deployment, recipe }: StartWanted,
+): readonly Contribution[] {
+  const asked = deployment.requests[request] ?? recipe.requests[request];
+  if (!changesLive || service !== "folder" || asked === undefined) return [];
+  return [{ kind: "slot", request, target: folderTarget(request, asked) }];
 }
 
 function argumentFiles({ files }: StartWanted): readonly Contribution[] {

@@ -262,6 +262,11 @@ function isNetwork({ kind }: Contribution): boolean {
   return kind === "network" || kind === "named-network";
 }
 
+/** Where a folder appears inside. */
+export function folderTarget(name: string, { inside }: Pick<Request, "inside">): string {
+  return inside ?? `/mnt/${name}`;
+}
+
 function folder(
   name: string,
   request: Request,
@@ -270,7 +275,7 @@ function folder(
   plain: Pick<Effective, "request" | "service" | "answer" | "because" | "warnings">,
   context: JoinContext,
 ): Result<Effective, JoinProblem> {
-  const target = request.inside ?? `/mnt/${name}`;
+  const target = folderTarget(name, request);
   if (plain.answer === "empty") {
     return success({
       ...plain,

@@ -23,6 +23,8 @@ export type Contribution =
   | { readonly kind: "pick"; readonly source: string; readonly files: readonly string[]; readonly target: string }
   /** An empty read-only folder appears at `target`: also what hides a part of a bind that lies below it. */
   | { readonly kind: "empty-folder"; readonly target: string }
+  /** For now a folder without permissions at `target`: over it, what the request gets is shown while the app runs. */
+  | { readonly kind: "slot"; readonly request: string; readonly target: string }
   /** A folder in memory, private to one run, appears at `target`. */
   | { readonly kind: "memory-folder"; readonly target: string }
   /** A small read-only file with this content appears at `target`. */

@@ -53,11 +53,11 @@ function writeDeployment(own: Trial, answers: string): void {
   );
 }
 
-test("a denied folder is not there", async () => {
+test("of a denied folder nothing is there, and nobody may look into its place", async () => {
   makeProject("denied");
   const ended = await bashInside(trial, "ls /work", ["--folder", `${trial.files}/denied=deny`]);
   assert.notEqual(ended.code, 0);
-  assert.match(ended.stderr, /No such file/);
+  assert.match(ended.stderr, /Permission denied/);
 });
 
 test("an empty folder is there, has nothing, and takes nothing", async () => {

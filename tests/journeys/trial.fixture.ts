@@ -105,8 +105,9 @@ export function makeTrial(): Trial {
       for (const { name = "" } of listed.ok ? (listed.value.compartments ?? []) : [])
         await client.call("Kill", { name });
       await client.shutdown();
-      // Overlayfs keeps a folder that is shut to everybody beside each copy, and an app may shut others.
-      spawnSync("/usr/bin/chmod", ["-R", "u+rwX", `${home}/data/copies`, files], { stdio: "ignore" });
+      // Overlayfs keeps a folder that is shut to everybody beside each copy, slots are shut, and an app may shut others.
+      const shut = [`${home}/data/copies`, `${home}/run/slots`, files];
+      spawnSync("/usr/bin/chmod", ["-R", "u+rwX", ...shut], { stdio: "ignore" });
       rmSync(home, { recursive: true, force: true });
     },
   };

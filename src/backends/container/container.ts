@@ -4,7 +4,7 @@
  * Source: bwrap(1), and helper/README.md for what the helper does before it. Every namespace is unshared first and only
  * then is anything let in, so a line forgotten here closes a door and never opens one.
  */
-import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
+import { type CompartmentSpec, type HostFacts, isWithin } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type Argv, fileByContent, type Step } from "../../step/index.ts";
 import {
@@ -34,6 +34,7 @@ export const container: Backend = {
     "copy",
     "pick",
     "empty-folder",
+    "slot",
     "memory-folder",
     "file",
     "variable",
@@ -178,11 +179,22 @@ function bubblewrapPart({ spec, context, folder, furnishing, layers }: Wall, sha
     ...(context.streams === "passed-on" ? [] : ["--new-session"]),
     ...root,
     ...furnishing.arguments,
-    ...["--chdir", spec.directory, "--clearenv"],
+    ...["--chdir", beginsIn(spec) ? "/" : spec.directory, "--clearenv"],
     ...furnishing.variables,
     "--",
+    ...(beginsIn(spec) ? ["/usr/bin/env", `--chdir=${spec.directory}`, `PWD=${spec.directory}`] : []),
     ...spec.command,
   ];
+}
+
+/**
+ * Whether the program itself goes to its directory. bubblewrap's process stays where it began, and would hold a folder for
+ * good that is to be taken away one day.
+ */
+function beginsIn({ contributions, directory, command }: CompartmentSpec): boolean {
+  const slots = contributions.filter(({ kind }) => kind === "slot");
+  // env(1) takes such a word for a variable.
+  return !command[0].includes("=") && slots.some((one) => "target" in one && isWithin(directory, one.target));
 }
 
 function behind([first, ...rest]: readonly string[], argv: Argv): Argv {

@@ -11,6 +11,7 @@ import { unreachable } from "../../result.ts";
 import { fileByContent, type Step } from "../../step/index.ts";
 import { copiedFolder } from "./copied-folder.ts";
 import type { MountPoint } from "./mount-points.ts";
+import { slotFolders } from "./slot-folders.ts";
 
 export interface Furnishing {
   /** bubblewrap's arguments, behind the root's. */
@@ -70,6 +71,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
     mounted.push(path);
   };
   let count = 0;
+  let shared = false;
   for (const contribution of spec.contributions) {
     count += 1;
     furnishOne(contribution, count);
@@ -121,6 +123,15 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
           contribution.target,
         );
         break;
+      case "slot": {
+        const slots = slotFolders(context.places, contribution.request, spec.user.allocated);
+        steps.push(...slots.steps);
+        if (!shared) insideMounts.push(...slots.mounted(context.facts.programs["mount"]?.path ?? "/usr/bin/mount"));
+        shared = true;
+        place(contribution.target, "folder");
+        args.push("--ro-bind", slots.path, contribution.target);
+        break;
+      }
       case "memory-folder":
         place(contribution.target, "folder");
         args.push("--perms", "0700", "--size", String(MEMORY_FOLDER_MIB * MEBIBYTE), "--tmpfs", contribution.target);
