@@ -33,6 +33,8 @@ import { Launchers } from "./launchers.ts";
 import { Keeper } from "./keeper.ts";
 import { noteOnce } from "./note-once.ts";
 import { Life } from "./life.ts";
+import { directoryNow } from "./grants/in-force.ts";
+import { LiveChanges } from "./grants/live-change.ts";
 import { acceptedWeaker, grantLines } from "./spool.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
@@ -52,6 +54,7 @@ export class Agent {
   readonly life: Life;
   readonly keeper: Keeper;
   readonly changes: Changes;
+  readonly #live: LiveChanges;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -65,6 +68,7 @@ export class Agent {
       },
     });
     this.changes = new Changes(context, this.life.compartments);
+    this.#live = new LiveChanges(context, this.life.compartments);
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
@@ -95,8 +99,12 @@ export class Agent {
     return success({ file, text, notes: entry.ok ? [] : [explain(entry.problem).text] });
   }
 
-  /** Replaces a deployment by a text that reads as one. */
-  async save(name: string, text: string): Answer<string> {
+  /**
+   * Replaces a deployment by a text that reads as one.
+   *
+   * @returns its file, and a line for each thing that has changed in the running instance, or will at its next start
+   */
+  async save(name: string, text: string): Answer<{ readonly file: string; readonly live: readonly string[] }> {
     const file = deploymentFile(this.context, name);
     const parsed = parseDeployment(text, { file, name }, { home: this.context.home });
     if (!parsed.ok) return parsed;
@@ -109,7 +117,7 @@ export class Agent {
     await this.context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
     // One that the owner has edited is the owner's, and no reason to refuse the deployment.
     await writeEntry(parsed.value, recipe.value.thing, this.context);
-    return success(file);
+    return success({ file, live: await this.#live.change(parsed.value, recipe.value.thing) });
   }
 
   /** The owner's word on what waits. */
@@ -445,7 +453,7 @@ export class Agent {
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
     const entry: Entry = {
       command: wanted.command,
-      directory: wanted.directory || spec.directory,
+      directory: wanted.directory || (await directoryNow(spec, this.context)),
       environment: environmentOf(spec, wanted.terminal || undefined),
     };
     const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };

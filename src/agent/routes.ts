@@ -89,7 +89,10 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         return { name: wanted, ...deployed, notes: [...notes] };
       },
 
-      saveDeployment: async ({ name, text }) => ({ file: valueOf(await agent.save(name, text)) }),
+      async saveDeployment({ name, text }) {
+        const { file, live } = valueOf(await agent.save(name, text));
+        return { file, live: [...live] };
+      },
       undeploy: async ({ name, withData }) => ({ kept: [...valueOf(await agent.undeploy(name, withData))] }),
 
       async describe({ name }) {

@@ -8,6 +8,7 @@ export * from "./files.ts";
 export * from "./findings.ts";
 export * from "./helper-care.ts";
 export * from "./helper-program.ts";
+export * from "./live/index.ts";
 export { existsInside, listensOn } from "./look-inside.ts";
 export { realPerformer } from "./perform.ts";
 export { type ProbeOptions, probeHost } from "./probe.ts";

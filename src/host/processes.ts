@@ -40,6 +40,20 @@ export function processesBeside(pid: number): readonly number[] {
   return all.map(Number).filter((candidate) => namespaceOf(candidate) === namespace);
 }
 
+/** The same, with those in process namespaces that the app has made itself, as a sandbox of its own does. */
+export function processesWithin(first: ProcessName): readonly ProcessName[] {
+  const all = readdirSync("/proc").flatMap((name) => {
+    const found = /^\d+$/.test(name) ? processOf(Number(name)) : undefined;
+    return found === undefined ? [] : [found];
+  });
+  const within = new Set(processesBeside(first.pid));
+  for (let before = -1; before !== within.size; ) {
+    before = within.size;
+    for (const { pid, parent } of all) if (within.has(parent)) within.add(pid);
+  }
+  return all.filter(({ pid }) => within.has(pid));
+}
+
 function namespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
@@ -89,13 +103,15 @@ export async function setFrozen(
         () => true,
         () => false,
       );
-      if (done) return "cgroup";
+      if (!done) continue;
+      if (frozen) await untilStill(cgroup);
+      return "cgroup";
     }
   }
   let before = -1;
   for (let round = 0; round < 20; round++) {
-    const pids = processesBeside(first.pid);
-    for (const pid of pids) {
+    const pids = processesWithin(first);
+    for (const { pid } of pids) {
       try {
         process.kill(pid, frozen ? "SIGSTOP" : "SIGCONT");
       } catch {
@@ -107,6 +123,21 @@ export async function setFrozen(
   }
   return "signals";
 }
+
+/** A group is frozen some time after that was written; what waits for a dead network disk never is. */
+async function untilStill(cgroup: string): Promise<void> {
+  const deadline = performance.now() + STILL_WITHIN_MS;
+  for (;;) {
+    const texts = ["cgroup.events", "freezer.state"].map(
+      async (file) => await readFile(`${cgroup}/${file}`, "utf8").catch(() => ""),
+    );
+    const still = (await Promise.all(texts)).some((text) => /^frozen 1$|^FROZEN$/m.test(text));
+    if (still || performance.now() > deadline) return;
+    await pause(1);
+  }
+}
+
+const STILL_WITHIN_MS = 1000;
 
 /** The control group of a start through systemd, which chose its place itself. Never one that is not a start's own. */
 function scopeOf(pid: number): readonly string[] {

@@ -53,6 +53,7 @@ export default defineCommand<NoFlags, [string]>({
         const saved = await agentOf(world).call<SaveDeploymentResponseJson>("SaveDeployment", { name, text });
         if (saved.ok) {
           print(world, `saved ${saved.value.file ?? file}`);
+          for (const line of saved.value.live ?? []) print(world, line);
           return EXIT.done;
         }
         const { exit } = failed(world, { ...saved.problem, text: saved.problem.text.replaceAll(copy, file) });
