@@ -35,6 +35,7 @@ import { noteOnce } from "./note-once.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
 import { LiveChanges } from "./grants/live-change.ts";
+import { AnswerChanges } from "./grants/change-answers.ts";
 import { acceptedWeaker, grantLines } from "./spool.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
@@ -55,6 +56,7 @@ export class Agent {
   readonly keeper: Keeper;
   readonly changes: Changes;
   readonly #live: LiveChanges;
+  readonly answers: AnswerChanges;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -69,6 +71,7 @@ export class Agent {
     });
     this.changes = new Changes(context, this.life.compartments);
     this.#live = new LiveChanges(context, this.life.compartments);
+    this.answers = new AnswerChanges(context, async (name, text) => await this.save(name, text));
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
@@ -118,6 +121,12 @@ export class Agent {
     // One that the owner has edited is the owner's, and no reason to refuse the deployment.
     await writeEntry(parsed.value, recipe.value.thing, this.context);
     return success({ file, live: await this.#live.change(parsed.value, recipe.value.thing) });
+  }
+
+  /** What stands in the file counts: also for the launcher, and for what runs. */
+  async apply(name: string): Answer<{ readonly file: string; readonly live: readonly string[] }> {
+    const found = await findDeployment(name, this.context);
+    return found.ok ? await this.save(name, found.value.text) : found;
   }
 
   /** The owner's word on what waits. */

@@ -5,10 +5,11 @@
  */
 import type { AuditUnwritable } from "../audit/index.ts";
 import { Code } from "@connectrpc/connect";
-import { showComplaint } from "../descriptor/index.ts";
+import { ANSWER_TEXT_FORMS, showComplaint } from "../descriptor/index.ts";
 import { migrateCommand } from "../image/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
+import type { BadAnswer } from "./grants/change-answers.ts";
 import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./export.ts";
@@ -39,6 +40,7 @@ export type AgentProblem =
   | ImageImportProblem
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
+  | BadAnswer
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -178,6 +180,11 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.deployment}: "${problem.option}" means nothing with the answer "${problem.answer}" to "${problem.request}"`,
         "take it out, or choose another answer",
       );
+    case "bad-answer":
+      return {
+        code: Code.InvalidArgument,
+        text: `${problem.name}: "${problem.request}" cannot be answered so: ${problem.because}\n  a ${problem.service} takes ${ANSWER_TEXT_FORMS[problem.service]}`,
+      };
     case "rule-not-served":
       return refused(
         `${problem.deployment}: the rule "${escapeText(problem.rule)}" of "${problem.request}" cannot be kept: ${problem.because}`,

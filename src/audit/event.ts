@@ -13,6 +13,8 @@ export type AuditEvent =
   | { readonly kind: "undeploy"; readonly instance: string; readonly withData: boolean }
   /** `file` is the SHA-256 of the text after the edit. */
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
+  /** Requests that their owner has answered by a command, each with what it gets: `notes: real, read-only …`. */
+  | { readonly kind: "grant"; readonly instance: string; readonly answers: readonly string[] }
   /** Its recipe asks for something else than was answered; one line for each request: `mail: new, folder read`. */
   | { readonly kind: "pending"; readonly instance: string; readonly requests: readonly string[] }
   /** The owner's word on what waits: `accepted` is covered by the answers in the file from now on. */

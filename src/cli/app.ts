@@ -60,6 +60,9 @@ export const COMMANDS: CommandTable = {
   undeploy: { brief: "Take an instance away; its data stays.", load: () => import("./commands/undeploy.ts") },
   deployments: { brief: "List what is deployed.", load: () => import("./commands/deployments.ts") },
   edit: { brief: "Change what an instance is granted.", load: () => import("./commands/edit.ts") },
+  grant: { brief: "Answer what an instance asks for.", load: () => import("./commands/grant.ts") },
+  revoke: { brief: "Deny what an instance was granted.", load: () => import("./commands/revoke.ts") },
+  apply: { brief: "Bring an edited deployment into force.", load: () => import("./commands/apply.ts") },
   describe: { brief: "Show an instance, and what it really gets.", load: () => import("./commands/describe.ts") },
   graph: {
     brief: "Show what all instances may reach, and over what they can talk.",

@@ -12,6 +12,18 @@ export function grantRoutes(agent: Agent) {
       settlePending: async ({ name, accept, dismiss }) => ({
         pending: valueOf(await agent.settlePending({ name, accept, dismiss })).map(wireOf),
       }),
+      async changeAnswers({ name, changes }) {
+        const { file, changed, live } = valueOf(await agent.answers.change(name, changes));
+        const answers = changed.map(({ request, answer, gets, warnings }) => ({
+          ...{ request, answer, gets },
+          warnings: [...warnings],
+        }));
+        return { file, changed: answers, live: [...live] };
+      },
+      async apply({ name }) {
+        const { file, live } = valueOf(await agent.apply(name));
+        return { file, live: [...live] };
+      },
     });
 }
 

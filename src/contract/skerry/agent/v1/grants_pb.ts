@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/grants.proto.
  */
 export const file_skerry_agent_v1_grants: GenFile = /*@__PURE__*/
-  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0MsgBCgxHcmFudFNlcnZpY2USWAoLTGlzdFBlbmRpbmcSIy5za2VycnkuYWdlbnQudjEuTGlzdFBlbmRpbmdSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RQZW5kaW5nUmVzcG9uc2USXgoNU2V0dGxlUGVuZGluZxIlLnNrZXJyeS5hZ2VudC52MS5TZXR0bGVQZW5kaW5nUmVxdWVzdBomLnNrZXJyeS5hZ2VudC52MS5TZXR0bGVQZW5kaW5nUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0Ii8KDEFuc3dlckNoYW5nZRIPCgdyZXF1ZXN0GAEgASgJEg4KBmFuc3dlchgCIAEoCSJUChRDaGFuZ2VBbnN3ZXJzUmVxdWVzdBIMCgRuYW1lGAEgASgJEi4KB2NoYW5nZXMYAiADKAsyHS5za2VycnkuYWdlbnQudjEuQW5zd2VyQ2hhbmdlIlAKDUNoYW5nZWRBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEZ2V0cxgDIAEoCRIQCgh3YXJuaW5ncxgEIAMoCSJkChVDaGFuZ2VBbnN3ZXJzUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIvCgdjaGFuZ2VkGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZWRBbnN3ZXISDAoEbGl2ZRgDIAMoCSIcCgxBcHBseVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIrCg1BcHBseVJlc3BvbnNlEgwKBGZpbGUYASABKAkSDAoEbGl2ZRgCIAMoCTLwAgoMR3JhbnRTZXJ2aWNlElgKC0xpc3RQZW5kaW5nEiMuc2tlcnJ5LmFnZW50LnYxLkxpc3RQZW5kaW5nUmVxdWVzdBokLnNrZXJyeS5hZ2VudC52MS5MaXN0UGVuZGluZ1Jlc3BvbnNlEl4KDVNldHRsZVBlbmRpbmcSJS5za2VycnkuYWdlbnQudjEuU2V0dGxlUGVuZGluZ1JlcXVlc3QaJi5za2VycnkuYWdlbnQudjEuU2V0dGxlUGVuZGluZ1Jlc3BvbnNlEl4KDUNoYW5nZUFuc3dlcnMSJS5za2VycnkuYWdlbnQudjEuQ2hhbmdlQW5zd2Vyc1JlcXVlc3QaJi5za2VycnkuYWdlbnQudjEuQ2hhbmdlQW5zd2Vyc1Jlc3BvbnNlEkYKBUFwcGx5Eh0uc2tlcnJ5LmFnZW50LnYxLkFwcGx5UmVxdWVzdBoeLnNrZXJyeS5hZ2VudC52MS5BcHBseVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message skerry.agent.v1.ListPendingRequest
@@ -282,6 +282,272 @@ export const SettlePendingResponseSchema: GenMessage<SettlePendingResponse, {jso
   messageDesc(file_skerry_agent_v1_grants, 4);
 
 /**
+ * @generated from message skerry.agent.v1.AnswerChange
+ */
+export type AnswerChange = Message<"skerry.agent.v1.AnswerChange"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * `ANSWER[:WHAT]`: `deny`, `real:~/notes`, `subset:example.org:443,*.example.net`.
+   *
+   * @generated from field: string answer = 2;
+   */
+  answer: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.AnswerChange
+ */
+export type AnswerChangeJson = {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request?: string;
+
+  /**
+   * `ANSWER[:WHAT]`: `deny`, `real:~/notes`, `subset:example.org:443,*.example.net`.
+   *
+   * @generated from field: string answer = 2;
+   */
+  answer?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.AnswerChange.
+ * Use `create(AnswerChangeSchema)` to create a new message.
+ */
+export const AnswerChangeSchema: GenMessage<AnswerChange, {jsonType: AnswerChangeJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 5);
+
+/**
+ * @generated from message skerry.agent.v1.ChangeAnswersRequest
+ */
+export type ChangeAnswersRequest = Message<"skerry.agent.v1.ChangeAnswersRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * All of them, or none.
+   *
+   * @generated from field: repeated skerry.agent.v1.AnswerChange changes = 2;
+   */
+  changes: AnswerChange[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangeAnswersRequest
+ */
+export type ChangeAnswersRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * All of them, or none.
+   *
+   * @generated from field: repeated skerry.agent.v1.AnswerChange changes = 2;
+   */
+  changes?: AnswerChangeJson[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangeAnswersRequest.
+ * Use `create(ChangeAnswersRequestSchema)` to create a new message.
+ */
+export const ChangeAnswersRequestSchema: GenMessage<ChangeAnswersRequest, {jsonType: ChangeAnswersRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 6);
+
+/**
+ * @generated from message skerry.agent.v1.ChangedAnswer
+ */
+export type ChangedAnswer = Message<"skerry.agent.v1.ChangedAnswer"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * @generated from field: string answer = 2;
+   */
+  answer: string;
+
+  /**
+   * What the app gets now, in words.
+   *
+   * @generated from field: string gets = 3;
+   */
+  gets: string;
+
+  /**
+   * @generated from field: repeated string warnings = 4;
+   */
+  warnings: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangedAnswer
+ */
+export type ChangedAnswerJson = {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request?: string;
+
+  /**
+   * @generated from field: string answer = 2;
+   */
+  answer?: string;
+
+  /**
+   * What the app gets now, in words.
+   *
+   * @generated from field: string gets = 3;
+   */
+  gets?: string;
+
+  /**
+   * @generated from field: repeated string warnings = 4;
+   */
+  warnings?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangedAnswer.
+ * Use `create(ChangedAnswerSchema)` to create a new message.
+ */
+export const ChangedAnswerSchema: GenMessage<ChangedAnswer, {jsonType: ChangedAnswerJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 7);
+
+/**
+ * @generated from message skerry.agent.v1.ChangeAnswersResponse
+ */
+export type ChangeAnswersResponse = Message<"skerry.agent.v1.ChangeAnswersResponse"> & {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * What differs from before; none where all was answered so already.
+   *
+   * @generated from field: repeated skerry.agent.v1.ChangedAnswer changed = 2;
+   */
+  changed: ChangedAnswer[];
+
+  /**
+   * A line for each thing that has changed in the running instance, or will at its next start.
+   *
+   * @generated from field: repeated string live = 3;
+   */
+  live: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ChangeAnswersResponse
+ */
+export type ChangeAnswersResponseJson = {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file?: string;
+
+  /**
+   * What differs from before; none where all was answered so already.
+   *
+   * @generated from field: repeated skerry.agent.v1.ChangedAnswer changed = 2;
+   */
+  changed?: ChangedAnswerJson[];
+
+  /**
+   * A line for each thing that has changed in the running instance, or will at its next start.
+   *
+   * @generated from field: repeated string live = 3;
+   */
+  live?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ChangeAnswersResponse.
+ * Use `create(ChangeAnswersResponseSchema)` to create a new message.
+ */
+export const ChangeAnswersResponseSchema: GenMessage<ChangeAnswersResponse, {jsonType: ChangeAnswersResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 8);
+
+/**
+ * @generated from message skerry.agent.v1.ApplyRequest
+ */
+export type ApplyRequest = Message<"skerry.agent.v1.ApplyRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ApplyRequest
+ */
+export type ApplyRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ApplyRequest.
+ * Use `create(ApplyRequestSchema)` to create a new message.
+ */
+export const ApplyRequestSchema: GenMessage<ApplyRequest, {jsonType: ApplyRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 9);
+
+/**
+ * @generated from message skerry.agent.v1.ApplyResponse
+ */
+export type ApplyResponse = Message<"skerry.agent.v1.ApplyResponse"> & {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * As in ChangeAnswersResponse.
+   *
+   * @generated from field: repeated string live = 2;
+   */
+  live: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ApplyResponse
+ */
+export type ApplyResponseJson = {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file?: string;
+
+  /**
+   * As in ChangeAnswersResponse.
+   *
+   * @generated from field: repeated string live = 2;
+   */
+  live?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ApplyResponse.
+ * Use `create(ApplyResponseSchema)` to create a new message.
+ */
+export const ApplyResponseSchema: GenMessage<ApplyResponse, {jsonType: ApplyResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 10);
+
+/**
  * @generated from service skerry.agent.v1.GrantService
  */
 export const GrantService: GenService<{
@@ -304,6 +570,26 @@ export const GrantService: GenService<{
     methodKind: "unary";
     input: typeof SettlePendingRequestSchema;
     output: typeof SettlePendingResponseSchema;
+  },
+  /**
+   * Answers requests of a deployment. Its file keeps its comments.
+   *
+   * @generated from rpc skerry.agent.v1.GrantService.ChangeAnswers
+   */
+  changeAnswers: {
+    methodKind: "unary";
+    input: typeof ChangeAnswersRequestSchema;
+    output: typeof ChangeAnswersResponseSchema;
+  },
+  /**
+   * Brings into force what stands in a deployment's file, after an edit by hand.
+   *
+   * @generated from rpc skerry.agent.v1.GrantService.Apply
+   */
+  apply: {
+    methodKind: "unary";
+    input: typeof ApplyRequestSchema;
+    output: typeof ApplyResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_grants, 0);

@@ -1,0 +1,133 @@
+/**
+ * Change answers: what an owner says to requests on the command line, brought into the deployment's file.
+ *
+ * Invariants
+ * - All changes or none: the new text is judged as a whole before it is kept.
+ * - The file keeps its comments and its order, and all that was not named.
+ */
+import { parseAnswerText, parseDeployment, setAnswer } from "../../descriptor/index.ts";
+import { type Effective, joinGrants } from "../../grant/index.ts";
+import { type Deployment, nearest, type Request } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import { findDeployment, findRecipe } from "../catalogue.ts";
+import type { AgentContext } from "../context.ts";
+import type { AgentProblem } from "../explain.ts";
+import { joinContext } from "../launch.ts";
+import { grantedVariables } from "./session-variables.ts";
+
+export interface AnswerChange {
+  readonly request: string;
+  /** As on the command line: `subset:example.org:443`. */
+  readonly answer: string;
+}
+
+interface Changed {
+  readonly file: string;
+  /** Those that differ from before, with what the app gets now. */
+  readonly changed: readonly Effective[];
+  /** A line for each thing that has changed in the running instance, or will at its next start. */
+  readonly live: readonly string[];
+}
+
+export interface BadAnswer {
+  readonly kind: "bad-answer";
+  readonly name: string;
+  readonly request: string;
+  readonly service: Request["service"];
+  /** One line, escaped. */
+  readonly because: string;
+}
+
+type Save = (name: string, text: string) => Promise<Result<Pick<Changed, "file" | "live">, AgentProblem>>;
+
+/** One at a time: each change begins from the text that the one before has left. */
+export class AnswerChanges {
+  readonly #context: AgentContext;
+  readonly #save: Save;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param save - keeps a deployment's new text */
+  constructor(context: AgentContext, save: Save) {
+    this.#context = context;
+    this.#save = save;
+  }
+
+  async change(name: string, changes: readonly AnswerChange[]): Promise<Result<Changed, AgentProblem>> {
+    const act = async () => await this.#change(name, changes);
+    const done = this.#last.then(act, act);
+    this.#last = done;
+    return await done;
+  }
+
+  async #change(name: string, changes: readonly AnswerChange[]): Promise<Result<Changed, AgentProblem>> {
+    const context = this.#context;
+    const found = await findDeployment(name, context);
+    if (!found.ok) return found;
+    const { file, text: before, thing: deployment } = found.value;
+    const recipe = await findRecipe(deployment.recipe, context);
+    if (!recipe.ok) return recipe;
+    const requests = { ...recipe.value.thing.requests, ...deployment.requests };
+    const text = changedText(before, file, deployment, requests, changes, context.home);
+    if (!text.ok) return text;
+    const parsed = parseDeployment(text.value, { file, name }, { home: context.home });
+    if (!parsed.ok) return parsed;
+    const effective = await judged(requests, parsed.value, context);
+    if (!effective.ok) return effective;
+    if (text.value === before) return success({ file, changed: [], live: [] });
+    const saved = await this.#save(name, text.value);
+    if (!saved.ok) return saved;
+    const changed = effective.value.filter(({ request }) => differs(request, deployment, parsed.value));
+    const answers = changed.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`);
+    await context.audit.append({ kind: "grant", instance: name, answers });
+    return success({ ...saved.value, changed });
+  }
+}
+
+function differs(request: string, before: Deployment, after: Deployment): boolean {
+  return JSON.stringify(before.answers[request]) !== JSON.stringify(after.answers[request]);
+}
+
+type Requests = Readonly<Record<string, Request>>;
+
+function changedText(
+  before: string,
+  file: string,
+  { name }: Deployment,
+  requests: Requests,
+  changes: readonly AnswerChange[],
+  home: string,
+): Result<string, AgentProblem> {
+  let text = before;
+  for (const { request, answer } of changes) {
+    const asked = Object.hasOwn(requests, request) ? requests[request] : undefined;
+    if (asked === undefined) {
+      const meant = nearest(request, Object.keys(requests));
+      return refusal({ kind: "not-requested", deployment: name, request, meant });
+    }
+    const grant = parseAnswerText(answer, asked.service, home);
+    if (!grant.ok)
+      return refusal({ kind: "bad-answer", name, request, service: asked.service, because: grant.problem.message });
+    const edited = setAnswer(text, file, request, grant.value, { home });
+    if (!edited.ok) return edited;
+    text = edited.value;
+  }
+  return success(text);
+}
+
+/** What a start would make of it. That something required is denied is the owner's right: the next start says so. */
+async function judged(
+  requests: Requests,
+  deployment: Deployment,
+  context: AgentContext,
+): Promise<Result<readonly Effective[], AgentProblem>> {
+  const optional = Object.entries(requests).map(([name, one]) => [name, { ...one, need: "optional" }] as const);
+  const asked = { requests: Object.fromEntries(optional) };
+  return joinGrants(
+    asked,
+    { ...deployment, requests: {} },
+    {
+      ...(await joinContext(deployment, context)),
+      session: await grantedVariables(asked, { ...deployment, requests: {} }, { dry: true }, context),
+    },
+  );
+}
