@@ -16,6 +16,7 @@ import type { Start } from "./compartments.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import type { Life } from "./life.ts";
+import { networkOf } from "./network/wire.ts";
 import { hasChanged } from "./version.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { withProgress } from "./with-progress.ts";
@@ -230,6 +231,10 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
           if (event.kind === "progress") yield { progress: progressOf(event.progress) };
           else yield { done: { copies: valueOf(event.result).map((copy) => copyChangesOf(copy, context.home)) } };
         }
+      },
+      showNetwork: async ({ name }) => {
+        const standing = valueOf(await compartments.standing(name));
+        return networkOf(agent.life.networks.stateOf(standing.wall.spec.id));
       },
       async wait({ name }, { signal }) {
         const { record, exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));

@@ -124,6 +124,10 @@ export const COMMANDS: CommandTable = {
   agent: { brief: "Run the agent in the foreground, for systemd.", load: () => import("./commands/agent.ts") },
   plan: { brief: "Show every step of a start, and do none.", load: () => import("./commands/plan.ts") },
   ps: { brief: "List what runs.", load: () => import("./commands/ps.ts") },
+  net: {
+    brief: "Show what a running app has reached, and what it was refused.",
+    load: () => import("./commands/net.ts"),
+  },
   stats: { brief: "Show what running apps use.", load: () => import("./commands/stats.ts") },
   stop: { brief: "Ask an app to end, and make it after ten seconds.", load: () => import("./commands/stop.ts") },
   kill: { brief: "End an app at once, with all that it started.", load: () => import("./commands/kill.ts") },
