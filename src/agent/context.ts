@@ -1,4 +1,5 @@
 /** What every part of the agent is handed: the host as it is, and the way to act on it and to record what was done. */
+import type { Remembered } from "./asks/asks.ts";
 import type { AuditLog } from "../audit/index.ts";
 import type { HelperCare } from "../host/index.ts";
 import { type ImageContext, type Store, storeOf } from "../image/index.ts";
@@ -14,6 +15,8 @@ export interface AgentContext {
   readonly mirrors: Mirrors;
   /** Name servers that granted names are looked up with; empty means those of the host. */
   readonly dns: readonly string[];
+  /** Of the owner's, for a time, to what apps have asked; kept over a restart. */
+  readonly answers: readonly Remembered[];
   readonly store: Store;
   /** The owner's home folder, every link followed. */
   readonly home: string;

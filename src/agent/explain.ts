@@ -10,6 +10,7 @@ import { migrateCommand } from "../image/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { BadAnswer } from "./grants/change-answers.ts";
+import type { AnswerProblem } from "./asks/asks.ts";
 import type { ChangesProblem } from "./changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./export.ts";
@@ -41,6 +42,8 @@ export type AgentProblem =
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
   | BadAnswer
+  | AnswerProblem
+  | { readonly kind: "bad-lifetime"; readonly lifetime: string }
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -66,6 +69,21 @@ export function explain(problem: AgentProblem): Explained {
           `there is no ${problem.what} named "${escapeText(problem.name, 80)}"${meant(problem.meant)}`,
           `looked in ${problem.places.join(" and ")}`,
         ].join("\n  "),
+      };
+    case "no-such-question":
+      return {
+        code: Code.NotFound,
+        text: `no question ${escapeText(problem.id, 80)} waits for an answer\n  skerry asks lists those that do; without an answer in time it is no`,
+      };
+    case "not-written-down":
+      return refused(
+        `the answer for ${problem.instance} cannot be written into its deployment: ${problem.because}`,
+        "it still waits; it can be answered with --session or --for TIME",
+      );
+    case "bad-lifetime":
+      return {
+        code: Code.InvalidArgument,
+        text: `an answer cannot last "${escapeText(problem.lifetime, 80)}"; it is once, session, until or for-ever`,
       };
     case "image-in-use":
       return refused(

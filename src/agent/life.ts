@@ -9,6 +9,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Argv } from "../step/index.ts";
 import { type Autostarted, autostart } from "./autostart.ts";
 import { Compartments, type Start } from "./compartments.ts";
+import type { Asks } from "./asks/asks.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./links.ts";
@@ -36,16 +37,17 @@ export class Life {
   /** Starts that their owner has stopped or killed; only those that are still known. */
   readonly #stopped = new Set<string>();
 
-  constructor(context: AgentContext, acts: Acts) {
+  constructor(context: AgentContext, asks: Asks, acts: Acts) {
     this.#context = context;
     this.#acts = acts;
-    this.networks = new Networks(context);
+    this.networks = new Networks(context, asks);
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);
         this.readiness.watch(start);
       },
       ended: async (start) => {
+        asks.forget(start.record.spec.id);
         await this.networks.ended(start.record.spec.id);
         await this.services.ended(start);
         this.readiness.tellOfEnd(start);

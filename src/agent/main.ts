@@ -16,6 +16,8 @@ import { storeOf } from "../image/index.ts";
 import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
 import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
+import { asksRoutes } from "./asks/asks-routes.ts";
+import { readAnswers } from "./asks/asks-world.ts";
 import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
@@ -66,6 +68,7 @@ async function main(): Promise<void> {
     audit: audit.value,
     mirrors,
     dns,
+    answers: await readAnswers(places),
     store: storeOf(places),
     home,
     version,
@@ -83,6 +86,7 @@ async function main(): Promise<void> {
     routes: (router) => {
       agentRoutes(agent, () => void shutdown("asked to"))(router);
       storeRoutes(agent)(router);
+      asksRoutes(agent.asks)(router);
       grantRoutes(agent)(router);
       wiringRoutes(agent)(router);
     },

@@ -113,6 +113,27 @@ export type AuditEvent =
       readonly host: string;
       readonly inside: string;
     }
+  /** What an app wants waits for its owner's answer; `id` is the compartment's, `question` its own. */
+  | {
+      readonly kind: "ask";
+      readonly instance: string;
+      readonly id: string;
+      readonly request: string;
+      readonly target: string;
+      readonly question: string;
+    }
+  /** `by`: the owner, a notification's button, the time limit, or that too much was asked. */
+  | {
+      readonly kind: "answer";
+      readonly instance: string;
+      readonly id: string;
+      readonly request: string;
+      readonly target: string;
+      readonly question: string;
+      readonly allow: boolean;
+      readonly by: string;
+      readonly lifetime: string;
+    }
   /** Somebody asked to `apply` or `discard` changes of a copy of `folder`; what came of it is the next such record. */
   | {
       readonly kind: "changes-begun";

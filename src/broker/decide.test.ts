@@ -206,3 +206,27 @@ test("what is allowed is one of the rules, and stays allowed when more rules com
     { numRuns: 1000 },
   );
 });
+
+test("within a wider rule a target can be denied, and the rest of it stays", () => {
+  const rules = [below("example.org"), named("bad.example.org", { answer: "deny" })];
+  assert.equal(connection(rules, { name: "www.example.org" }), "*.example.org");
+  assert.equal(connection(rules, { name: "bad.example.org" }), "denied");
+  const mail = [below("example.org"), named("www.example.org", { port: 25, answer: "deny", text: "mail" })];
+  assert.equal(connection(mail, { name: "www.example.org" }, 25), "denied");
+  assert.equal(connection(mail, { name: "www.example.org" }, 443), "*.example.org");
+  assert.equal(decideName(mail, "www.example.org").kind, "allowed");
+  const alone = decideName([named("bad.example.org", { answer: "deny" })], "bad.example.org");
+  assert.ok(alone.kind === "refused" && alone.because === "denied");
+});
+
+test("a rule for every name gives way to each other one, and names no address", () => {
+  const every: NetworkRule = { ...named("x"), text: "*", target: { kind: "any-name" }, answer: "ask" };
+  const rules = [every, named("example.org")];
+  assert.equal(connection(rules, { name: "example.org" }), "example.org");
+  assert.equal(connection(rules, { name: "other.example" }), "*");
+  assert.equal(connection(rules, { name: HOST_NAME }), "*");
+  assert.equal(connection([every, zone("host")], { name: HOST_NAME }), "host");
+  assert.equal(connection(rules, { address: "192.0.2.7" }), "no-rule");
+  assert.equal(address(every, "192.168.7.7"), "private-address");
+  assert.equal(address(every, "127.0.0.1"), "loopback-address");
+});

@@ -33,6 +33,8 @@ export const HOST_NAME = "host";
 export type Refusal =
   /** Nothing names the target. */
   | "no-rule"
+  /** The narrowest rule that names the target denies it. */
+  | "denied"
   /** A rule names the target, with another port or protocol. */
   | "other-port"
   /** An address, in a place where only names are resolved; or the other way round. */
@@ -72,8 +74,11 @@ export interface Wanted {
  * @param name - lower case, no dot at the end
  */
 export function decideName(rules: readonly NetworkRule[], name: string): Verdict {
-  const rule = narrowest(rules.filter((one) => namesName(one, name)));
-  return rule === undefined ? refused("no-rule") : { kind: "allowed", rule };
+  const naming = rules.filter((one) => namesName(one, name));
+  // A name that is denied on one port may be allowed on another.
+  const rule = narrowest(naming.filter(({ answer }) => answer !== "deny"));
+  if (rule !== undefined) return { kind: "allowed", rule };
+  return naming.length === 0 ? refused("no-rule") : refused("denied", narrowest(naming));
 }
 
 /**
@@ -127,12 +132,13 @@ function refused(because: Refusal, rule?: NetworkRule): Verdict {
 function fitting(naming: readonly NetworkRule[], port: number, protocol: "tcp" | "udp"): Verdict {
   const fits = naming.filter((rule) => rule.protocol === protocol && (rule.port === undefined || rule.port === port));
   const rule = narrowest(fits);
-  if (rule !== undefined) return { kind: "allowed", rule };
+  if (rule !== undefined) return rule.answer === "deny" ? refused("denied", rule) : { kind: "allowed", rule };
   const near = narrowest(naming);
   return near === undefined ? refused("no-rule") : refused("other-port", near);
 }
 
 function namesName({ target }: NetworkRule, name: string): boolean {
+  if (target.kind === "any-name") return true;
   if (target.kind === "name") return target.name === name;
   if (target.kind === "names-below")
     return name.endsWith(`.${target.suffix}`) && name.length > target.suffix.length + 1;
@@ -160,6 +166,8 @@ function narrowness({ target, port }: NetworkRule): number {
     case "addresses":
       return 1000 + 2 * target.prefix + byPort;
     case "zone":
+      return 2 + byPort;
+    case "any-name":
       return byPort;
     default:
       return unreachable(target);

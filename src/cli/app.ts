@@ -138,6 +138,8 @@ export const COMMANDS: CommandTable = {
   shell: { brief: "Open a shell in a running app's compartment.", load: () => import("./commands/shell.ts") },
   exec: { brief: "Run one more program in a running app's compartment.", load: () => import("./commands/exec.ts") },
   cp: { brief: "Copy files into or out of a running app's compartment.", load: () => import("./commands/cp.ts") },
+  asks: { brief: "List what apps want and wait for.", load: () => import("./commands/asks.ts") },
+  answer: { brief: "Allow or deny what an app wants.", load: () => import("./commands/answer.ts") },
   changes: {
     brief: "Show what an app changed in copies of folders; apply or discard it.",
     load: () => import("./commands/changes.ts"),

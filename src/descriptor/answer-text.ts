@@ -2,7 +2,7 @@
  * Answer text: an answer as it is written on a command line, `ANSWER[:WHAT]`. The words are those of the file.
  *
  * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`
- * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`
+ * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`, `ask`, `ask:RULE,RULE`
  * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
  * What has options of its own (quotas, same-name) is written in the file.
@@ -48,13 +48,13 @@ export function parseAnswerText(text: string, service: ServiceName, home: string
 
 function networkAnswer(plain: Grant, rest: string): Result<Grant, AnswerFault> {
   const texts = rest.split(",");
-  if (plain.answer === "subset") {
+  if (plain.answer === "subset" || plain.answer === "ask") {
     const rules = parseRules(texts);
     return rules.ok ? success({ ...plain, rules: rules.value }) : rules;
   }
   const zones = zonesOf(texts);
   if (zones === undefined)
-    return fault(`${quote(rest)}: ${plain.answer} takes host, lan or both; rules go with subset`);
+    return fault(`${quote(rest)}: ${plain.answer} takes host, lan or both; rules go with subset and ask`);
   return success({ ...plain, allow: [...new Set(zones)] });
 }
 
@@ -84,6 +84,6 @@ function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, A
 /** The words of a help text. */
 export const ANSWER_TEXT_FORMS: Readonly<Record<ServiceName, string>> = {
   folder: "deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE",
-  network: "deny, empty, real, real:host,lan or subset:RULE,RULE such as subset:example.org:443",
+  network: "deny, empty, real, real:host,lan, ask or subset:RULE,RULE such as subset:example.org:443",
   variable: "deny, empty, real or fake:VALUE",
 };

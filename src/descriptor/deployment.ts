@@ -1,6 +1,6 @@
 /** Deployment: from text to value. Whether it fits its recipe is not asked here, but in grant/. */
 import type * as z from "zod";
-import { type Deployment, type Grant, isCleanAbsolutePath } from "../model/index.ts";
+import { type Answer, type Deployment, type Grant, isCleanAbsolutePath } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
@@ -84,6 +84,11 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
   ];
 }
 
+/** What `allow` holds is then rules, and zones otherwise. */
+function byRules(answer: Answer): boolean {
+  return answer === "subset" || answer === "ask";
+}
+
 function toGrant(grant: GrantFile, home: string): Grant {
   if (typeof grant === "string")
     return { answer: grant, folder: undefined, files: undefined, allow: undefined, rules: undefined };
@@ -92,8 +97,8 @@ function toGrant(grant: GrantFile, home: string): Grant {
     answer,
     folder: folder === undefined ? undefined : resolveHome(folder, home),
     files,
-    allow: answer === "subset" || allow === undefined ? undefined : zonesOf(allow),
-    rules: answer === "subset" ? allow?.map(toRule) : undefined,
+    allow: byRules(answer) || allow === undefined ? undefined : zonesOf(allow),
+    rules: byRules(answer) ? allow?.map(toRule) : undefined,
     ...(value === undefined ? {} : { value }),
   };
 }

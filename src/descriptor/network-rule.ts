@@ -49,7 +49,10 @@ const ruleMap = z
         .describe("The name's addresses may be private ones or this host's. Default: no"),
       quota: amount("100 MB/day", "day").optional().describe("Bytes to and fro in any 24 hours. Default: no limit"),
       rate: amount("1 MB/s", "s").optional().describe("Bytes to and fro in a second. Default: no limit"),
-      answer: z.enum(["real", "ask"]).optional().describe("ask: the owner is asked when it is used. Default: real"),
+      answer: z
+        .enum(["real", "ask", "deny"])
+        .optional()
+        .describe("ask: the owner is asked when it is used. deny: refused, within a wider rule. Default: real"),
     },
     wants("a map with `to` and its options"),
   )
@@ -123,10 +126,10 @@ export function zonesOf(files: readonly RuleFile[]): readonly NetworkZone[] | un
 
 /** What is wrong between rules, or between a rule and its options. */
 export function checkRules(answer: string, files: readonly RuleFile[], path: DataPath): readonly PathFinding[] {
-  if (answer !== "subset") {
+  if (answer !== "subset" && answer !== "ask") {
     const astray = files.findIndex((file) => zonesOf([file]) === undefined);
     if (astray < 0) return [];
-    const message = `a rule goes with the answer subset. With ${answer} it is one of ${NETWORK_ZONES.join(", ")}`;
+    const message = `a rule goes with the answers subset and ask. With ${answer} it is one of ${NETWORK_ZONES.join(", ")}`;
     return [{ path: [...path, astray], part: "value", message }];
   }
   const seen = new Map<string, number>();
@@ -139,6 +142,10 @@ export function checkRules(answer: string, files: readonly RuleFile[], path: Dat
         { path: at, part: "value" as const, message: `${quote(rule.text)} is written twice, first as entry ${before}` },
       ];
     seen.set(ruleKey(rule), index);
+    if (rule.target.kind === "any-name" && rule.answer === "real") {
+      const message = `"*" is every name. For all of the internet the answer is real; for asking about each it is ask`;
+      return [{ path: at, part: "value" as const, message }];
+    }
     return checkOptions(rule, at);
   });
 }
@@ -148,7 +155,7 @@ function checkOptions(
   { target, protocol, sameName, private: mayBePrivate }: NetworkRule,
   path: DataPath,
 ): readonly PathFinding[] {
-  const named = target.kind === "name" || target.kind === "names-below";
+  const named = target.kind !== "addresses" && target.kind !== "zone";
   const finding = (key: string, message: string): PathFinding => ({ path: [...path, key], part: "value", message });
   return [
     ...(sameName && !named ? [finding("tls", "same-name compares names, and this rule has none")] : []),

@@ -72,7 +72,7 @@ function splitPort(body: string): Result<{ readonly host: string; readonly port:
 
 function parseTarget(host: string, text: string): Result<NetworkTarget, RuleFault> {
   if (host === "") return fault(`${quote(text)} names nothing. Write a name, an address, host or lan`);
-  if (host === "*") return fault(`"*" is every name. For all of the internet the answer is real`);
+  if (host === "*") return success({ kind: "any-name" });
   const zone = NETWORK_ZONES.find((name) => name === host);
   if (zone !== undefined) return success({ kind: "zone", zone });
   if (host.startsWith("[")) return parseAddresses(host, text);
@@ -179,6 +179,8 @@ export function ruleKey({ target, protocol, port }: RuleText): string {
         ? target.name
         : target.kind === "names-below"
           ? `*.${target.suffix}`
-          : target.zone;
+          : target.kind === "zone"
+            ? target.zone
+            : "*";
   return `${named} ${protocol} ${port ?? "any"}`;
 }

@@ -281,7 +281,11 @@ const grant: fc.Arbitrary<Grant> = plain({
     nil: undefined,
   }),
 })
-  .map((value) => (value.answer === "subset" ? { ...value, allow: undefined } : { ...value, rules: undefined }))
+  .map((value) =>
+    value.answer === "subset" || value.answer === "ask"
+      ? { ...value, allow: undefined }
+      : { ...value, rules: undefined },
+  )
   .chain((value): fc.Arbitrary<Grant> => fc.option(text, { nil: undefined }).map((set) => withValue(value, set)));
 
 function withValue(value: Grant, set: string | undefined): Grant {

@@ -19,7 +19,6 @@ const NOT_SERVED: Readonly<Record<ServiceName, Partial<Record<Answer, string>>>>
   network: {
     fake: "a network cannot be made up",
     copy: "a network cannot be copied",
-    ask: "asking at the time of use is not served by this version",
   },
 };
 

@@ -393,7 +393,8 @@ function masks(
 function optionAstray(request: Request, grant: Grant | undefined): string | undefined {
   if (grant === undefined) return undefined;
   if (grant.allow !== undefined && (request.service !== "network" || grant.answer === "empty")) return "allow";
-  if (grant.rules !== undefined && (request.service !== "network" || grant.answer !== "subset")) return "allow";
+  if (grant.rules !== undefined && (request.service !== "network" || !["subset", "ask"].includes(grant.answer)))
+    return "allow";
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
   if (grant.value !== undefined && (request.service !== "variable" || grant.answer !== "fake")) return "value";

@@ -85,7 +85,7 @@ test("a subset without a rule, and rules with another answer, are refused", () =
 test("what rules by name cannot keep is refused and not weakened", () => {
   const range = { kind: "addresses", family: 4, address: "192.0.2.0", prefix: 24 } as const;
   const refused: readonly Partial<NetworkRule>[] = [
-    { answer: "ask" },
+    { answer: "ask", protocol: "udp", port: 123 },
     { protocol: "udp", port: undefined },
     { protocol: "udp", target: range },
     { protocol: "udp", target: { kind: "zone", zone: "lan" } },
@@ -118,4 +118,23 @@ test("two networks of different answers are refused: one of them would open what
   assert.ok(!joined.ok && joined.problem.kind === "networks-mixed" && joined.problem.request === "two");
   assert.ok(join({ one: grant("subset", { rules: [rule()] }), two: grant("subset", { rules: [rule()] }) }).ok);
   assert.ok(join({ one: grant("subset", { rules: [rule()] }), two: grant("deny") }).ok);
+});
+
+test("a network that is asked for has the rules that are answered already, and asks for every other name", () => {
+  const rules = [
+    rule(),
+    rule({ text: "bad.example:443", target: { kind: "name", name: "bad.example" }, answer: "deny" }),
+  ];
+  const got = only({ internet: grant("ask", { rules }) });
+  const [first] = got.contributions;
+  assert.ok(first?.kind === "named-network");
+  assert.deepEqual(
+    first.rules.map(({ text, answer }) => [text, answer]),
+    [
+      [rule().text, "real"],
+      ["bad.example:443", "deny"],
+      ["*", "ask"],
+    ],
+  );
+  assert.match(got.gets, /TCP port 443 of bad\.example \(denied\); TCP of every name \(asked for when used\)$/);
 });

@@ -32,8 +32,8 @@ export function networkGets(request: string, grant: Grant): NetworkGets {
     const contributions = [{ kind: "named-network", request, rules: [], empty: true }] as const;
     return { gets: "a network in which names resolve and nothing answers", contributions, warnings: [] };
   }
-  if (grant.answer === "subset") {
-    const rules = grant.rules ?? [];
+  if (grant.answer === "subset" || grant.answer === "ask") {
+    const rules = [...(grant.rules ?? []), ...(grant.answer === "ask" ? [ASK_FOR_ALL] : [])];
     const shown = rules.slice(0, RULES_SHOWN).map(ruleWords);
     const more = rules.length > shown.length ? ` and ${rules.length - shown.length} more` : "";
     return {
@@ -47,6 +47,12 @@ export function networkGets(request: string, grant: Grant): NetworkGets {
   return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }], warnings: [] };
 }
 
+/** The answer `ask` for a network as a whole: every name that no rule of it names. */
+const ASK_FOR_ALL: NetworkRule = {
+  ...{ text: "*", target: { kind: "any-name" }, protocol: "tcp", port: undefined, answer: "ask" },
+  ...{ sameName: false, private: false, bytesPerDay: undefined, bytesPerSecond: undefined },
+};
+
 /** One rule in words: `TCP port 443 of example.org (same-name, 100000000 bytes a day)`. */
 function ruleWords(rule: NetworkRule): string {
   const { protocol, port, target } = rule;
@@ -56,6 +62,7 @@ function ruleWords(rule: NetworkRule): string {
     ...(rule.bytesPerDay === undefined ? [] : [`at most ${rule.bytesPerDay} bytes in 24 hours`]),
     ...(rule.bytesPerSecond === undefined ? [] : [`at most ${rule.bytesPerSecond} bytes a second`]),
     ...(rule.answer === "ask" ? ["asked for when used"] : []),
+    ...(rule.answer === "deny" ? ["denied"] : []),
   ];
   const what = `${protocol.toUpperCase()}${port === undefined ? "" : ` port ${port}`} of ${targetWords(target)}`;
   return options.length === 0 ? what : `${what} (${options.join(", ")})`;
@@ -63,6 +70,8 @@ function ruleWords(rule: NetworkRule): string {
 
 function targetWords(target: NetworkTarget): string {
   switch (target.kind) {
+    case "any-name":
+      return "every name";
     case "name":
       return target.name;
     case "names-below":
@@ -93,8 +102,8 @@ function widthOfRule({ text, target, port }: NetworkRule): readonly string[] {
 
 /** Why a rule cannot be kept by a network that is made of connections; undefined where it can. */
 export function whyRuleNotServed({ protocol, target, port, answer }: NetworkRule): string | undefined {
-  if (answer === "ask") return "asking at the time of use is not served by this version";
   if (protocol !== "udp") return undefined;
+  if (answer === "ask") return "a datagram cannot wait for an answer: ask goes with TCP";
   if (port === undefined) return "UDP without a port needs the answer real";
   const one = target.kind === "addresses" && target.prefix === widthOf(target);
   if (target.kind === "zone" || (target.kind === "addresses" && !one))

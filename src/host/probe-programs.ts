@@ -13,6 +13,7 @@ export const PROGRAMS = [
   "dpkg-deb",
   "dpkg-query",
   "flock",
+  "notify-send",
   "git",
   "gpg",
   "mount",

@@ -6,6 +6,8 @@
 import type { NetworkZone } from "./deployment.ts";
 
 export type NetworkTarget =
+  /** `*`: every name. Only asked for or refused: who grants all names grants the internet. */
+  | { readonly kind: "any-name" }
   /** Lower case, no dot at the end, in the form that goes over the wire (`xn--` for what is not ASCII). */
   | { readonly kind: "name"; readonly name: string }
   /** `*.example.org`: every name below, not the name itself. */
@@ -28,6 +30,6 @@ export interface NetworkRule {
   readonly private: boolean;
   readonly bytesPerDay: number | undefined;
   readonly bytesPerSecond: number | undefined;
-  /** `ask`: the owner is asked when it is used. */
-  readonly answer: "real" | "ask";
+  /** `ask`: the owner is asked when it is used. `deny`: refused, within a wider rule that allows or asks. */
+  readonly answer: "real" | "ask" | "deny";
 }

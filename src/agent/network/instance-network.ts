@@ -36,6 +36,8 @@ const CONNECTIONS_MOST = 1_000;
 const NEW_PER_SECOND = 500;
 
 export interface NetworkGranted {
+  /** Name of the request that it answers. */
+  readonly request: string;
   readonly rules: readonly NetworkRule[];
   /** Names resolve, and nothing answers. */
   readonly empty: boolean;
@@ -46,6 +48,8 @@ export interface NetworkParts {
   readonly names: HostNames;
   readonly tally: Tally;
   readonly addresses: NameAddresses;
+  /** The owner's word on a target whose rule asks, while the connection waits. */
+  readonly ask: (target: string, signal: AbortSignal) => Promise<boolean>;
   /** A name may have got an address. */
   readonly changed: () => void;
 }
@@ -157,6 +161,8 @@ export class InstanceNetwork {
     const verdict = decideConnection(granted.rules, { target, port, protocol: "tcp" }, hostAddresses());
     if (verdict.kind === "refused") return refuse(refusalWords(verdict.because));
     const { rule } = verdict;
+    if (rule.answer === "ask" && !(await this.#parts.ask(`${name ?? address}:${port}`, untilClosed(app))))
+      return refuse("its owner was asked, and it was not allowed");
     const release = name === undefined ? () => {} : addresses.hold(name);
     try {
       const begun = rule.sameName ? await firstBytes(app) : undefined;
@@ -179,6 +185,13 @@ export class InstanceNetwork {
       release();
     }
   }
+}
+
+/** Aborted once the socket is closed. */
+function untilClosed(socket: Socket): AbortSignal {
+  const closed = new AbortController();
+  socket.once("close", () => closed.abort());
+  return closed.signal;
 }
 
 /** Where the app wanted to go: to this address the listener was led, whatever its own is. */

@@ -9,6 +9,7 @@ import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
 import { helperPath, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec } from "../../model/index.ts";
+import type { Asks } from "../asks/asks.ts";
 import type { Start } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { type Gate, openGate } from "./gate.ts";
@@ -36,11 +37,13 @@ export interface NetworkState {
 
 export class Networks {
   readonly #context: AgentContext;
+  readonly #asks: Asks;
   readonly #names: HostNames;
   readonly #standing = new Map<string, Standing>();
 
-  constructor(context: AgentContext) {
+  constructor(context: AgentContext, asks: Asks) {
     this.#context = context;
+    this.#asks = asks;
     this.#names = new HostNames(context.dns);
   }
 
@@ -97,7 +100,11 @@ export class Networks {
   #make(spec: CompartmentSpec, granted: NetworkGranted, addresses: NameAddresses): Standing {
     const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
     const changed = this.#writing(spec, addresses);
-    const network = new InstanceNetwork({ granted, names: this.#names, tally, addresses, changed });
+    const network = new InstanceNetwork({
+      ...{ granted, names: this.#names, tally, addresses, changed },
+      ask: async (target, signal) =>
+        await this.#asks.ask({ instance: spec.name, compartment: spec.id, request: granted.request, target }, signal),
+    });
     const standing: Standing = { spec, tally, network, gate: undefined, listening: undefined };
     this.#standing.set(spec.id, standing);
     return standing;
@@ -138,7 +145,7 @@ export class Networks {
 
 function grantedIn({ contributions }: CompartmentSpec): NetworkGranted | undefined {
   const found = contributions.find((entry) => entry.kind === "named-network");
-  return found === undefined ? undefined : { rules: found.rules, empty: found.empty ?? false };
+  return found === undefined ? undefined : { request: found.request, rules: found.rules, empty: found.empty ?? false };
 }
 
 function parsed(text: string): unknown {

@@ -6,6 +6,8 @@ export function refusalWords(because: Refusal): string {
   switch (because) {
     case "no-rule":
       return "no rule names it";
+    case "denied":
+      return "a rule denies it";
     case "other-port":
       return "it is granted with another port or protocol";
     case "no-address":

@@ -12,7 +12,7 @@ import { meetsInternet, meetsLan, meetsLoopback, type AddressRange, rangeOf, ran
 export interface NetworkAsked {
   /** As it was written. */
   readonly text: string;
-  readonly target: NetworkTarget | { readonly kind: "internet" };
+  readonly target: Exclude<NetworkTarget, { readonly kind: "any-name" }> | { readonly kind: "internet" };
   /** Undefined: any. */
   readonly port: number | undefined;
   readonly protocol: "tcp" | "udp" | undefined;
@@ -68,6 +68,7 @@ function targetOf(text: string): NetworkAsked["target"] | undefined {
 export function meets(part: NetworkPart, asked: NetworkAsked | undefined): Meeting {
   if (part.kind === "everything") return asked === undefined || everythingMeets(part.zones, asked) ? "surely" : "never";
   const { rule } = part;
+  if (rule.answer === "deny") return "never";
   const meeting = asked === undefined ? "surely" : samePort(rule, asked) ? ruleMeets(rule, asked.target) : "never";
   // The owner may still say no.
   return meeting === "surely" && rule.answer === "ask" ? "perhaps" : meeting;
@@ -102,6 +103,14 @@ function everythingMeets(zones: readonly NetworkZone[], { target }: NetworkAsked
 
 function ruleMeets({ target, private: mayBePrivate }: NetworkRule, asked: NetworkAsked["target"]): Meeting {
   switch (target.kind) {
+    case "any-name":
+      return asked.kind === "zone"
+        ? mayBePrivate
+          ? "perhaps"
+          : "never"
+        : asked.kind === "internet"
+          ? "surely"
+          : "perhaps";
     case "name":
     case "names-below":
       if (asked.kind === "internet") return "surely";
