@@ -7,7 +7,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { BACKENDS, type Entry } from "../backends/index.ts";
 import { environmentOf, volumePath } from "../compartment/index.ts";
-import { parseDeployment, setAnswer, writeDeployment } from "../descriptor/index.ts";
+import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
 import { coveredBy, type Effective, joinGrants } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
 import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
@@ -16,9 +16,9 @@ import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
 import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
 import { agingNotes, agingOf } from "./image-state.ts";
-import { withAnswer } from "./asks/answer-rule.ts";
-import type { Asks, Question } from "./asks/asks.ts";
+import type { Asks } from "./asks/asks.ts";
 import { makeAsks } from "./asks/asks-world.ts";
+import { writeAnswer } from "./asks/write-answer.ts";
 import { Changes } from "./changes.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
@@ -66,7 +66,13 @@ export class Agent {
 
   constructor(context: AgentContext) {
     this.context = context;
-    this.asks = makeAsks(context, async (question, allow) => await this.#writeAnswer(question, allow));
+    const save = async (name: string, text: string) => await this.save(name, text);
+    this.answers = new AnswerChanges(context, save);
+    this.asks = makeAsks(
+      context,
+      async (question, allow) =>
+        await this.answers.inTurn(async () => await writeAnswer(question, allow, context, save)),
+    );
     this.life = new Life(context, this.asks, {
       launch: async (words, work, again) => await this.launch(words, undefined, work, again),
       entry: async (start, command) => {
@@ -76,7 +82,6 @@ export class Agent {
     });
     this.changes = new Changes(context, this.life.compartments);
     this.#live = new LiveChanges(context, this.life.compartments);
-    this.answers = new AnswerChanges(context, async (name, text) => await this.save(name, text));
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
@@ -144,20 +149,6 @@ export class Agent {
 
   async setEnabled(name: string, on: boolean, units: boolean): Answer<Enabled> {
     return await setEnabled(name, on, units, this.context, async (text) => await this.save(name, text));
-  }
-
-  /** An answer for ever becomes a rule of the deployment, beside those that the owner has written. */
-  async #writeAnswer({ instance, request, target }: Question, allow: boolean): Promise<string | undefined> {
-    const file = deploymentFile(this.context, instance);
-    const found = await findDeployment(instance, this.context);
-    const text = await this.context.performer.readText(file);
-    if (!found.ok || text === undefined) return "it has none: it was started with flags";
-    const grant = found.value.thing.answers[request];
-    const answered = grant === undefined ? undefined : withAnswer(grant, target, allow);
-    if (answered === undefined) return `its answer to ${request} is no longer one that asks`;
-    const edited = setAnswer(text, file, request, answered, { home: this.context.home });
-    const saved = edited.ok ? await this.save(instance, edited.value) : edited;
-    return saved.ok ? undefined : explain(saved.problem).text;
   }
 
   async #write(name: string, path: string, content: string): Answer<void> {

@@ -53,7 +53,10 @@ export class AnswerChanges {
   }
 
   async change(name: string, changes: readonly AnswerChange[]): Promise<Result<Changed, AgentProblem>> {
-    const act = async () => await this.#change(name, changes);
+    return await this.inTurn(async () => await this.#change(name, changes));
+  }
+
+  async inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
     const done = this.#last.then(act, act);
     this.#last = done;
     return await done;
