@@ -68,6 +68,10 @@ export const COMMANDS: CommandTable = {
     brief: "Show what all instances may reach, and over what they can talk.",
     load: () => import("./commands/graph.ts"),
   },
+  explain: {
+    brief: "Show why an instance may do something or may not, line by line.",
+    load: () => import("./commands/explain.ts"),
+  },
   prove: { brief: "Check claims about all instances together.", load: () => import("./commands/prove.ts") },
   pending: {
     brief: "Show what recipes ask for beyond what you have answered.",

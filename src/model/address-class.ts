@@ -4,7 +4,7 @@
  * From IANA's special-purpose registries. What is not listed is public. An address that carries an IPv4 address is what
  * that one is, where machines do translate it, and unusable where nobody should.
  */
-import { type IpAddress, type IpRange, isInRange, parseIpRange } from "./ip-address.ts";
+import { type IpAddress, type IpRange, isInRange, parseIpRange, rangesMeet } from "./ip-address.ts";
 
 export type AddressClass =
   | "public"
@@ -86,6 +86,14 @@ export function classOfRange(range: IpRange): AddressClass | undefined {
     ranges.some((one) => name === own && one.prefix <= range.prefix && isInRange(range, one)),
   );
   return whole ? own : undefined;
+}
+
+/** Every class that an address of a range may have: of a range of several classes rather one too many. */
+export function classesIn(range: IpRange): readonly AddressClass[] {
+  const whole = classOfRange(range);
+  if (whole !== undefined) return [whole];
+  const touched = CLASSES.filter(([, ranges]) => ranges.some((one) => rangesMeet(one, range)));
+  return [...touched.map(([name]) => name), "public"];
 }
 
 function rangeOf(text: string): IpRange {

@@ -44,6 +44,11 @@ export function isInRange(ip: IpAddress, range: IpRange): boolean {
   return ip.bits >> behind === range.bits >> behind;
 }
 
+/** There is an address in both: one of the two lies in the other. */
+export function rangesMeet(left: IpRange, right: IpRange): boolean {
+  return left.prefix >= right.prefix ? isInRange(left, right) : isInRange(right, left);
+}
+
 /** The first address of a range: what is behind the prefix is zero. */
 export function firstOfRange({ family, bits, prefix }: IpRange): IpAddress {
   const behind = BigInt(widthOf({ family }) - prefix);

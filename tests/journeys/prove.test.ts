@@ -131,6 +131,53 @@ test("while one deployment cannot be read nothing is said of all, and the graph 
   }
 });
 
+test("explain gives the chain from the line that asks to what is let through, and the line that would allow it", async () => {
+  deployed("caller", [
+    "recipe: radicale",
+    "requests: { web: { service: network, why: to look } }",
+    "answers:",
+    "  web:",
+    "    answer: subset",
+    "    allow:",
+    "      - example.org:443",
+    "      - lan:80",
+  ]);
+  try {
+    const whole = (await done(trial, ["explain", "mail"])).stdout;
+    assert.match(
+      whole,
+      /^letters: a folder, to read; optional\n {2}asked for in \S+mail\.yaml:3: to send them\n {2}answered in \S+mail\.yaml:5: real\n/m,
+    );
+    assert.match(whole, /lets through: \S+share\/out appears at \/mnt\/letters, read-only\n/);
+    assert.match(whole, /links to store:5432 +\(\S+mail\.yaml:7\)/);
+    const denied = (await done(trial, ["explain", "store", "network"])).stdout;
+    assert.match(denied, /asked for in \S+recipes\/radicale\.yaml:\d+: .*\n {2}not answered, and so denied\n/);
+    assert.match(denied, /write in \S+store\.yaml:\n +answers:\n +network: real\n/);
+
+    const rule = async (target: string) => (await done(trial, ["explain", "caller", target])).stdout;
+    assert.match(
+      await rule("example.org:443"),
+      /^caller can reach example\.org:443 by itself:\n.* reaches example\.org:443 +\(\S+caller\.yaml:8,/,
+    );
+    assert.match(await rule("lan:80"), /reaches lan:80 +\(\S+caller\.yaml:9,/);
+    const other = await rule("example.com:443");
+    assert.match(other, /^caller cannot reach example\.com:443\n/);
+    assert.match(other, / {2}answers\.web\.allow:\n {4}- "?example\.com:443"?\n/);
+    assert.match(await rule("example.com:80"), /^caller can perhaps, .* reach example\.com:80 by itself:\n.*lan:80/);
+
+    const over = (await done(trial, ["explain", "mail", `${trial.files}/taxes`])).stdout;
+    assert.match(over, /^mail can read \S+taxes with the help of others:\n {2}sums reads [^]*\n {2}mail reads /);
+    assert.match(over, /^mail cannot write /m);
+    assert.match(
+      (await done(trial, ["explain", "player", "store"])).stdout,
+      /^player cannot reach store\n[^]* {2}links:\n/,
+    );
+    assert.match((await done(trial, ["explain", "mail", "lettres"], { code: 1 })).stderr, /Did you mean "letters"/);
+  } finally {
+    rmSync(`${config}/deployments/caller.yaml`);
+  }
+});
+
 test("a link with a port is refused at the start while nothing can connect it", async () => {
   const { stderr } = await done(trial, ["plan", "mail"], { code: 1 });
   assert.match(stderr, /cannot enforce "link"/);

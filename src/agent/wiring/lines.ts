@@ -28,10 +28,7 @@ export class Lines {
     const all = (...lines: readonly (FileLine | undefined)[]) => lines.filter((line) => line !== undefined);
     switch (reason.kind) {
       case "answer":
-        return all(
-          this.in(deployment, ["answers", reason.request]),
-          this.asked(reason.request, { deployment, recipe }),
-        );
+        return all(this.#answered(reason, deployment), this.asked(reason.request, { deployment, recipe }));
       case "volume":
         return all(this.in(recipe, ["volumes", reason.volume]));
       case "link":
@@ -39,6 +36,16 @@ export class Lines {
       default:
         return unreachable(reason);
     }
+  }
+
+  /** The entry of a list that it is, where there is one: each rule has its own line. */
+  #answered(
+    { request, entry }: Extract<Reason, { readonly kind: "answer" }>,
+    deployment: WiredDeployment["deployment"],
+  ): FileLine | undefined {
+    const path = ["answers", request];
+    const own = entry === undefined ? undefined : this.in(deployment, [...path, entry.list, entry.index]);
+    return own ?? this.in(deployment, path);
   }
 
   /** What the owner asks for by a name stands in the place of what the recipe asks for by it. */

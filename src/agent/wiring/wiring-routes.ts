@@ -5,6 +5,7 @@ import { buildGraph, describePart, type Right, type RightTarget, type StatementF
 import { unreachable } from "../../result.ts";
 import type { Agent } from "../agent.ts";
 import { valueOf } from "../routes.ts";
+import { type ExplainedRequest, explainRight } from "./explain-right.ts";
 import { linesFor, type Proof, prove } from "./prove.ts";
 import { readWiring } from "./wiring.ts";
 
@@ -46,10 +47,61 @@ export function wiringRoutes({ context }: Agent) {
           ),
         };
       },
+      async explain({ name, target }) {
+        const explained = valueOf(await explainRight(name, target, context));
+        const { wired, requests, others, linesOf, unreadable } = explained;
+        const { thing, can = [], suggestions = [] } = explained.target ?? {};
+        return {
+          name,
+          file: wired.deployment.file,
+          blocked: wired.app.blocked ?? "",
+          requests: requests.map(requestOf),
+          others: others.map((right) => rightOf(right, linesOf)),
+          verbs: can.map(({ verb, own, way, perhaps }) => ({
+            verb,
+            own: own.map((right) => rightOf(right, linesOf)),
+            way: own.length > 0 ? [] : (way?.rights ?? []).map((right) => rightOf(right, linesOf)),
+            perhaps,
+          })),
+          targetKind: thing === undefined ? "" : thing.kind === "app" ? "instance" : thing.kind,
+          target: thing?.kind === "folder" ? thing.path : target,
+          linesToWrite: suggestions.map((each) => ({ ...each })),
+          unreadable: [...unreadable],
+        };
+      },
     });
 }
 
-function statementOf({ text, holds, way, cannot }: StatementFinding, linesOf: Proof["linesOf"]) {
+function requestOf({
+  name,
+  request,
+  asked,
+  answered,
+  letsThrough,
+  problem = "",
+  waits,
+  suggestion,
+  ...rest
+}: ExplainedRequest) {
+  const { service, why, need, verbs } = request;
+  return {
+    name,
+    service,
+    why,
+    need,
+    verbs: [...verbs],
+    ...(asked === undefined ? {} : { asked: { ...asked } }),
+    ...(answered === undefined ? {} : { answered: { ...answered } }),
+    answer: rest.answer,
+    gets: rest.gets,
+    letsThrough: [...letsThrough],
+    problem,
+    notes: [...waits],
+    ...(suggestion === undefined ? {} : { lineToWrite: { ...suggestion } }),
+  };
+}
+
+function statementOf({ text, holds, way, perhaps, cannot }: StatementFinding, linesOf: Proof["linesOf"]) {
   return {
     text,
     holds,
@@ -57,6 +109,7 @@ function statementOf({ text, holds, way, cannot }: StatementFinding, linesOf: Pr
     meant: (way?.meant ?? []).map((right) => rightOf(right, linesOf)),
     way: (way?.rights ?? []).map((right) => rightOf(right, linesOf)),
     cannot: [...cannot],
+    perhaps,
   };
 }
 

@@ -94,8 +94,12 @@ function show(
 }
 
 function shows(world: World, statement: ProvedStatementJson): readonly string[] {
-  const { text = "", instance = "", meant = [], way = [], cannot = [] } = statement;
-  if (instance !== "") return [`${instance} can:`, ...rightLines(world, [...meant, ...way])];
+  const { text = "", instance = "", meant = [], way = [], cannot = [], perhaps } = statement;
+  if (instance !== "")
+    return [
+      `${instance} can${perhaps === true ? ", perhaps, since a name leads to any address" : ""}:`,
+      ...rightLines(world, [...meant, ...way]),
+    ];
   if (cannot.length > 0) return [`these cannot: ${cannot.join(", ")}`];
   return [`nobody can: ${text}`];
 }

@@ -58,7 +58,13 @@ export interface FolderTarget {
 
 /** Where a right comes from: which part of the deployment or of its recipe. */
 export type Reason =
-  | { readonly kind: "answer"; readonly request: string; readonly answer: Answer }
+  | {
+      readonly kind: "answer";
+      readonly request: string;
+      readonly answer: Answer;
+      /** Which entry of a list in the answer it is. */
+      readonly entry: { readonly list: "allow" | "files"; readonly index: number } | undefined;
+    }
   | { readonly kind: "volume"; readonly volume: string }
   | { readonly kind: "link"; readonly index: number };
 
@@ -92,8 +98,9 @@ export function buildGraph(apps: readonly WiredApp[]): Graph {
 
 function rightsOfApp({ name: app, effective, volumes, links }: WiredApp): readonly Right[] {
   const granted = effective.flatMap(({ request, answer, contributions }) => {
-    const because = { kind: "answer", request, answer } as const;
-    return targetsOf(contributions).map(({ verb, target }): Right => ({ app, verb, target, because }));
+    return targetsOf(contributions).map(
+      ({ verb, target, entry }): Right => ({ app, verb, target, because: { kind: "answer", request, answer, entry } }),
+    );
   });
   const own = volumes.flatMap((volume) => {
     const because = { kind: "volume", volume } as const;
@@ -112,7 +119,8 @@ function rightsOfApp({ name: app, effective, volumes, links }: WiredApp): readon
 
 /** @param contributions - of one request: what it opens first, then what hides or pins parts of that */
 function targetsOf(contributions: readonly Contribution[]) {
-  const found: { readonly verb: RightVerb; readonly target: RightTarget }[] = [];
+  const found: (Pick<Right, "verb" | "target"> & Pick<Extract<Reason, { readonly kind: "answer" }>, "entry">)[] = [];
+  const entry = undefined;
   for (const [index, one] of contributions.entries()) {
     if (one.kind === "bind" || one.kind === "copy") {
       const pins = contributions
@@ -120,18 +128,22 @@ function targetsOf(contributions: readonly Contribution[]) {
         .some((other) => other.kind === "bind" && isWithin(one.source, other.source));
       if (pins) continue;
       const target: FolderTarget = { kind: "folder", path: one.source, except: hiddenIn(one, contributions) };
-      found.push({ verb: "read", target });
-      if (one.kind === "bind" && one.access === "write") found.push({ verb: "write", target });
+      found.push({ verb: "read", target, entry });
+      if (one.kind === "bind" && one.access === "write") found.push({ verb: "write", target, entry });
     }
     if (one.kind === "pick") {
-      for (const file of one.files)
-        found.push({ verb: "read", target: { kind: "folder", path: below(one.source, file), except: [] } });
+      for (const [at, file] of one.files.entries()) {
+        const target = { kind: "folder", path: below(one.source, file), except: [] } as const;
+        found.push({ verb: "read", target, entry: { list: "files", index: at } });
+      }
     }
     if (one.kind === "network")
-      found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } } });
+      found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
     if (one.kind === "named-network" && one.empty !== true) {
-      for (const rule of one.rules)
-        found.push({ verb: "reach", target: { kind: "network", part: { kind: "rule", rule } } });
+      for (const [at, rule] of one.rules.entries()) {
+        const target = { kind: "network", part: { kind: "rule", rule } } as const;
+        found.push({ verb: "reach", target, entry: { list: "allow", index: at } });
+      }
     }
   }
   return found;

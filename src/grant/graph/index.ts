@@ -1,3 +1,3 @@
 /** Graph: who is granted what, over all deployments. */
 export * from "./graph.ts";
-export { describePart, type NetworkPart } from "./network.ts";
+export { describePart, type NetworkAsked, type NetworkPart, parseAsked } from "./network.ts";

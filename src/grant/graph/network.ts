@@ -4,9 +4,21 @@
  * Invariant: `never` is only said where no connection can be both. A name can lead to any address that its owner gives it,
  * so a name and an address meet `perhaps`; two names are two things, though one server may have both.
  */
-import { type NetworkRule, type NetworkTarget, type NetworkZone, NETWORK_ZONES } from "../../model/index.ts";
+import {
+  type AddressClass,
+  classesIn,
+  type IpRange,
+  isHostName,
+  NETWORK_ZONES,
+  type NetworkRule,
+  type NetworkTarget,
+  type NetworkZone,
+  parseIpRange,
+  rangesMeet,
+  unmapped,
+  widthOf,
+} from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
-import { meetsInternet, meetsLan, meetsLoopback, type AddressRange, rangeOf, rangesMeet } from "./addresses.ts";
 
 /** What a question names. */
 export interface NetworkAsked {
@@ -24,8 +36,6 @@ export type NetworkPart =
   | { readonly kind: "rule"; readonly rule: NetworkRule };
 
 export type Meeting = "surely" | "perhaps" | "never";
-
-const NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
 /**
  * @returns undefined where the text is no target
@@ -50,23 +60,20 @@ function targetOf(text: string): NetworkAsked["target"] | undefined {
   if (text === "internet") return { kind: "internet" };
   const zone = NETWORK_ZONES.find((one) => one === text);
   if (zone !== undefined) return { kind: "zone", zone };
-  const [address = "", prefix, ...more] = text.split("/");
-  const length = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
-  const range = more.length === 0 ? rangeOf(address, length) : undefined;
+  const range = parseIpRange(text);
   if (range !== undefined) {
-    const bits = range.family === 4 ? 32 : 128;
-    return { kind: "addresses", family: range.family, address, prefix: length ?? bits };
+    const [address = ""] = text.split("/");
+    return { kind: "addresses", family: range.family, address, prefix: range.prefix };
   }
   const name = text.toLowerCase().replace(/\.$/, "");
-  const below = name.startsWith("*.");
-  // A name of digits alone is an address that was not written whole.
-  if (!NAME.test(below ? name.slice(2) : name) || /^[0-9.]+$/.test(name)) return undefined;
-  return below ? { kind: "names-below", suffix: name.slice(2) } : { kind: "name", name };
+  if (name.startsWith("*."))
+    return isHostName(`x.${name.slice(2)}`) ? { kind: "names-below", suffix: name.slice(2) } : undefined;
+  return isHostName(name) ? { kind: "name", name } : undefined;
 }
 
 /** @param asked - undefined: anything at all */
 export function meets(part: NetworkPart, asked: NetworkAsked | undefined): Meeting {
-  if (part.kind === "everything") return asked === undefined || everythingMeets(part.zones, asked) ? "surely" : "never";
+  if (part.kind === "everything") return asked === undefined ? "surely" : everythingMeets(part.zones, asked.target);
   const { rule } = part;
   if (rule.answer === "deny") return "never";
   const meeting = asked === undefined ? "surely" : samePort(rule, asked) ? ruleMeets(rule, asked.target) : "never";
@@ -75,26 +82,24 @@ export function meets(part: NetworkPart, asked: NetworkAsked | undefined): Meeti
 }
 
 function samePort(rule: NetworkRule, { port, protocol }: NetworkAsked): boolean {
-  const port2 = rule.port === undefined || port === undefined || rule.port === port;
-  return port2 && (protocol === undefined || rule.protocol === protocol);
+  const portFits = rule.port === undefined || port === undefined || rule.port === port;
+  return portFits && (protocol === undefined || rule.protocol === protocol);
 }
 
-function everythingMeets(zones: readonly NetworkZone[], { target }: NetworkAsked): boolean {
+function everythingMeets(zones: readonly NetworkZone[], target: NetworkAsked["target"]): Meeting {
   switch (target.kind) {
     case "internet":
     case "name":
     case "names-below":
-      return true;
+      return "surely";
     case "zone":
-      return zones.includes(target.zone);
+      return zones.includes(target.zone) ? "surely" : "never";
     case "addresses": {
-      const range = rangeOfTarget(target);
-      return (
-        meetsInternet(range) ||
-        (zones.includes("lan") && meetsLan(range)) ||
-        // The host's own addresses can be of any range.
-        zones.includes("host")
-      );
+      const classes = classesIn(rangeOfTarget(target));
+      if (classes.includes("public")) return "surely";
+      if (zones.includes("lan") && classes.some(isLan)) return "surely";
+      // This host's own addresses can be of any class; and some that tell secrets look like any other.
+      return zones.includes("host") || classes.includes("metadata") ? "perhaps" : "never";
     }
     default:
       return unreachable(target);
@@ -115,7 +120,8 @@ function ruleMeets({ target, private: mayBePrivate }: NetworkRule, asked: Networ
     case "names-below":
       if (asked.kind === "internet") return "surely";
       if (asked.kind === "zone") return mayBePrivate ? "perhaps" : "never";
-      if (asked.kind === "addresses") return mayBePrivate || meetsInternet(rangeOfTarget(asked)) ? "perhaps" : "never";
+      if (asked.kind === "addresses")
+        return mayBePrivate || classesIn(rangeOfTarget(asked)).includes("public") ? "perhaps" : "never";
       return namesMeet(target, asked) ? "surely" : "never";
     case "addresses":
       return rangeMeets(rangeOfTarget(target), asked);
@@ -138,10 +144,10 @@ function isBelow(name: string, suffix: string): boolean {
   return name.endsWith(`.${suffix}`);
 }
 
-function rangeMeets(range: AddressRange, asked: NetworkAsked["target"]): Meeting {
+function rangeMeets(range: IpRange, asked: NetworkAsked["target"]): Meeting {
   switch (asked.kind) {
     case "internet":
-      return meetsInternet(range) ? "surely" : "never";
+      return classesIn(range).includes("public") ? "surely" : "never";
     case "name":
     case "names-below":
       return "perhaps";
@@ -170,16 +176,23 @@ function zoneMeets(zone: NetworkZone, asked: NetworkAsked["target"]): Meeting {
   }
 }
 
-/** The host's own addresses can be of any range. */
-function zoneHolds(zone: NetworkZone, range: AddressRange): Meeting {
-  if (zone === "lan") return meetsLan(range) ? "surely" : "never";
-  return meetsLoopback(range) ? "surely" : "perhaps";
+function zoneHolds(zone: NetworkZone, range: IpRange): Meeting {
+  const classes = classesIn(range);
+  if (zone === "lan") return classes.some(isLan) ? "surely" : "never";
+  // This host's own addresses can be of any class.
+  return classes.includes("loopback") ? "surely" : "perhaps";
 }
 
-function rangeOfTarget({ address, prefix }: Extract<NetworkTarget, { readonly kind: "addresses" }>): AddressRange {
-  const range = rangeOf(address, prefix);
-  if (range === undefined) throw new Error(`a rule's address was let in that is none: ${address}/${prefix}`);
-  return range;
+function isLan(one: AddressClass): boolean {
+  return one === "private" || one === "link-local" || one === "metadata";
+}
+
+/** An IPv4 address in the form of an IPv6 one is what it stands for. */
+function rangeOfTarget({ address, prefix }: Extract<NetworkTarget, { readonly kind: "addresses" }>): IpRange {
+  const range = parseIpRange(`${address}/${prefix}`);
+  if (range === undefined) throw new Error(`an address was let in that is none: ${address}/${prefix}`);
+  const plain = prefix === widthOf(range) ? unmapped(range) : range;
+  return { ...plain, prefix: plain.family === range.family ? prefix : widthOf(plain) };
 }
 
 /** For a person: `example.org:443`, `the internet`. */

@@ -11,7 +11,7 @@ import { type Result, refusal, success, unreachable } from "../../result.ts";
 import { buildGraph, type Graph, type Right, type WiredApp } from "../graph/graph.ts";
 import type { Claim, ClaimComplaint, Condition, Statement, Subject, Thing, Who } from "./claim.ts";
 import { concerns, type Sureness } from "./concerns.ts";
-import { type Way, wayFrom } from "./ways.ts";
+import { isPerhaps, type Way, wayFrom } from "./ways.ts";
 
 export interface Verdict {
   readonly holds: boolean;
@@ -26,6 +26,8 @@ export interface StatementFinding {
   readonly holds: boolean;
   /** The way that the statement is about, where there is one. */
   readonly way: Way | undefined;
+  /** What the way leads to is only perhaps what the statement is about. */
+  readonly perhaps: boolean;
   /** With `every`: who cannot. */
   readonly cannot: readonly string[];
 }
@@ -102,12 +104,18 @@ class Weighing {
       const cannot = [...meant].filter(([name, rights]) => wayFrom(new Map([[name, rights]]), question) === undefined);
       this.#noteBlocked(cannot.map(([name]) => name));
       const holds = cannot.length === 0;
-      return { holds, findings: [{ text, holds, way: undefined, cannot: cannot.map(([name]) => name) }] };
+      return {
+        holds,
+        findings: [{ text, holds, way: undefined, perhaps: false, cannot: cannot.map(([name]) => name) }],
+      };
     }
     const way = wayFrom(meant, question);
     this.#noteBlocked((way?.rights ?? []).map(({ app }) => app));
     const holds = (way === undefined) === (how === "no");
-    return { holds, findings: [{ text, holds, way, cannot: [] }] };
+    return {
+      holds,
+      findings: [{ text, holds, way, perhaps: way !== undefined && isPerhaps(way, question), cannot: [] }],
+    };
   }
 
   /** What holds of nobody says nothing; and who cannot be started can do nothing. */

@@ -23,6 +23,11 @@ export interface Question {
   readonly sureness: Sureness;
 }
 
+/** A way whose end is only perhaps what was asked about: a name can lead to any address. */
+export function isPerhaps({ rights }: Way, { verb, object }: Pick<Question, "verb" | "object">): boolean {
+  return !rights.some((right) => concerns(right, verb, object, "surely") || object.kind === "app");
+}
+
 /** @param subjects - who is asked about, each with the rights by which it is meant */
 export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, question: Question): Way | undefined {
   const { graph, verb, object } = question;
@@ -56,8 +61,10 @@ export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, questio
 /** Who may do it by itself, each with one right to. */
 function directRights({ graph, verb, object, sureness }: Question): ReadonlyMap<string, Right> {
   const direct = new Map<string, Right>();
-  for (const right of graph.rights)
-    if (!direct.has(right.app) && concerns(right, verb, object, sureness)) direct.set(right.app, right);
+  // A right that surely is one shows more than one that perhaps is.
+  for (const how of ["surely", sureness] as const)
+    for (const right of graph.rights)
+      if (!direct.has(right.app) && concerns(right, verb, object, how)) direct.set(right.app, right);
   return direct;
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/wiring.proto.
  */
 export const file_skerry_agent_v1_wiring: GenFile = /*@__PURE__*/
-  fileDesc("Chxza2VycnkvYWdlbnQvdjEvd2lyaW5nLnByb3RvEg9za2VycnkuYWdlbnQudjEiJgoIRmlsZUxpbmUSDAoEZmlsZRgBIAEoCRIMCgRsaW5lGAIgASgFIqUBCgpXaXJlZFJpZ2h0EhAKCGluc3RhbmNlGAEgASgJEgwKBHZlcmIYAiABKAkSDAoEa2luZBgDIAEoCRIOCgZ0YXJnZXQYBCABKAkSDwoHcmVxdWVzdBgFIAEoCRIOCgZhbnN3ZXIYBiABKAkSKAoFbGluZXMYByADKAsyGS5za2VycnkuYWdlbnQudjEuRmlsZUxpbmUSDgoGaGlkZGVuGAggAygJIlsKDVdpcmVkSW5zdGFuY2USDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSDAoEdGFncxgDIAMoCRIPCgdibG9ja2VkGAQgASgJEg0KBWFmdGVyGAUgAygJIlEKDFdpcmVkQ2hhbm5lbBIMCgRmcm9tGAEgASgJEgoKAnRvGAIgASgJEicKAmJ5GAMgAygLMhsuc2tlcnJ5LmFnZW50LnYxLldpcmVkUmlnaHQiNQoUVW5yZWFkYWJsZURlcGxveW1lbnQSDAoEbmFtZRgBIAEoCRIPCgdwcm9ibGVtGAIgASgJIg4KDEdyYXBoUmVxdWVzdCLbAQoNR3JhcGhSZXNwb25zZRIxCglpbnN0YW5jZXMYASADKAsyHi5za2VycnkuYWdlbnQudjEuV2lyZWRJbnN0YW5jZRIrCgZyaWdodHMYAiADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIvCghjaGFubmVscxgDIAMoCzIdLnNrZXJyeS5hZ2VudC52MS5XaXJlZENoYW5uZWwSOQoKdW5yZWFkYWJsZRgEIAMoCzIlLnNrZXJyeS5hZ2VudC52MS5VbnJlYWRhYmxlRGVwbG95bWVudCIeCgxQcm92ZVJlcXVlc3QSDgoGY2xhaW1zGAEgAygJIj0KDVByb3ZlUmVzcG9uc2USLAoGY2xhaW1zGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLlByb3ZlZENsYWltIqQBCgtQcm92ZWRDbGFpbRINCgVjbGFpbRgBIAEoCRINCgVob2xkcxgCIAEoCBIyCgljb21wbGFpbnQYAyABKAsyHy5za2VycnkuYWdlbnQudjEuQ2xhaW1Db21wbGFpbnQSNAoKc3RhdGVtZW50cxgEIAMoCzIgLnNrZXJyeS5hZ2VudC52MS5Qcm92ZWRTdGF0ZW1lbnQSDQoFbm90ZXMYBSADKAkiLQoOQ2xhaW1Db21wbGFpbnQSCgoCYXQYASABKAUSDwoHbWVzc2FnZRgCIAEoCSKmAQoPUHJvdmVkU3RhdGVtZW50EgwKBHRleHQYASABKAkSDQoFaG9sZHMYAiABKAgSEAoIaW5zdGFuY2UYAyABKAkSKgoFbWVhbnQYBCADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIoCgN3YXkYBSADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIOCgZjYW5ub3QYBiADKAkynwEKDVdpcmluZ1NlcnZpY2USRgoFR3JhcGgSHS5za2VycnkuYWdlbnQudjEuR3JhcGhSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkdyYXBoUmVzcG9uc2USRgoFUHJvdmUSHS5za2VycnkuYWdlbnQudjEuUHJvdmVSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlByb3ZlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chxza2VycnkvYWdlbnQvdjEvd2lyaW5nLnByb3RvEg9za2VycnkuYWdlbnQudjEiJgoIRmlsZUxpbmUSDAoEZmlsZRgBIAEoCRIMCgRsaW5lGAIgASgFIqUBCgpXaXJlZFJpZ2h0EhAKCGluc3RhbmNlGAEgASgJEgwKBHZlcmIYAiABKAkSDAoEa2luZBgDIAEoCRIOCgZ0YXJnZXQYBCABKAkSDwoHcmVxdWVzdBgFIAEoCRIOCgZhbnN3ZXIYBiABKAkSKAoFbGluZXMYByADKAsyGS5za2VycnkuYWdlbnQudjEuRmlsZUxpbmUSDgoGaGlkZGVuGAggAygJIlsKDVdpcmVkSW5zdGFuY2USDAoEbmFtZRgBIAEoCRIOCgZyZWNpcGUYAiABKAkSDAoEdGFncxgDIAMoCRIPCgdibG9ja2VkGAQgASgJEg0KBWFmdGVyGAUgAygJIlEKDFdpcmVkQ2hhbm5lbBIMCgRmcm9tGAEgASgJEgoKAnRvGAIgASgJEicKAmJ5GAMgAygLMhsuc2tlcnJ5LmFnZW50LnYxLldpcmVkUmlnaHQiNQoUVW5yZWFkYWJsZURlcGxveW1lbnQSDAoEbmFtZRgBIAEoCRIPCgdwcm9ibGVtGAIgASgJIg4KDEdyYXBoUmVxdWVzdCLbAQoNR3JhcGhSZXNwb25zZRIxCglpbnN0YW5jZXMYASADKAsyHi5za2VycnkuYWdlbnQudjEuV2lyZWRJbnN0YW5jZRIrCgZyaWdodHMYAiADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIvCghjaGFubmVscxgDIAMoCzIdLnNrZXJyeS5hZ2VudC52MS5XaXJlZENoYW5uZWwSOQoKdW5yZWFkYWJsZRgEIAMoCzIlLnNrZXJyeS5hZ2VudC52MS5VbnJlYWRhYmxlRGVwbG95bWVudCIeCgxQcm92ZVJlcXVlc3QSDgoGY2xhaW1zGAEgAygJIj0KDVByb3ZlUmVzcG9uc2USLAoGY2xhaW1zGAEgAygLMhwuc2tlcnJ5LmFnZW50LnYxLlByb3ZlZENsYWltIqQBCgtQcm92ZWRDbGFpbRINCgVjbGFpbRgBIAEoCRINCgVob2xkcxgCIAEoCBIyCgljb21wbGFpbnQYAyABKAsyHy5za2VycnkuYWdlbnQudjEuQ2xhaW1Db21wbGFpbnQSNAoKc3RhdGVtZW50cxgEIAMoCzIgLnNrZXJyeS5hZ2VudC52MS5Qcm92ZWRTdGF0ZW1lbnQSDQoFbm90ZXMYBSADKAkiLQoOQ2xhaW1Db21wbGFpbnQSCgoCYXQYASABKAUSDwoHbWVzc2FnZRgCIAEoCSK3AQoPUHJvdmVkU3RhdGVtZW50EgwKBHRleHQYASABKAkSDQoFaG9sZHMYAiABKAgSEAoIaW5zdGFuY2UYAyABKAkSKgoFbWVhbnQYBCADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIoCgN3YXkYBSADKAsyGy5za2VycnkuYWdlbnQudjEuV2lyZWRSaWdodBIOCgZjYW5ub3QYBiADKAkSDwoHcGVyaGFwcxgHIAEoCCIuCg5FeHBsYWluUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnRhcmdldBgCIAEoCSK+AgoPRXhwbGFpblJlc3BvbnNlEgwKBG5hbWUYASABKAkSDAoEZmlsZRgCIAEoCRIPCgdibG9ja2VkGAMgASgJEjMKCHJlcXVlc3RzGAQgAygLMiEuc2tlcnJ5LmFnZW50LnYxLkV4cGxhaW5lZFJlcXVlc3QSKwoGb3RoZXJzGAUgAygLMhsuc2tlcnJ5LmFnZW50LnYxLldpcmVkUmlnaHQSLQoFdmVyYnMYBiADKAsyHi5za2VycnkuYWdlbnQudjEuRXhwbGFpbmVkVmVyYhITCgt0YXJnZXRfa2luZBgHIAEoCRIOCgZ0YXJnZXQYCCABKAkSNAoObGluZXNfdG9fd3JpdGUYCSADKAsyHC5za2VycnkuYWdlbnQudjEuTGluZVRvV3JpdGUSEgoKdW5yZWFkYWJsZRgKIAMoCSK7AgoQRXhwbGFpbmVkUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3NlcnZpY2UYAiABKAkSCwoDd2h5GAMgASgJEgwKBG5lZWQYBCABKAkSDQoFdmVyYnMYBSADKAkSKAoFYXNrZWQYBiABKAsyGS5za2VycnkuYWdlbnQudjEuRmlsZUxpbmUSDgoGYW5zd2VyGAcgASgJEisKCGFuc3dlcmVkGAggASgLMhkuc2tlcnJ5LmFnZW50LnYxLkZpbGVMaW5lEgwKBGdldHMYCSABKAkSFAoMbGV0c190aHJvdWdoGAogAygJEg8KB3Byb2JsZW0YCyABKAkSDQoFbm90ZXMYDCADKAkSMwoNbGluZV90b193cml0ZRgNIAEoCzIcLnNrZXJyeS5hZ2VudC52MS5MaW5lVG9Xcml0ZSKCAQoNRXhwbGFpbmVkVmVyYhIMCgR2ZXJiGAEgASgJEigKA293bhgCIAMoCzIbLnNrZXJyeS5hZ2VudC52MS5XaXJlZFJpZ2h0EigKA3dheRgDIAMoCzIbLnNrZXJyeS5hZ2VudC52MS5XaXJlZFJpZ2h0Eg8KB3BlcmhhcHMYBCABKAgiKAoLTGluZVRvV3JpdGUSCwoDa2V5GAEgASgJEgwKBGxpbmUYAiABKAky7QEKDVdpcmluZ1NlcnZpY2USRgoFR3JhcGgSHS5za2VycnkuYWdlbnQudjEuR3JhcGhSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkdyYXBoUmVzcG9uc2USRgoFUHJvdmUSHS5za2VycnkuYWdlbnQudjEuUHJvdmVSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLlByb3ZlUmVzcG9uc2USTAoHRXhwbGFpbhIfLnNrZXJyeS5hZ2VudC52MS5FeHBsYWluUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5FeHBsYWluUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * A line of a file of the owner's or of a recipe.
@@ -652,6 +652,13 @@ export type ProvedStatement = Message<"skerry.agent.v1.ProvedStatement"> & {
    * @generated from field: repeated string cannot = 6;
    */
   cannot: string[];
+
+  /**
+   * What the way leads to is only perhaps what the statement is about: a name can lead to any address.
+   *
+   * @generated from field: bool perhaps = 7;
+   */
+  perhaps: boolean;
 };
 
 /**
@@ -695,6 +702,13 @@ export type ProvedStatementJson = {
    * @generated from field: repeated string cannot = 6;
    */
   cannot?: string[];
+
+  /**
+   * What the way leads to is only perhaps what the statement is about: a name can lead to any address.
+   *
+   * @generated from field: bool perhaps = 7;
+   */
+  perhaps?: boolean;
 };
 
 /**
@@ -703,6 +717,473 @@ export type ProvedStatementJson = {
  */
 export const ProvedStatementSchema: GenMessage<ProvedStatement, {jsonType: ProvedStatementJson}> = /*@__PURE__*/
   messageDesc(file_skerry_agent_v1_wiring, 11);
+
+/**
+ * @generated from message skerry.agent.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"skerry.agent.v1.ExplainRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * A folder, a request or volume of the instance, another instance, or a target of a network; empty: all that it asks for.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExplainRequest
+ */
+export type ExplainRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * A folder, a request or volume of the instance, another instance, or a target of a network; empty: all that it asks for.
+   *
+   * @generated from field: string target = 2;
+   */
+  target?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest, {jsonType: ExplainRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_wiring, 12);
+
+/**
+ * @generated from message skerry.agent.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"skerry.agent.v1.ExplainResponse"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of the deployment.
+   *
+   * @generated from field: string file = 2;
+   */
+  file: string;
+
+  /**
+   * Why it cannot be started as things are; empty where it can.
+   *
+   * @generated from field: string blocked = 3;
+   */
+  blocked: string;
+
+  /**
+   * All of them; with a target those that lead to it, or could.
+   *
+   * @generated from field: repeated skerry.agent.v1.ExplainedRequest requests = 4;
+   */
+  requests: ExplainedRequest[];
+
+  /**
+   * Without a target: volumes and links.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight others = 5;
+   */
+  others: WiredRight[];
+
+  /**
+   * With a target: what can be done there.
+   *
+   * @generated from field: repeated skerry.agent.v1.ExplainedVerb verbs = 6;
+   */
+  verbs: ExplainedVerb[];
+
+  /**
+   * What the target was taken for: `folder`, `volume`, `network`, `instance`; empty where it is a request, or there is none.
+   *
+   * @generated from field: string target_kind = 7;
+   */
+  targetKind: string;
+
+  /**
+   * @generated from field: string target = 8;
+   */
+  target: string;
+
+  /**
+   * What to write where something is not allowed; all of them together.
+   *
+   * @generated from field: repeated skerry.agent.v1.LineToWrite lines_to_write = 9;
+   */
+  linesToWrite: LineToWrite[];
+
+  /**
+   * Deployments of which nothing is known.
+   *
+   * @generated from field: repeated string unreadable = 10;
+   */
+  unreadable: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExplainResponse
+ */
+export type ExplainResponseJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * Of the deployment.
+   *
+   * @generated from field: string file = 2;
+   */
+  file?: string;
+
+  /**
+   * Why it cannot be started as things are; empty where it can.
+   *
+   * @generated from field: string blocked = 3;
+   */
+  blocked?: string;
+
+  /**
+   * All of them; with a target those that lead to it, or could.
+   *
+   * @generated from field: repeated skerry.agent.v1.ExplainedRequest requests = 4;
+   */
+  requests?: ExplainedRequestJson[];
+
+  /**
+   * Without a target: volumes and links.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight others = 5;
+   */
+  others?: WiredRightJson[];
+
+  /**
+   * With a target: what can be done there.
+   *
+   * @generated from field: repeated skerry.agent.v1.ExplainedVerb verbs = 6;
+   */
+  verbs?: ExplainedVerbJson[];
+
+  /**
+   * What the target was taken for: `folder`, `volume`, `network`, `instance`; empty where it is a request, or there is none.
+   *
+   * @generated from field: string target_kind = 7;
+   */
+  targetKind?: string;
+
+  /**
+   * @generated from field: string target = 8;
+   */
+  target?: string;
+
+  /**
+   * What to write where something is not allowed; all of them together.
+   *
+   * @generated from field: repeated skerry.agent.v1.LineToWrite lines_to_write = 9;
+   */
+  linesToWrite?: LineToWriteJson[];
+
+  /**
+   * Deployments of which nothing is known.
+   *
+   * @generated from field: repeated string unreadable = 10;
+   */
+  unreadable?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse, {jsonType: ExplainResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_wiring, 13);
+
+/**
+ * @generated from message skerry.agent.v1.ExplainedRequest
+ */
+export type ExplainedRequest = Message<"skerry.agent.v1.ExplainedRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string service = 2;
+   */
+  service: string;
+
+  /**
+   * @generated from field: string why = 3;
+   */
+  why: string;
+
+  /**
+   * @generated from field: string need = 4;
+   */
+  need: string;
+
+  /**
+   * @generated from field: repeated string verbs = 5;
+   */
+  verbs: string[];
+
+  /**
+   * The line that asks for it.
+   *
+   * @generated from field: skerry.agent.v1.FileLine asked = 6;
+   */
+  asked?: FileLine | undefined;
+
+  /**
+   * @generated from field: string answer = 7;
+   */
+  answer: string;
+
+  /**
+   * Absent where no answer is written.
+   *
+   * @generated from field: skerry.agent.v1.FileLine answered = 8;
+   */
+  answered?: FileLine | undefined;
+
+  /**
+   * @generated from field: string gets = 9;
+   */
+  gets: string;
+
+  /**
+   * Contributions, in words.
+   *
+   * @generated from field: repeated string lets_through = 10;
+   */
+  letsThrough: string[];
+
+  /**
+   * Why the answer cannot be given as things are.
+   *
+   * @generated from field: string problem = 11;
+   */
+  problem: string;
+
+  /**
+   * @generated from field: repeated string notes = 12;
+   */
+  notes: string[];
+
+  /**
+   * @generated from field: skerry.agent.v1.LineToWrite line_to_write = 13;
+   */
+  lineToWrite?: LineToWrite | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExplainedRequest
+ */
+export type ExplainedRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * @generated from field: string service = 2;
+   */
+  service?: string;
+
+  /**
+   * @generated from field: string why = 3;
+   */
+  why?: string;
+
+  /**
+   * @generated from field: string need = 4;
+   */
+  need?: string;
+
+  /**
+   * @generated from field: repeated string verbs = 5;
+   */
+  verbs?: string[];
+
+  /**
+   * The line that asks for it.
+   *
+   * @generated from field: skerry.agent.v1.FileLine asked = 6;
+   */
+  asked?: FileLineJson;
+
+  /**
+   * @generated from field: string answer = 7;
+   */
+  answer?: string;
+
+  /**
+   * Absent where no answer is written.
+   *
+   * @generated from field: skerry.agent.v1.FileLine answered = 8;
+   */
+  answered?: FileLineJson;
+
+  /**
+   * @generated from field: string gets = 9;
+   */
+  gets?: string;
+
+  /**
+   * Contributions, in words.
+   *
+   * @generated from field: repeated string lets_through = 10;
+   */
+  letsThrough?: string[];
+
+  /**
+   * Why the answer cannot be given as things are.
+   *
+   * @generated from field: string problem = 11;
+   */
+  problem?: string;
+
+  /**
+   * @generated from field: repeated string notes = 12;
+   */
+  notes?: string[];
+
+  /**
+   * @generated from field: skerry.agent.v1.LineToWrite line_to_write = 13;
+   */
+  lineToWrite?: LineToWriteJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExplainedRequest.
+ * Use `create(ExplainedRequestSchema)` to create a new message.
+ */
+export const ExplainedRequestSchema: GenMessage<ExplainedRequest, {jsonType: ExplainedRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_wiring, 14);
+
+/**
+ * @generated from message skerry.agent.v1.ExplainedVerb
+ */
+export type ExplainedVerb = Message<"skerry.agent.v1.ExplainedVerb"> & {
+  /**
+   * `read`, `write`, `reach`.
+   *
+   * @generated from field: string verb = 1;
+   */
+  verb: string;
+
+  /**
+   * Its own rights to do so.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight own = 2;
+   */
+  own: WiredRight[];
+
+  /**
+   * Without any: the shortest way over others; empty where there is none.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight way = 3;
+   */
+  way: WiredRight[];
+
+  /**
+   * What it leads to is only perhaps the target: a name can lead to any address.
+   *
+   * @generated from field: bool perhaps = 4;
+   */
+  perhaps: boolean;
+};
+
+/**
+ * @generated from message skerry.agent.v1.ExplainedVerb
+ */
+export type ExplainedVerbJson = {
+  /**
+   * `read`, `write`, `reach`.
+   *
+   * @generated from field: string verb = 1;
+   */
+  verb?: string;
+
+  /**
+   * Its own rights to do so.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight own = 2;
+   */
+  own?: WiredRightJson[];
+
+  /**
+   * Without any: the shortest way over others; empty where there is none.
+   *
+   * @generated from field: repeated skerry.agent.v1.WiredRight way = 3;
+   */
+  way?: WiredRightJson[];
+
+  /**
+   * What it leads to is only perhaps the target: a name can lead to any address.
+   *
+   * @generated from field: bool perhaps = 4;
+   */
+  perhaps?: boolean;
+};
+
+/**
+ * Describes the message skerry.agent.v1.ExplainedVerb.
+ * Use `create(ExplainedVerbSchema)` to create a new message.
+ */
+export const ExplainedVerbSchema: GenMessage<ExplainedVerb, {jsonType: ExplainedVerbJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_wiring, 15);
+
+/**
+ * @generated from message skerry.agent.v1.LineToWrite
+ */
+export type LineToWrite = Message<"skerry.agent.v1.LineToWrite"> & {
+  /**
+   * Below which key: `answers`, `requests`, `links`, `answers.internet.allow`.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string line = 2;
+   */
+  line: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.LineToWrite
+ */
+export type LineToWriteJson = {
+  /**
+   * Below which key: `answers`, `requests`, `links`, `answers.internet.allow`.
+   *
+   * @generated from field: string key = 1;
+   */
+  key?: string;
+
+  /**
+   * @generated from field: string line = 2;
+   */
+  line?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.LineToWrite.
+ * Use `create(LineToWriteSchema)` to create a new message.
+ */
+export const LineToWriteSchema: GenMessage<LineToWrite, {jsonType: LineToWriteJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_wiring, 16);
 
 /**
  * @generated from service skerry.agent.v1.WiringService
@@ -727,6 +1208,16 @@ export const WiringService: GenService<{
     methodKind: "unary";
     input: typeof ProveRequestSchema;
     output: typeof ProveResponseSchema;
+  },
+  /**
+   * Why an instance may do a thing or may not, from the line that asks for it to what is let through.
+   *
+   * @generated from rpc skerry.agent.v1.WiringService.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_wiring, 0);

@@ -1,0 +1,207 @@
+/**
+ * Explain a right: why an instance may do a thing or may not, as the chain from the line that asks for it over the line that
+ * answers to what that lets through; over others where they hand it on; and where a chain ends, the lines that would go on.
+ */
+import {
+  buildGraph,
+  type Can,
+  describePart,
+  type Effective,
+  type Graph,
+  joinGrants,
+  type NetworkAsked,
+  parseAsked,
+  type Right,
+  type Thing,
+  whatCan,
+} from "../../grant/index.ts";
+import { realOrSelf } from "../../host/index.ts";
+import { type Contribution, isCleanAbsolutePath, nearest, type Request } from "../../model/index.ts";
+import { type Result, refusal, success, unreachable } from "../../result.ts";
+import type { AgentContext } from "../context.ts";
+import { type AgentProblem, explain } from "../explain.ts";
+import { joinContext } from "../launch.ts";
+import { type FileLine, Lines } from "./lines.ts";
+import { linesFor } from "./prove.ts";
+import { answerFor, linesFor as linesToWrite, type Suggestion, type Wish } from "./suggest.ts";
+import { readWired, readWiring, type WiredDeployment } from "./wiring.ts";
+
+export interface NoSuchTarget {
+  readonly kind: "no-such-target";
+  readonly name: string;
+  readonly target: string;
+  readonly meant: string | undefined;
+}
+
+/** One request with its chain. */
+export interface ExplainedRequest {
+  readonly name: string;
+  readonly request: Request;
+  readonly asked: FileLine | undefined;
+  readonly answer: string;
+  /** Undefined where nothing is written, which is a denial. */
+  readonly answered: FileLine | undefined;
+  readonly gets: string;
+  readonly letsThrough: readonly string[];
+  /** Why the answer cannot be given as things are. */
+  readonly problem: string | undefined;
+  /** What it asks for since its owner has answered, and does not get. */
+  readonly waits: readonly string[];
+  readonly suggestion: Suggestion | undefined;
+}
+
+export interface Explanation {
+  readonly wired: WiredDeployment;
+  /** All of them; with a target those that lead to it, or could. */
+  readonly requests: readonly ExplainedRequest[];
+  /** Without a target: volumes and links. */
+  readonly others: readonly Right[];
+  readonly target:
+    | { readonly thing: Thing; readonly can: readonly Can[]; readonly suggestions: readonly Suggestion[] }
+    | undefined;
+  readonly linesOf: (right: Right) => readonly FileLine[];
+  readonly unreadable: readonly string[];
+}
+
+export async function explainRight(
+  name: string,
+  target: string,
+  context: AgentContext,
+): Promise<Result<Explanation, AgentProblem | NoSuchTarget>> {
+  const wired = await readWired(name, context);
+  if (!wired.ok) return wired;
+  const wiring = await readWiring(context);
+  const graph = buildGraph(wiring.deployments.map(({ app }) => app));
+  const requests = { ...wired.value.recipe.thing.requests, ...wired.value.deployment.thing.requests };
+  const explained = await explainedRequests(requests, wired.value, context);
+  const base = {
+    wired: wired.value,
+    linesOf: linesFor(wiring.deployments),
+    unreadable: wiring.unreadable.map((each) => each.name),
+  };
+  if (target === "" || Object.hasOwn(requests, target)) {
+    const own = graph.rightsOf.get(name) ?? [];
+    return success({
+      ...base,
+      requests: target === "" ? explained : explained.filter((one) => one.name === target),
+      others: target === "" ? own.filter(({ because }) => because.kind !== "answer") : [],
+      target: undefined,
+    });
+  }
+  const thing = thingFor(name, target, graph, context.home);
+  if (!thing.ok) return thing;
+  const can = whatCan(name, thing.value, graph);
+  const own = new Set(
+    can.flatMap((one) => one.own).map(({ because }) => (because.kind === "answer" ? because.request : "")),
+  );
+  const missing = can.some((one) => one.own.length === 0 || one.perhaps);
+  const wish = missing ? wishOf(thing.value, target) : undefined;
+  return success({
+    ...base,
+    requests: explained.filter((one) => own.has(one.name) || (missing && one.request.service === thing.value.kind)),
+    others: [],
+    target: {
+      thing: thing.value,
+      can,
+      suggestions: wish === undefined ? [] : linesToWrite(wish, requests, wired.value.deployment.thing, context.home),
+    },
+  });
+}
+
+function thingFor(name: string, target: string, graph: Graph, home: string): Result<Thing, NoSuchTarget> {
+  const volumes = graph.apps.get(name)?.volumes ?? [];
+  const path = target === "~" ? home : target.startsWith("~/") ? `${home}${target.slice(1)}` : target;
+  const clean = path.length > 1 ? path.replace(/\/$/, "") : path;
+  if (isCleanAbsolutePath(clean)) return success({ kind: "folder", path: realOrSelf(clean) });
+  if (volumes.includes(target)) return success({ kind: "volume", app: name, volume: target, at: 0 });
+  if (graph.apps.has(target)) return success({ kind: "app", name: target, at: 0 });
+  const asked: NetworkAsked | undefined = parseAsked(target);
+  if (asked !== undefined) return success({ kind: "network", asked });
+  const meant = nearest(target, [
+    ...(graph.apps.get(name)?.effective ?? []).map(({ request }) => request),
+    ...volumes,
+    ...graph.apps.keys(),
+  ]);
+  return refusal({ kind: "no-such-target", name, target, meant });
+}
+
+function wishOf(thing: Thing, text: string): Wish | undefined {
+  switch (thing.kind) {
+    case "folder":
+      return { kind: "folder", path: thing.path };
+    case "network":
+      return { kind: "network", text };
+    case "app":
+      return { kind: "app", to: thing.name };
+    case "volume":
+      return undefined;
+    default:
+      return unreachable(thing);
+  }
+}
+
+async function explainedRequests(
+  requests: Readonly<Record<string, Request>>,
+  wired: WiredDeployment,
+  context: AgentContext,
+): Promise<readonly ExplainedRequest[]> {
+  const { app, deployment } = wired;
+  const { name, answers } = deployment.thing;
+  const found = await joinContext(deployment.thing, context);
+  const lines = new Lines();
+  return Object.entries(requests).map(([each, request]): ExplainedRequest => {
+    const grant = Object.hasOwn(answers, each) ? answers[each] : undefined;
+    const alone = { name, requests: {}, answers: grant === undefined ? {} : { [each]: grant } };
+    const joined = joinGrants({ requests: { [each]: request } }, alone, found);
+    // What is covered by the owner's answer, which may be less than is asked for by now.
+    const effective: Effective | undefined = app.effective.find((one) => one.request === each);
+    const gets = joined.ok ? (effective ?? joined.value[0]) : undefined;
+    const denied = (gets?.answer ?? "deny") === "deny";
+    const waits =
+      joined.ok && gets !== undefined && gets.gets !== joined.value[0]?.gets
+        ? [`its recipe asks for more since this was answered: skerry pending ${name}`]
+        : [];
+    return {
+      name: each,
+      request,
+      asked: lines.asked(each, wired),
+      answer: grant?.answer ?? "deny",
+      answered: lines.in(deployment, ["answers", each]),
+      gets: gets?.gets ?? "nothing",
+      letsThrough: (gets?.contributions ?? []).map(contributionText),
+      problem: joined.ok ? undefined : explain(joined.problem).text,
+      waits,
+      suggestion: denied && joined.ok ? answerFor(each, request) : undefined,
+    };
+  });
+}
+
+/** In neutral words; what a variable holds may be a secret. */
+function contributionText(one: Contribution): string {
+  switch (one.kind) {
+    case "bind":
+      return `${one.source} appears at ${one.target}, ${one.access === "write" ? "read and write" : "read-only"}`;
+    case "copy":
+      return `${one.source} appears at ${one.target} as a copy; what is written waits for its owner`;
+    case "pick":
+      return `${one.files.length} ${one.files.length === 1 ? "file" : "files"} of ${one.source} below ${one.target}, read-only`;
+    case "empty-folder":
+      return `an empty folder at ${one.target}`;
+    case "memory-folder":
+      return `a folder in memory at ${one.target}`;
+    case "file":
+      return `a small file at ${one.target}`;
+    case "variable":
+      return `the variable ${one.name}`;
+    case "network":
+      return describePart({ kind: "everything", zones: one.zones });
+    case "named-network":
+      return one.rules.length === 0
+        ? "a network in which nothing answers"
+        : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
+    case "link":
+      return `${one.to}:${one.port} under the name ${one.as}`;
+    default:
+      return unreachable(one);
+  }
+}
