@@ -131,6 +131,21 @@ test("while one deployment cannot be read nothing is said of all, and the graph 
   }
 });
 
+test("a secret that comes from a file is read like a folder", async () => {
+  writeFileSync(`${trial.files}/taxes/key`, "secret");
+  deployed("sender", [
+    "recipe: radicale",
+    `secrets: { key: { file: ${trial.files}/taxes/key } }`,
+    "answers: { network: real }",
+  ]);
+  try {
+    const { stdout } = await prove(`no app that reads folder ${trial.files}/taxes and is sender can reach network`, 1);
+    assert.match(stdout, /sender reads \S+taxes\/key +\(\S+sender\.yaml:3\)/);
+  } finally {
+    rmSync(`${config}/deployments/sender.yaml`);
+  }
+});
+
 test("explain gives the chain from the line that asks to what is let through, and the line that would allow it", async () => {
   deployed("caller", [
     "recipe: radicale",
@@ -158,6 +173,11 @@ test("explain gives the chain from the line that asks to what is let through, an
     assert.match(
       await rule("example.org:443"),
       /^caller can reach example\.org:443 by itself:\n.* reaches example\.org:443 +\(\S+caller\.yaml:8,/,
+    );
+    assert.match(await rule("example.org:443"), /^ {2}the broker lets it through by the rule example\.org:443$/m);
+    assert.match(
+      await rule("example.org:22"),
+      /^ {2}the broker refuses it: another port .*; the nearest rule is example\.org:443$/m,
     );
     assert.match(await rule("lan:80"), /reaches lan:80 +\(\S+caller\.yaml:9,/);
     const other = await rule("example.com:443");

@@ -15,12 +15,13 @@ import {
   type Thing,
   whatCan,
 } from "../../grant/index.ts";
-import { realOrSelf } from "../../host/index.ts";
+import { hostAddresses, realOrSelf } from "../../host/index.ts";
 import { type Contribution, isCleanAbsolutePath, nearest, type Request } from "../../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../../result.ts";
 import type { AgentContext } from "../context.ts";
 import { type AgentProblem, explain } from "../explain.ts";
 import { joinContext } from "../launch.ts";
+import { brokerSays } from "./broker-says.ts";
 import { type FileLine, Lines } from "./lines.ts";
 import { linesFor } from "./prove.ts";
 import { answerFor, linesFor as linesToWrite, type Suggestion, type Wish } from "./suggest.ts";
@@ -45,8 +46,8 @@ export interface ExplainedRequest {
   readonly letsThrough: readonly string[];
   /** Why the answer cannot be given as things are. */
   readonly problem: string | undefined;
-  /** What it asks for since its owner has answered, and does not get. */
-  readonly waits: readonly string[];
+  /** What it asks for since its owner has answered, and does not get; what a broker decides. */
+  readonly notes: readonly string[];
   readonly suggestion: Suggestion | undefined;
 }
 
@@ -91,6 +92,11 @@ export async function explainRight(
   const thing = thingFor(name, target, graph, context.home);
   if (!thing.ok) return thing;
   const can = whatCan(name, thing.value, graph);
+  const asked = thing.value.kind === "network" ? thing.value.asked : undefined;
+  const says = (one: ExplainedRequest) => {
+    const effective = wired.value.app.effective.find(({ request }) => request === one.name);
+    return asked && effective && brokerSays(effective.contributions, asked, hostAddresses());
+  };
   const own = new Set(
     can.flatMap((one) => one.own).map(({ because }) => (because.kind === "answer" ? because.request : "")),
   );
@@ -98,7 +104,12 @@ export async function explainRight(
   const wish = missing ? wishOf(thing.value, target) : undefined;
   return success({
     ...base,
-    requests: explained.filter((one) => own.has(one.name) || (missing && one.request.service === thing.value.kind)),
+    requests: explained
+      .filter((one) => own.has(one.name) || (missing && one.request.service === thing.value.kind))
+      .map((one) => {
+        const said = says(one);
+        return said === undefined ? one : { ...one, notes: [...one.notes, said] };
+      }),
     others: [],
     target: {
       thing: thing.value,
@@ -157,7 +168,7 @@ async function explainedRequests(
     const effective: Effective | undefined = app.effective.find((one) => one.request === each);
     const gets = joined.ok ? (effective ?? joined.value[0]) : undefined;
     const denied = (gets?.answer ?? "deny") === "deny";
-    const waits =
+    const notes =
       joined.ok && gets !== undefined && gets.gets !== joined.value[0]?.gets
         ? [`its recipe asks for more since this was answered: skerry pending ${name}`]
         : [];
@@ -170,7 +181,7 @@ async function explainedRequests(
       gets: gets?.gets ?? "nothing",
       letsThrough: (gets?.contributions ?? []).map(contributionText),
       problem: joined.ok ? undefined : explain(joined.problem).text,
-      waits,
+      notes,
       suggestion: denied && joined.ok ? answerFor(each, request) : undefined,
     };
   });
@@ -199,6 +210,8 @@ function contributionText(one: Contribution): string {
       return one.rules.length === 0
         ? "a network in which nothing answers"
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
+    case "secret":
+      return `the secret ${one.name}`;
     case "link":
       return `${one.to}:${one.port} under the name ${one.as}`;
     default:

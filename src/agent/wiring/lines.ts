@@ -31,6 +31,8 @@ export class Lines {
         return all(this.#answered(reason, deployment), this.asked(reason.request, { deployment, recipe }));
       case "volume":
         return all(this.in(recipe, ["volumes", reason.volume]));
+      case "secret":
+        return all(this.in(deployment, ["secrets", reason.secret]));
       case "link":
         return all(this.in(deployment, ["links", reason.index]));
       default:

@@ -79,7 +79,7 @@ function requestOf({
   answered,
   letsThrough,
   problem = "",
-  waits,
+  notes,
   suggestion,
   ...rest
 }: ExplainedRequest) {
@@ -96,7 +96,7 @@ function requestOf({
     gets: rest.gets,
     letsThrough: [...letsThrough],
     problem,
-    notes: [...waits],
+    notes: [...notes],
     ...(suggestion === undefined ? {} : { lineToWrite: { ...suggestion } }),
   };
 }

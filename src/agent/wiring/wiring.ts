@@ -57,6 +57,9 @@ export async function readWired(name: string, context: AgentContext): Promise<Re
     effective: whole.ok ? whole.value : eachByItself(requests, covered.deployment, asIfThere(found)),
     volumes: Object.keys(recipe.value.thing.volumes),
     links: thing.service.links,
+    secretFiles: Object.entries(thing.secrets ?? {}).flatMap(([secret, source]) =>
+      source.kind === "file" ? [{ secret, path: realOrSelf(source.path) }] : [],
+    ),
     blocked: whole.ok ? undefined : explain(whole.problem).text.split("\n")[0],
   };
   return success({ app, deployment: deployment.value, recipe: recipe.value });

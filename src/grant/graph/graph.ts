@@ -27,6 +27,8 @@ export interface WiredApp {
   /** Names of the recipe's volumes. */
   readonly volumes: readonly string[];
   readonly links: readonly Link[];
+  /** Those that come from a file, with every link followed. */
+  readonly secretFiles: readonly { readonly secret: string; readonly path: string }[];
   /** Why it cannot be started as things are, in words. What it is granted then counts against it, and not for it. */
   readonly blocked: string | undefined;
 }
@@ -66,6 +68,7 @@ export type Reason =
       readonly entry: { readonly list: "allow" | "files"; readonly index: number } | undefined;
     }
   | { readonly kind: "volume"; readonly volume: string }
+  | { readonly kind: "secret"; readonly secret: string }
   | { readonly kind: "link"; readonly index: number };
 
 /** A way by which `from` can hand something to `to`. */
@@ -96,7 +99,7 @@ export function buildGraph(apps: readonly WiredApp[]): Graph {
   };
 }
 
-function rightsOfApp({ name: app, effective, volumes, links }: WiredApp): readonly Right[] {
+function rightsOfApp({ name: app, effective, volumes, links, secretFiles }: WiredApp): readonly Right[] {
   const granted = effective.flatMap(({ request, answer, contributions }) => {
     return targetsOf(contributions).map(
       ({ verb, target, entry }): Right => ({ app, verb, target, because: { kind: "answer", request, answer, entry } }),
@@ -114,7 +117,11 @@ function rightsOfApp({ name: app, effective, volumes, links }: WiredApp): readon
       ? []
       : [{ app, verb: "reach", target: { kind: "app", to, port, as }, because: { kind: "link", index } }],
   );
-  return [...granted, ...own, ...linked];
+  const secrets = secretFiles.map(({ secret, path }): Right => {
+    const target = { kind: "folder", path, except: [] } as const;
+    return { app, verb: "read", target, because: { kind: "secret", secret } };
+  });
+  return [...granted, ...secrets, ...own, ...linked];
 }
 
 /** @param contributions - of one request: what it opens first, then what hides or pins parts of that */

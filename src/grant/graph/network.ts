@@ -178,7 +178,8 @@ function zoneMeets(zone: NetworkZone, asked: NetworkAsked["target"]): Meeting {
 
 function zoneHolds(zone: NetworkZone, range: IpRange): Meeting {
   const classes = classesIn(range);
-  if (zone === "lan") return classes.some(isLan) ? "surely" : "never";
+  // Where cloud machines are told their keys is named by itself, or not reached.
+  if (zone === "lan") return classes.some((one) => isLan(one) && one !== "metadata") ? "surely" : "never";
   // This host's own addresses can be of any class.
   return classes.includes("loopback") ? "surely" : "perhaps";
 }

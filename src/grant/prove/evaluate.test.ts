@@ -38,6 +38,7 @@ function app(
     tags: [],
     volumes: [],
     links: [],
+    secretFiles: [],
     blocked: undefined,
     ...parts,
     effective: [

@@ -47,6 +47,7 @@ const app = (name: string): fc.Arbitrary<WiredApp> =>
         contributions,
         warnings: [],
       })),
+      secretFiles: [],
       links: links.map(([to, port]) => ({ to, port, as: undefined })),
       blocked: luck === 0 ? "unlucky" : undefined,
     }));
