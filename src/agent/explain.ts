@@ -21,15 +21,11 @@ import type { PurgeProblem } from "./purge.ts";
 import type { MigrateProblem } from "./migrate.ts";
 import type { LinkProblem } from "./links.ts";
 import { describeSign, type ReadyProblem } from "./readiness.ts";
-import type { NoSuchTarget } from "./wiring/explain-right.ts";
-import type { TooManyClaims } from "./wiring/prove.ts";
-import type { UnreadableWiring } from "./wiring/wiring.ts";
+import { explainWiring, type WiringProblem } from "./wiring/explain-wiring.ts";
 import type { SessionProblem } from "./session-files.ts";
 
 export type AgentProblem =
-  | UnreadableWiring
-  | TooManyClaims
-  | NoSuchTarget
+  | WiringProblem
   | LaunchProblem
   | LinkProblem
   | PendingProblem
@@ -335,23 +331,9 @@ export function explain(problem: AgentProblem): Explained {
         "take it away to have it written anew",
       );
     case "unreadable-wiring":
-      return {
-        code: Code.InvalidArgument,
-        text: [
-          "nothing is said of all deployments while one of them cannot be read:",
-          ...problem.unreadable.flatMap((each) => `${each.name}: ${each.problem}`.split("\n")),
-        ].join("\n  "),
-      };
     case "no-such-target":
-      return {
-        code: Code.NotFound,
-        text: [
-          `"${escapeText(problem.target, 80)}" is nothing that ${problem.name} could reach${meant(problem.meant)}`,
-          "name a folder (/… or ~/…), a request or volume of it, another instance, or a target of a network (example.org:443)",
-        ].join("\n  "),
-      };
     case "too-many-claims":
-      return { code: Code.InvalidArgument, text: `at most ${problem.most} claims at a time` };
+      return explainWiring(problem);
     case "deployed-already":
       return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");
     case "limit-unenforceable":

@@ -177,7 +177,7 @@ test("explain gives the chain from the line that asks to what is let through, an
     assert.match(await rule("example.org:443"), /^ {2}the broker lets it through by the rule example\.org:443$/m);
     assert.match(
       await rule("example.org:22"),
-      /^ {2}the broker refuses it: another port .*; the nearest rule is example\.org:443$/m,
+      /^ {2}the broker refuses it: it is granted with another port .*; the nearest rule is example\.org:443$/m,
     );
     assert.match(await rule("lan:80"), /reaches lan:80 +\(\S+caller\.yaml:9,/);
     const other = await rule("example.com:443");

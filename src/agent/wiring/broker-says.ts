@@ -2,6 +2,7 @@
 import { decideConnection, type Verdict } from "../../broker/index.ts";
 import type { NetworkAsked } from "../../grant/index.ts";
 import type { Contribution, NetworkRule } from "../../model/index.ts";
+import { refusalWords } from "../network/reasons.ts";
 
 /** @returns undefined where there is no broker, or the question is about more than one connection */
 export function brokerSays(
@@ -25,18 +26,6 @@ function connectionTarget({
   return whole ? { address: target.address } : undefined;
 }
 
-const WHY = {
-  "no-rule": "no rule names it",
-  "other-port": "another port or protocol is granted",
-  "no-address": "it is no address",
-  "private-address": "it is a private address",
-  "link-local-address": "it is a link-local address",
-  "loopback-address": "it is the app's own loopback",
-  "host-address": "it is an address of this host",
-  "metadata-address": "cloud machines are told their keys there; only a rule for that very address lets it through",
-  "unusable-address": "no connection can be made to it",
-} as const;
-
 function verdictWords(verdict: Verdict, rules: readonly NetworkRule[]): string {
   if (verdict.kind === "allowed") {
     const { rule } = verdict;
@@ -47,5 +36,5 @@ function verdictWords(verdict: Verdict, rules: readonly NetworkRule[]): string {
     verdict.rule === undefined
       ? `its rules: ${rules.map(({ text }) => text).join(", ")}`
       : `the nearest rule is ${verdict.rule.text}`;
-  return `the broker refuses it: ${WHY[verdict.because]}; ${near}`;
+  return `the broker refuses it: ${refusalWords(verdict.because)}; ${near}`;
 }

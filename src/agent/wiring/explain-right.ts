@@ -198,6 +198,8 @@ function contributionText(one: Contribution): string {
       return `${one.files.length} ${one.files.length === 1 ? "file" : "files"} of ${one.source} below ${one.target}, read-only`;
     case "empty-folder":
       return `an empty folder at ${one.target}`;
+    case "slot":
+      return `a folder that is filled while it runs, at ${one.target}`;
     case "memory-folder":
       return `a folder in memory at ${one.target}`;
     case "file":
