@@ -4,40 +4,34 @@
  * Every start, refusal and end of a compartment and every change of a deployment becomes an audit record before the
  * caller hears of it.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import { BACKENDS, type Entry } from "../backends/index.ts";
 import { environmentOf, volumePath } from "../compartment/index.ts";
-import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
 import { coveredBy, type Effective, joinGrants } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
-import { type Deployment, type Lock, NAME_PATTERN, type Recipe } from "../model/index.ts";
+import { type Deployment, type Lock, type Recipe } from "../model/index.ts";
 import { processOf } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
-import { deploymentFile, deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
+import { deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
 import { agingNotes, agingOf } from "./image-state.ts";
 import type { Asks } from "./asks/asks.ts";
 import { makeAsks } from "./asks/asks-world.ts";
 import { writeAnswer } from "./asks/write-answer.ts";
 import { Changes } from "./changes.ts";
+import { Deployments } from "./deployments.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
-import { type Enabled, setEnabled } from "./enabling.ts";
-import { pendingFile, pendingNotes, seenFor, settlePending, waitingFor, type PendingWord } from "./grants/pending.ts";
-import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
+import { pendingNotes, seenFor, waitingFor } from "./grants/pending.ts";
 import { grantedVariables } from "./grants/session-variables.ts";
-import { isClaimed } from "./image-uses.ts";
-import { Images, sha256 } from "./images.ts";
-import { instanceStateFile } from "./instance-state.ts";
-import { type Chosen, choose, instanceFolder, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
-import { carefulDeployment, readyOf, type WantedWords } from "./wanted.ts";
+import { Images } from "./images.ts";
+import { type Chosen, choose, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
+import { readyOf, type WantedWords } from "./wanted.ts";
 import { Launchers } from "./launchers.ts";
 import { Keeper } from "./keeper.ts";
 import { noteOnce } from "./note-once.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
-import { LiveChanges } from "./grants/live-change.ts";
 import { AnswerChanges } from "./grants/change-answers.ts";
 import { acceptedWeaker, grantLines } from "./spool.ts";
 
@@ -59,14 +53,14 @@ export class Agent {
   readonly life: Life;
   readonly keeper: Keeper;
   readonly changes: Changes;
-  readonly #live: LiveChanges;
+  readonly deployments: Deployments;
   readonly answers: AnswerChanges;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
   constructor(context: AgentContext) {
     this.context = context;
-    const save = async (name: string, text: string) => await this.save(name, text);
+    const save: Deployments["save"] = async (name, text) => await this.deployments.save(name, text);
     this.answers = new AnswerChanges(context, save);
     this.asks = makeAsks(
       context,
@@ -81,133 +75,14 @@ export class Agent {
       },
     });
     this.changes = new Changes(context, this.life.compartments);
-    this.#live = new LiveChanges(context, this.life.compartments);
     this.#images = new Images(context);
     this.#launchers = new Launchers(context, this.#images);
+    this.deployments = new Deployments(context, this.life, this.changes, this.#launchers);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
   }
 
   get compartments(): Compartments {
     return this.life.compartments;
-  }
-
-  async deploy(
-    recipe: string,
-    name: string,
-  ): Answer<{ readonly file: string; readonly text: string; readonly notes: readonly string[] }> {
-    const found = await findRecipe(recipe, this.context);
-    if (!found.ok) return found;
-    const file = deploymentFile(this.context, name);
-    if ((await this.context.performer.readText(file)) !== undefined)
-      return refusal({ kind: "deployed-already", name, file });
-    const text = writeDeployment(carefulDeployment(found.value.thing, name), found.value.thing, {
-      home: this.context.home,
-    });
-    const saved = await this.#write(name, file, text);
-    if (!saved.ok) return saved;
-    const seen = await seenFor(found.value.thing, carefulDeployment(found.value.thing, name), this.context, true);
-    if (!seen.ok) return seen;
-    await this.context.audit.append({ kind: "deploy", instance: name, recipe, file: sha256(text) });
-    const entry = await writeEntry(carefulDeployment(found.value.thing, name), found.value.thing, this.context);
-    return success({ file, text, notes: entry.ok ? [] : [explain(entry.problem).text] });
-  }
-
-  /**
-   * Replaces a deployment by a text that reads as one.
-   *
-   * @returns its file, and a line for each thing that has changed in the running instance, or will at its next start
-   */
-  async save(name: string, text: string): Answer<{ readonly file: string; readonly live: readonly string[] }> {
-    const file = deploymentFile(this.context, name);
-    const parsed = parseDeployment(text, { file, name }, { home: this.context.home });
-    if (!parsed.ok) return parsed;
-    const recipe = await findRecipe(parsed.value.recipe, this.context);
-    if (!recipe.ok) return recipe;
-    const saved = await this.#write(name, file, text);
-    if (!saved.ok) return saved;
-    const seen = await seenFor(recipe.value.thing, parsed.value, this.context, true);
-    if (!seen.ok) return seen;
-    await this.context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
-    // One that the owner has edited is the owner's, and no reason to refuse the deployment.
-    await writeEntry(parsed.value, recipe.value.thing, this.context);
-    return success({ file, live: await this.#live.change(parsed.value, recipe.value.thing) });
-  }
-
-  /** What stands in the file counts: also for the launcher, and for what runs. */
-  async apply(name: string): Answer<{ readonly file: string; readonly live: readonly string[] }> {
-    const found = await findDeployment(name, this.context);
-    return found.ok ? await this.save(name, found.value.text) : found;
-  }
-
-  /** The owner's word on what waits. */
-  async settlePending(word: PendingWord): ReturnType<typeof settlePending> {
-    await this.#launchers.drop(word.name);
-    const settled = await settlePending(word, this.context);
-    this.#launchers.want(word.name);
-    return settled;
-  }
-
-  async setEnabled(name: string, on: boolean, units: boolean): Answer<Enabled> {
-    return await setEnabled(name, on, units, this.context, async (text) => await this.save(name, text));
-  }
-
-  async #write(name: string, path: string, content: string): Answer<void> {
-    const parsed = parseDeployment(content, { file: path, name }, { home: this.context.home });
-    if (!parsed.ok) return parsed;
-    await this.#launchers.drop(name);
-    const written = await this.context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
-    if (!written.ok) return written;
-    this.#launchers.want(name);
-    return success(undefined);
-  }
-
-  /** @returns folders of volumes and copies that were kept */
-  async undeploy(name: string, withData: boolean): Answer<readonly string[]> {
-    const { performer, places, audit } = this.context;
-    const file = deploymentFile(this.context, name);
-    if (!NAME_PATTERN.test(name) || (await performer.readText(file)) === undefined) {
-      const missing = await findDeployment(name, this.context);
-      if (!missing.ok) return missing;
-    }
-    const free = await this.#unlessRunning(name);
-    if (!free.ok) return free;
-    await this.life.services.stopping(name);
-    if (this.changes.isBusy(name)) return refusal({ kind: "changes-busy", name });
-    const data = [`${places.data}/volumes/${name}`, `${places.data}/copies/${name}`];
-    const logs = [`${places.state}/logs/${name}.log`, `${places.state}/logs/${name}.log.1`];
-    const gone = [
-      file,
-      pendingFile(this.context, name),
-      instanceFolder(name, places),
-      ...(withData ? [...data, instanceStateFile(this.context, name), ...logs] : []),
-    ];
-    for (const path of gone) {
-      const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);
-      if (!removed.ok) return removed;
-    }
-    await this.life.services.forget(name);
-    // What the owner has edited stays; all else that spoke of the instance goes with it.
-    await removeUnits(name, this.context);
-    await removeEntry(name, this.context);
-    await audit.append({ kind: "undeploy", instance: name, withData });
-    const left = await Promise.all(
-      data.map(async (folder) => (await performer.list(folder)).map((each) => `${folder}/${each}`)),
-    );
-    return success(left.flat());
-  }
-
-  /** Takes the launcher away, and lets who has begun with it come to an end: that start runs then, or has not come about. */
-  async #unlessRunning(name: string): Answer<void> {
-    await this.#launchers.drop(name);
-    for (let tries = 0; ; tries++) {
-      const claimed = await isClaimed(name, this.context);
-      await this.compartments.look();
-      const running = this.compartments.running(name);
-      if (running !== undefined) return refusal({ kind: "runs-already", name, since: running.record.started });
-      if (!claimed) return success(undefined);
-      if (tries === CLAIM_TRIES) return refusal({ kind: "runs-already", name, since: new Date().toISOString() });
-      await pause(CLAIM_AGAIN_MS);
-    }
   }
 
   async describe(
@@ -490,10 +365,6 @@ export class Agent {
     if (start !== undefined) await this.context.audit.append({ kind, instance: name, id: start.record.spec.id });
   }
 }
-
-/** From the claim to the record of a start are some milliseconds, and many on a loaded machine. */
-const CLAIM_AGAIN_MS = 50;
-const CLAIM_TRIES = 100;
 
 /** bash where the image has one, else what every image has. */
 const SHELL = "/bin/sh";

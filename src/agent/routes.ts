@@ -86,15 +86,17 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
 
       async deploy({ recipe, name }) {
         const wanted = name === "" ? recipe : name;
-        const { notes, ...deployed } = valueOf(await agent.deploy(recipe, wanted));
+        const { notes, ...deployed } = valueOf(await agent.deployments.deploy(recipe, wanted));
         return { name: wanted, ...deployed, notes: [...notes] };
       },
 
       async saveDeployment({ name, text }) {
-        const { file, live } = valueOf(await agent.save(name, text));
+        const { file, live } = valueOf(await agent.deployments.save(name, text));
         return { file, live: [...live] };
       },
-      undeploy: async ({ name, withData }) => ({ kept: [...valueOf(await agent.undeploy(name, withData))] }),
+      undeploy: async ({ name, withData }) => ({
+        kept: [...valueOf(await agent.deployments.undeploy(name, withData))],
+      }),
 
       async describe({ name }) {
         const { found, recipe, effective } = valueOf(await agent.describe(name));
@@ -251,7 +253,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         }
       },
       async setEnabled({ name, enabled, units }) {
-        const done = valueOf(await agent.setEnabled(name, enabled, units));
+        const done = valueOf(await agent.deployments.setEnabled(name, enabled, units));
         return { file: done.file, units: [...done.units] };
       },
       async *autostart({ except }, { signal }) {

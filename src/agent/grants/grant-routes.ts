@@ -10,7 +10,7 @@ export function grantRoutes(agent: Agent) {
     router.service(GrantService, {
       listPending: async ({ names }) => ({ pending: valueOf(await listPending(names, agent.context)).map(wireOf) }),
       settlePending: async ({ name, accept, dismiss }) => ({
-        pending: valueOf(await agent.settlePending({ name, accept, dismiss })).map(wireOf),
+        pending: valueOf(await agent.deployments.settlePending({ name, accept, dismiss })).map(wireOf),
       }),
       async changeAnswers({ name, changes }) {
         const { file, changed, live } = valueOf(await agent.answers.change(name, changes));
@@ -21,7 +21,7 @@ export function grantRoutes(agent: Agent) {
         return { file, changed: answers, live: [...live] };
       },
       async apply({ name }) {
-        const { file, live } = valueOf(await agent.apply(name));
+        const { file, live } = valueOf(await agent.deployments.apply(name));
         return { file, live: [...live] };
       },
     });
