@@ -1,6 +1,5 @@
-/* enter: runs a program inside a wall that stands, with the app's rights and no others: without any capability or a way
- * to one, and behind the app's own filter. Who owns the outermost user namespace has all rights in those below, and so
- * joins all namespaces in one call. */
+/* enter: runs a program inside a wall that stands, without any capability or a way to one, behind the app's own filter.
+ * Who owns the outermost user namespace has all rights in those below, and so joins all namespaces in one call. */
 #include "helper.h"
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -19,18 +18,15 @@ static struct sock_fprog program = { 0, filter };
 static char *variables[MAX_WISHES + 1];
 
 /* Read whole before anything is entered: inside, the host's path means something else. */
-static void read_filter(const char *file)
-{
+static void read_filter(const char *file) {
     int fd = must("seccomp", file, open(file, O_RDONLY | O_CLOEXEC));
     size_t length = (size_t)must("seccomp", file, read(fd, filter, sizeof filter));
     refuse_if(length == 0 || length % sizeof *filter != 0, "seccomp", file, "not a list of struct sock_filter");
     program.len = (unsigned short)(length / sizeof *filter);
 }
 
-/* A pidfd joins nothing once its own process has ended. One in our own user namespace is no compartment, and root would
- * run a program as root: the kernel refuses to join that again. */
-static void join_spaces(struct user user)
-{
+/* What is in our own user namespace is no compartment: the kernel refuses to join that again, root as well. */
+static void join_spaces(struct user user) {
     struct stat theirs, ours;
     int pidfd = open_process("enter: process");
     const char *name = given("--child")[0];
@@ -44,12 +40,10 @@ static void join_spaces(struct user user)
 }
 
 /* Nothing is left that could be used, inherited or regained: the same that bubblewrap does for the app. */
-static void drop_rights(void)
-{
+static void drop_rights(void) {
     struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
     struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
-    uid_t uid = getuid();
-    gid_t gid = getgid();
+    unsigned uid = getuid(), gid = getgid();
     for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
         ;
     must("enter: rights", "bounding set", errno == EINVAL ? 0 : -1);
@@ -59,16 +53,13 @@ static void drop_rights(void)
     must("enter: rights", "this user does not exist inside", setresuid(uid, uid, uid));
     must("enter: rights", "capset", syscall(SYS_capset, &header, none));
     must("enter: rights", "no new privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    if (given("--directory") != NULL)
-        must("enter: directory", given("--directory")[0], chdir(given("--directory")[0]));
-    if (program.len != 0)
-        must("enter: rights", "seccomp", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
+    const char *directory = given("--directory") == NULL ? "." : given("--directory")[0];
+    must("enter: directory", directory, chdir(directory));
+    must("enter: rights", "seccomp", program.len == 0 ? 0 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0));
 }
 
-/* A name without a slash is looked for on the PATH of the inside; empty and relative parts would mean any directory.
- * Where the command does not start, the code is that of a shell. */
-static _Noreturn void start_command(char **command)
-{
+/* A name without a slash is looked for on the PATH inside, but in no relative part. Exit codes are those of a shell. */
+static _Noreturn void start_command(char **command) {
     const char *name = command[0], *path = "/usr/local/bin:/usr/bin:/bin";
     char file[4200];
     int why = ENOENT, length;
@@ -86,8 +77,7 @@ static _Noreturn void start_command(char **command)
     _exit(why == ENOENT || why == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
 }
 
-int enter_main(char **words)
-{
+int enter_main(char **words) {
     sigset_t taken;
     int status;
     char **command = read_options("enter", OPTIONS, words);

@@ -4,8 +4,7 @@
 #include <sys/socket.h>
 
 /* A process's oldest or newest child, 0 where there is none. Nobody else reaps ours, so such a number stays right. */
-pid_t a_child(pid_t of, bool newest)
-{
+pid_t a_child(pid_t of, bool newest) {
     char path[64], list[4096];
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)of, (int)of);
     ssize_t length = read_text(path, list, sizeof list);
@@ -15,8 +14,7 @@ pid_t a_child(pid_t of, bool newest)
 }
 
 /* Kills all that is ours: as a subreaper we get the children of who has ended, round by round. */
-void end_children(void)
-{
+void end_children(void) {
     while (waitpid(-1, NULL, WNOHANG) >= 0) {
         pid_t child = a_child(getpid(), false);
         if (child > 0 && kill(child, SIGKILL) == 0)
@@ -25,14 +23,12 @@ void end_children(void)
 }
 
 /* As a shell counts. */
-int code_of(int status)
-{
+int code_of(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* A child's failure is ours: what it says of itself went to stderr, we name it and how it ended. */
-void must_succeed(const char *step, const char *thing, pid_t child)
-{
+void must_succeed(const char *step, const char *thing, pid_t child) {
     int status;
     char why[64];
     must(step, thing, TEMP_FAILURE_RETRY(waitpid(child, &status, 0)));
@@ -42,8 +38,7 @@ void must_succeed(const char *step, const char *thing, pid_t child)
 }
 
 /* A preparation must have worked before an app may run. It reads nothing, and all its words are complaints. */
-void run_to_end(const char *step, char **command)
-{
+void run_to_end(const char *step, char **command) {
     pid_t child = must(step, "fork", fork());
     if (child == 0) {
         discard(0);
@@ -53,10 +48,8 @@ void run_to_end(const char *step, char **command)
     must_succeed(step, command[0], child);
 }
 
-/* Makes a process before the namespaces, which stays out of them, and when told to runs the outside commands. What they
- * leave running is its child, and ends when the wall's end of the socket ends, however that has come about. */
-int make_outside_runner(struct user user)
-{
+/* A process that stays out of the namespaces and runs the outside commands. What they leave running ends with the wall. */
+int make_outside_runner(struct user user) {
     int ends[2];
     char wall[16], byte, **words;
     if (given("--outside") == NULL)
@@ -87,8 +80,7 @@ int make_outside_runner(struct user user)
 }
 
 /* Tells the runner that the namespaces stand, and waits until it is done. It has complained if it failed. */
-void run_outside(int runner)
-{
+void run_outside(int runner) {
     char byte;
     if (runner < 0 || (send(runner, "g", 1, MSG_NOSIGNAL) == 1 && read(runner, &byte, 1) == 1))
         return;
@@ -96,11 +88,9 @@ void run_outside(int runner)
     _exit(EXIT_HELPER);
 }
 
-/* In the child, signals are as we got them, and limits hold: of tasks with both bounds, so that nobody inside raises it
- * again; of open files at most 1024, for Node raises its own, and old programs close or count as many as there may be.
- * In us all signals wait to be taken but those that stop: Ctrl-Z stops us with the app, so that a shell sees it. */
-pid_t fork_app(sigset_t *taken)
-{
+/* In the child, signals are as we got them, and limits hold: of tasks for good; of open files at most 1024, for Node
+ * raises its own. In us all signals wait but those that stop: Ctrl-Z stops us with the app, so that a shell sees it. */
+pid_t fork_app(sigset_t *taken) {
     unsigned long tasks = given_number("--tasks", 1, MAX_TASKS);
     struct rlimit limit = { tasks, tasks }, files;
     sigset_t before;
@@ -111,8 +101,7 @@ pid_t fork_app(sigset_t *taken)
     pid_t child = must("app", "fork", fork());
     if (child != 0)
         return child;
-    if (tasks != 0)
-        must("tasks", "setrlimit", setrlimit(RLIMIT_NPROC, &limit));
+    must("tasks", "setrlimit", tasks == 0 ? 0 : setrlimit(RLIMIT_NPROC, &limit));
     must("open files", "getrlimit", getrlimit(RLIMIT_NOFILE, &files));
     files.rlim_cur = files.rlim_max < 1024 ? files.rlim_max : 1024;
     must("open files", "setrlimit", setrlimit(RLIMIT_NOFILE, &files));
@@ -122,8 +111,7 @@ pid_t fork_app(sigset_t *taken)
 
 /* Waits for a signal. One that the terminal sent (SI_KERNEL) has reached the app as well, for it is in our process group;
  * one that a process sent us was meant for what we wait for, or for its oldest child, that many times further down. */
-void pass_on(const sigset_t *taken, pid_t to, int further)
-{
+void pass_on(const sigset_t *taken, pid_t to, int further) {
     siginfo_t from;
     int signal = sigwaitinfo(taken, &from);
     while (further-- > 0 && to > 0)
@@ -133,8 +121,7 @@ void pass_on(const sigset_t *taken, pid_t to, int further)
 }
 
 /* A shell inside gives the terminal to groups that do not exist for us, and cannot give it back to ours. */
-void take_back_terminal(pid_t foreground)
-{
+void take_back_terminal(pid_t foreground) {
     signal(SIGTTOU, SIG_IGN);
     if (foreground == getpgrp() && tcgetpgrp(0) != foreground)
         tcsetpgrp(0, foreground);

@@ -1,5 +1,4 @@
-/* Mounts, by descriptors: what was checked is what is mounted, whatever is renamed meanwhile. All are read-only or the
- * caller's own folder, without set-uid files and devices, and seen only in a mount namespace of our own. */
+/* Mounts, by descriptors: what was checked is what is mounted. Without set-uid files and devices, in our namespace only. */
 #include "helper.h"
 #include <linux/openat2.h>
 #include <sched.h>
@@ -10,16 +9,14 @@ static const char *stage_path = "";
 static int stage;
 
 /* Through no link. */
-static int open_plainly(int folder, const char *path, int flags, unsigned long resolve)
-{
+static int open_plainly(int folder, const char *path, int flags, unsigned long resolve) {
     struct open_how how = { .flags = (unsigned)flags | O_CLOEXEC, .mode = (flags & O_CREAT) != 0 ? 0444 : 0,
                             .resolve = resolve | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
     return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
 }
 
 /* A folder in memory in which targets can be made without touching the host's disk. */
-static void make_stage(const char *folder)
-{
+static void make_stage(const char *folder) {
     refuse_if(folder[0] != '/', "stage", folder, "path must be absolute");
     /* Its files are empty, or folders: room for MAX_WISHES of them and no more. */
     const char *room = "mode=0755,size=4m,nr_inodes=16384";
@@ -28,17 +25,13 @@ static void make_stage(const char *folder)
     stage_path = folder;
 }
 
-/* Whether a target lies below the stage. */
-static bool below_stage(const char *target)
-{
+static bool below_stage(const char *target) {
     size_t length = strlen(stage_path);
     return length > 0 && strncmp(target, stage_path, length) == 0 && target[length] == '/';
 }
 
-/* Makes an empty file or folder below the stage, with the folders above it, and opens it. No link and no earlier mount
- * is passed on the way, so nothing can be made in a granted folder. */
-static int make_target(const char *step, const char *target, bool folder)
-{
+/* Makes an empty file or folder below the stage, and opens it. No link and no earlier mount is passed on the way. */
+static int make_target(const char *step, const char *target, bool folder) {
     static const unsigned long inside = RESOLVE_BENEATH | RESOLVE_NO_XDEV;
     const char *path = below_stage(target) ? target + strlen(stage_path) + 1 : NULL;
     char part[4096];
@@ -57,10 +50,8 @@ static int make_target(const char *step, const char *target, bool folder)
     return must(step, target, open_plainly(stage, path, O_PATH, inside));
 }
 
-/* A user namespace that describes an idmapped mount, mount_setattr(2): one owner is shown as one user, all others as
- * nobody, and the kernel lets nobody write to their files. */
-static unsigned show_as(const char *step, const struct stat *owner, struct user shown)
-{
+/* A user namespace for an idmapped mount, mount_setattr(2): one owner is shown as one user, all others as nobody. */
+static unsigned show_as(const char *step, const struct stat *owner, struct user shown) {
     /* As fork(2), but the child is born in the namespace. It only waits to be killed: a descriptor holds it then. */
     pid_t child = must(step, "user namespace", syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
     while (child == 0)
@@ -75,8 +66,7 @@ static unsigned show_as(const char *step, const struct stat *owner, struct user 
 
 /* Attaches a copy of one mount, without what else is mounted below it, and with less rights before it can be seen. */
 static void attach_copy(const char *step, const char *thing, int source, int target, unsigned long attributes,
-                        struct user shown)
-{
+                        struct user shown) {
     struct stat owner;
     struct mount_attr change = { .attr_set = attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
                                  .propagation = MS_PRIVATE };
@@ -97,8 +87,7 @@ static void attach_copy(const char *step, const char *thing, int source, int tar
 }
 
 /* Links on the way could be changed by the folder's owner between the caller's check and now. */
-static int open_source(const char *step, int beneath, const char *path, unsigned long resolve, mode_t *type)
-{
+static int open_source(const char *step, int beneath, const char *path, unsigned long resolve, mode_t *type) {
     struct stat found;
     int fd = open_plainly(beneath, path, O_PATH, resolve);
     refuse_if(fd < 0 && errno == ELOOP, step, path, "a link is on the way; give the path that it leads to");
@@ -108,9 +97,8 @@ static int open_source(const char *step, int beneath, const char *path, unsigned
 }
 
 /* The layers of an image as one read-only tree; an overlay wants two, so one alone is shown as it is. Descriptors fit
- * into the one page that mount(2) takes, no path is read as an option, and the app does not read where they lie. */
-static void make_overlay(char *options, const char *target)
-{
+ * into the page that mount(2) takes; no path is read as an option, or by the app. */
+static void make_overlay(char *options, const char *target) {
     static const char start[] = "userxattr,lowerdir=";
     char text[4096], path[32], *end = stpcpy(text, start), *rest;
     int layers[MAX_LAYERS], count = 0;
@@ -134,8 +122,7 @@ static void make_overlay(char *options, const char *target)
 }
 
 /* One chosen file of a folder: opened once, without leaving the folder, and exactly what was opened is shown. */
-static void make_pick(char **words, struct user shown)
-{
+static void make_pick(char **words, struct user shown) {
     mode_t type;
     int folder = open_source("pick", AT_FDCWD, words[0], 0, &type);
     int file = open_source("pick", folder, words[1], RESOLVE_BENEATH, &type);
@@ -145,10 +132,8 @@ static void make_pick(char **words, struct user shown)
 }
 
 /* A folder or file of root's or another user's, in which the app works with its owner's rights and nobody else's. */
-static void make_idmap(char **words)
-{
-    struct user shown = { (uid_t)number("idmap", words[2], 1, 0xfffffffe),
-                          (gid_t)number("idmap", words[3], 1, 0xfffffffe) };
+static void make_idmap(char **words) {
+    struct user shown = { (uid_t)number("idmap", words[2], 1, 0xfffffffe), (gid_t)number("idmap", words[3], 1, 0xfffffffe) };
     mode_t type;
     int source = open_source("idmap", AT_FDCWD, words[0], 0, &type);
     refuse_if(type != S_IFDIR && type != S_IFREG, "idmap", words[0], "neither a folder nor a regular file");
@@ -156,8 +141,7 @@ static void make_idmap(char **words)
 }
 
 /* All wishes about mounts, the stage first, for the others have their targets below it. */
-void make_mounts(struct user user)
-{
+void make_mounts(struct user user) {
     char **words;
     if ((words = given("--stage")) != NULL)
         make_stage(words[0]);

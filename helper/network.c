@@ -10,12 +10,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { CHANNEL = 3, WAITING = 512 };
 static const struct option OPTIONS[] = { { "--child", 1, false }, { "--start-ticks", 1, false }, { NULL, 0, false } };
 
 /* A new network namespace starts with its loopback down, and most servers expect it up. */
-void raise_loopback(void)
-{
+void raise_loopback(void) {
     struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
     int fd = must("network", "lo", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     must("network", "lo", ioctl(fd, SIOCSIFFLAGS, &lo));
@@ -23,8 +21,7 @@ void raise_loopback(void)
 }
 
 /* `ip route add local default dev lo`: what an app asks for arrives here, whatever its address is. */
-static void own_all_addresses(unsigned char family)
-{
+static void own_all_addresses(unsigned char family) {
     struct { struct nlmsghdr head; struct rtmsg route; struct rtattr name; unsigned lo; } ask = {
         { sizeof ask, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 0, 0 },
         { family, 0, 0, 0, RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL, 0 },
@@ -38,12 +35,8 @@ static void own_all_addresses(unsigned char family)
 }
 
 /* Connected by the caller, whom the agent's socket is open to; an agent that is not there stops the start. */
-int open_gate(void)
-{
+int open_gate(const char *path) {
     struct sockaddr_un to = { .sun_family = AF_UNIX };
-    const char *path = given("--gate") == NULL ? "" : given("--gate")[0];
-    if (*path == '\0')
-        return -1;
     refuse_if(strlen(path) >= sizeof to.sun_path, "gate", path, "path too long");
     strcpy(to.sun_path, path);
     int gate = must("gate", path, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -52,11 +45,8 @@ int open_gate(void)
 }
 
 /* The namespaces stand: the agent makes its listeners in them, and answers. */
-void pass_gate(int gate)
-{
+void pass_gate(int gate) {
     char byte;
-    if (gate < 0)
-        return;
     own_all_addresses(AF_INET);
     own_all_addresses(AF_INET6);
     bool passed = send(gate, "r", 1, MSG_NOSIGNAL) == 1 && read(gate, &byte, 1) == 1;
@@ -65,18 +55,16 @@ void pass_gate(int gate)
 }
 
 /* First the user namespace that a network belongs to, which is not bubblewrap's; our own cannot be joined again. */
-static void join_network(void)
-{
+static void join_network(void) {
     const char *path = proc_path((int)given_number("--child", 2, MAX_TASKS), "ns/net");
     int network = must("sockets", path, open(path, O_RDONLY | O_CLOEXEC));
     close(open_process("sockets: process"));
-    must("sockets", "user namespace", setns(must("sockets", path, ioctl(network, NS_GET_USERNS)), CLONE_NEWUSER));
+    must("sockets", "user namespace", setns(must("sockets", "owner", ioctl(network, NS_GET_USERNS)), CLONE_NEWUSER));
     must("sockets", "network", setns(network, CLONE_NEWNET));
 }
 
 /* `listen` takes connections to whatever address they were meant for, where a filter leads them to it. */
-static int make_socket(const char *kind, const char *address, const char *port)
-{
+static int make_socket(const char *kind, const char *address, const char *port) {
     bool listens = strcmp(kind, "listen") == 0, dials = strcmp(kind, "dial") == 0, bound = strcmp(kind, "datagrams") == 0;
     union { struct sockaddr any; struct sockaddr_in four; struct sockaddr_in6 six; } to = { .six = { 0 } };
     to.any.sa_family = strchr(address, ':') == NULL ? AF_INET : AF_INET6;
@@ -90,25 +78,23 @@ static int make_socket(const char *kind, const char *address, const char *port)
     must("sockets", "again", listens ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) : 0);
     must("sockets", "transparent", dials ? 0 : setsockopt(fd, level, transparent, &on, sizeof on));
     must("sockets", address, dials ? connect(fd, &to.any, sizeof to) : bind(fd, &to.any, sizeof to));
-    must("sockets", address, listens ? listen(fd, WAITING) : 0);
+    must("sockets", address, listens ? listen(fd, SOMAXCONN) : 0);
     return fd;
 }
 
 /* As Node hands descriptors to its children and takes them back: a line of JSON, and the descriptor with it. */
-static void hand_out(int fd, const char *line)
-{
+static void hand_out(int fd, const char *line) {
     char space[CMSG_SPACE(sizeof fd)] = { 0 };
     struct iovec text = { (char *)line, strlen(line) };
     struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
     struct cmsghdr *part = CMSG_FIRSTHDR(&message);
     *part = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
     memcpy(CMSG_DATA(part), &fd, sizeof fd);
-    must("sockets", "channel", sendmsg(CHANNEL, &message, MSG_NOSIGNAL));
+    must("sockets", "channel at 3", sendmsg(3, &message, MSG_NOSIGNAL));
     close(fd);
 }
 
-int sockets_main(char **words)
-{
+int sockets_main(char **words) {
     words = read_options("sockets", OPTIONS, words);
     join_network();
     for (; words[0] != NULL; words += 3) {

@@ -1,7 +1,6 @@
-/* wall: what has to happen between making namespaces and starting bubblewrap, then waiting for the app. Order: log,
- * status, seccomp and control groups as the caller; as root its mounts; the user that root gives way to; namespaces;
- * loopback; as a user its mounts; commands inside (a packet filter), then outside (what connects the network, which
- * finds the filter in force); then bubblewrap. */
+/* wall: what has to happen between making namespaces and starting bubblewrap, then waiting for the app. Order: log, status,
+ * seccomp, control groups and gate as the caller; as root its mounts; the user that root gives way to; namespaces; loopback;
+ * as a user its mounts; commands inside (a packet filter); the gate; commands outside, which find it in force; bubblewrap. */
 #include "helper.h"
 #include <sched.h>
 #include <sys/mman.h>
@@ -10,16 +9,14 @@
 /* The first of them have a meaning without namespaces of our own; each of the others implies those. */
 enum { PLAIN_OPTIONS = 7 };
 static const struct option OPTIONS[] = {
-    { "--status", 1, false }, { "--seccomp", 1, false }, { "--uid", 1, false }, { "--gid", 1, false },
-    { "--cgroup", 1, true }, { "--log", 2, false }, { "--end-with-caller", 0, false }, { "--user-namespace", 0, false },
+    { "--status", 1, false }, { "--seccomp", 1, false }, { "--uid", 1, false }, { "--gid", 1, false }, { "--cgroup", 1, true },
+    { "--log", 2, false }, { "--end-with-caller", 0, false }, { "--user-namespace", 0, false }, { "--gate", 1, false },
     { "--network-namespace", 0, false }, { "--tasks", 1, false }, { "--overlay", 2, true }, { "--stage", 1, false },
-    { "--pick", 3, true }, { "--idmap", 4, true }, { "--outside", -1, true }, { "--inside", -1, true },
-    { "--gate", 1, false }, { NULL, 0, false },
+    { "--pick", 3, true }, { "--idmap", 4, true }, { "--outside", -1, true }, { "--inside", -1, true }, { NULL, 0, false },
 };
 
 /* Bubblewrap's own --, before its command. Of its options, only --setenv has words that may be anything, so also --. */
-static char **find_command(char **bwrap)
-{
+static char **find_command(char **bwrap) {
     char **at = bwrap + 1;
     while (*at != NULL && strcmp(*at, "--") != 0)
         at += strcmp(*at, "--setenv") == 0 && at[1] != NULL && at[2] != NULL ? 3 : 1;
@@ -28,8 +25,7 @@ static char **find_command(char **bwrap)
 }
 
 /* Checks what can be checked before anything is done, and answers the place of bubblewrap's command. */
-static char **check(char **bwrap, struct user user, pid_t caller)
-{
+static char **check(char **bwrap, struct user user, pid_t caller) {
     refuse_if(bwrap[0][0] != '/', "wall", "-- BWRAP", "the absolute path of bubblewrap must follow --");
     must("wall", bwrap[0], access(bwrap[0], X_OK));
     if (given("--idmap") != NULL && user.uid == 0)
@@ -43,10 +39,8 @@ static char **check(char **bwrap, struct user user, pid_t caller)
 
 /* Namespaces in which the caller is 0 and nobody else exists: no privilege is needed, and none comes of it outside.
  * Mounts of ours stay there, for the kernel makes all slaves of the host's in such a copy (mount_namespaces(7)). */
-static void make_namespaces(bool network)
-{
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
+static void make_namespaces(bool network) {
+    unsigned uid = geteuid(), gid = getegid();
     /* Giving up ids hid our own files below /proc from us (PR_SET_DUMPABLE(2const)), and the maps are among them. */
     must("namespaces", "dumpable", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
     must("namespaces", "unshare", unshare(CLONE_NEWUSER | CLONE_NEWNS | (network ? CLONE_NEWNET : 0)));
@@ -59,8 +53,7 @@ static void make_namespaces(bool network)
 
 /* Becomes bubblewrap, with its options in a file that has no name, for its --args. On its command line they would be
  * read by the app, whose process 1 bubblewrap is: paths of the host, and what is granted to whom. */
-static void start_bubblewrap(char **bwrap, char **command, int status, int seccomp)
-{
+static void start_bubblewrap(char **bwrap, char **command, int status, int seccomp) {
     char number[16];
     int hidden = must("wall", "memfd", memfd_create("arguments", 0));
     if (status >= 0)
@@ -78,8 +71,7 @@ static void start_bubblewrap(char **bwrap, char **command, int status, int secco
 
 /* Answers the app's exit code. Bubblewrap's monitor tells it, but may have ended by a signal that the app caught, as by
  * Ctrl-C: then the first process inside has become our newest child, and tells the same. Its child is the program. */
-static int wait_for_app(pid_t monitor, pid_t older, pid_t caller, const sigset_t *taken)
-{
+static int wait_for_app(pid_t monitor, pid_t older, pid_t caller, const sigset_t *taken) {
     pid_t awaited = monitor, ended;
     int status;
     while (caller == 0 || getppid() == caller) {
@@ -96,15 +88,13 @@ static int wait_for_app(pid_t monitor, pid_t older, pid_t caller, const sigset_t
 }
 
 /* Stays the parent to the end of all that came of it, and writes of the end, unless bubblewrap has done so. */
-static int run_bubblewrap(char **bwrap, char **command, pid_t caller, int log, int status, int seccomp)
-{
+static int run_bubblewrap(char **bwrap, char **command, pid_t caller, int log, int status, int seccomp) {
     sigset_t taken;
     char told[4096] = "";
     pid_t older = a_child(getpid(), true), foreground = tcgetpgrp(0);
     off_t from = lseek(status, 0, SEEK_END);
     /* After all changes of rights: some of them take it back (PR_SET_PDEATHSIG(2const)). */
-    if (caller != 0)
-        must("wall", "--end-with-caller", prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0));
+    must("wall", "--end-with-caller", caller == 0 ? 0 : prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0));
     pid_t monitor = fork_app(&taken);
     for (int fd = 1; fd < 3 && log >= 0; fd++)
         must("log", "pipe", dup2(log, fd));
@@ -119,8 +109,7 @@ static int run_bubblewrap(char **bwrap, char **command, pid_t caller, int log, i
     return code;
 }
 
-int wall_main(char **words)
-{
+int wall_main(char **words) {
     int status = -1, seccomp = -1, log = -1;
     char **bwrap = read_options("wall", OPTIONS, words), **option;
     pid_t caller = given("--end-with-caller") == NULL ? 0 : getppid();
@@ -146,8 +135,7 @@ int wall_main(char **words)
     if ((option = given("--seccomp")) != NULL)
         seccomp = must("seccomp", option[0], open(option[0], O_RDONLY | O_CLOEXEC));
     join_cgroups();
-    int gate = open_gate();
-    int runner = make_outside_runner(user);
+    int gate = given("--gate") == NULL ? -1 : open_gate(given("--gate")[0]), runner = make_outside_runner(user);
     if (user.uid != 0 && in_namespaces) {
         must("mounts", "unshare", unshare(CLONE_NEWNS));
         must("mounts", "make / a slave", mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
@@ -160,7 +148,8 @@ int wall_main(char **words)
         make_mounts(user);
     for (size_t i = 0; (option = next("--inside", &i)) != NULL;)
         run_to_end("inside", option);
-    pass_gate(gate);
+    if (gate >= 0)
+        pass_gate(gate);
     run_outside(runner);
     return run_bubblewrap(bwrap, command, caller, log, status, seccomp);
 }
