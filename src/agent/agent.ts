@@ -5,8 +5,8 @@
  * caller hears of it.
  */
 import { BACKENDS, type Entry } from "../backends/index.ts";
-import { environmentOf, volumePath } from "../compartment/index.ts";
-import { coveredBy, type Effective, joinGrants } from "../grant/index.ts";
+import { environmentOf } from "../compartment/index.ts";
+import type { Effective } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
 import { type Deployment, type Lock, type Recipe } from "../model/index.ts";
 import { processOf } from "../host/index.ts";
@@ -22,10 +22,10 @@ import { Deployments } from "./deployments.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
-import { pendingNotes, seenFor, waitingFor } from "./grants/pending.ts";
-import { grantedVariables } from "./grants/session-variables.ts";
+import { effectiveFor } from "./grants/effective.ts";
+import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./images.ts";
-import { type Chosen, choose, isPassing, joinContext, type Prepared, prepare } from "./launch.ts";
+import { type Chosen, choose, isPassing, type Prepared, prepare } from "./launch.ts";
 import { readyOf, type WantedWords } from "./wanted.ts";
 import { Launchers } from "./launchers.ts";
 import { Keeper } from "./keeper.ts";
@@ -92,24 +92,9 @@ export class Agent {
     if (!found.ok) return found;
     const recipe = await findRecipe(found.value.thing.recipe, this.context);
     if (!recipe.ok) return recipe;
-    const seen = await seenFor(recipe.value.thing, found.value.thing, this.context, false);
-    if (!seen.ok) return seen;
-    const covered = coveredBy(seen.value, recipe.value.thing, found.value.thing);
-    const effective = joinGrants(covered.recipe, covered.deployment, {
-      ...(await joinContext(found.value.thing, this.context)),
-      session: await grantedVariables(covered.recipe, covered.deployment, { dry: true }, this.context),
-    });
+    const effective = await effectiveFor(recipe.value.thing, found.value.thing, this.context, "as-it-is");
     if (!effective.ok) return effective;
     return success({ found: found.value, recipe: recipe.value.thing, effective: effective.value });
-  }
-
-  volumesOf(deployment: Deployment, recipe: Recipe) {
-    return Object.entries(recipe.volumes).map(([name, volume]) => ({
-      name,
-      class: volume.class,
-      inside: volume.inside,
-      folder: volume.class === "temp" ? "" : volumePath(this.context.places, deployment.name, name),
-    }));
   }
 
   /** Every step of a start as lines, with nothing done. */
@@ -282,7 +267,7 @@ export class Agent {
   }
 
   async #make(
-    { steps, plan, spec, effective, image, deployment }: Prepared,
+    { steps, plan, spec, effective, image, deployment, at }: Prepared,
     record: StartRecord,
     background: boolean,
   ): Answer<void> {
@@ -305,7 +290,7 @@ export class Agent {
       id,
       command: spec.command,
       image: image.layers.at(-1) ?? "",
-      grants: grantLines(effective, deployment),
+      grants: grantLines(effective, deployment, at),
     });
     if (!entered.ok) return entered;
     if (!background) return success(undefined);

@@ -15,6 +15,7 @@ import type { Changes } from "./changes.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { type Enabled, setEnabled } from "./enabling.ts";
 import { type AgentProblem, explain } from "./explain.ts";
+import { grantsFile, noteGrantChanges } from "./grants/grant-changes.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { pendingFile, type PendingWord, seenFor, settlePending } from "./grants/pending.ts";
 import { isClaimed } from "./image-uses.ts";
@@ -84,6 +85,7 @@ export class Deployments {
     const seen = await seenFor(recipe.value.thing, parsed.value, this.#context, true);
     if (!seen.ok) return seen;
     await this.#context.audit.append({ kind: "edit", instance: name, file: sha256(text) });
+    await noteGrantChanges(parsed.value, text, this.#context);
     // One that the owner has edited is the owner's, and no reason to refuse the deployment.
     await writeEntry(parsed.value, recipe.value.thing, this.#context);
     return success({ file, live: await this.#live.change(parsed.value, recipe.value.thing) });
@@ -134,6 +136,7 @@ export class Deployments {
     const gone = [
       file,
       pendingFile(this.#context, name),
+      grantsFile(this.#context, name),
       instanceFolder(name, places),
       ...(withData ? [...data, instanceStateFile(this.#context, name), ...logs] : []),
     ];

@@ -33,6 +33,8 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
+import { type AnsweredAt, answeredAt } from "./grants/answered-at.ts";
+import { noteGrantChanges } from "./grants/grant-changes.ts";
 import { seenFor } from "./grants/pending.ts";
 import { grantedVariables } from "./grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "./images.ts";
@@ -69,6 +71,7 @@ export interface Prepared {
   readonly notes: readonly string[];
   /** What its recipe asks for beyond what was answered. */
   readonly pending: readonly Pending[];
+  readonly at: AnsweredAt;
 }
 
 export interface Chosen {
@@ -79,6 +82,7 @@ export interface Chosen {
   readonly notes: readonly string[];
   /** What is remembered of the recipe's requests. */
   readonly seen: SeenRequests;
+  readonly at: AnsweredAt;
 }
 
 /** Which recipe and deployment are meant; a deployment that is not there yet is written with careful answers. */
@@ -94,7 +98,8 @@ export async function choose(
     const flagged = withFlags(recipe.value, carefulDeployment(recipe.value, instance), words);
     if (!flagged.ok) return flagged;
     const seen = remember(undefined, recipe.value, flagged.value);
-    return success({ recipe: recipe.value, deployment: flagged.value, instance, notes: [], seen });
+    const at = answeredAt(undefined, flagged.value);
+    return success({ recipe: recipe.value, deployment: flagged.value, instance, notes: [], seen, at });
   }
   const instance = words.remove ? passingInstance(words.name) : words.name;
   const found = await findDeployment(words.name, context);
@@ -103,21 +108,32 @@ export async function choose(
     if (!recipe.ok) return recipe;
     const seen = await seenFor(recipe.value.thing, found.value.thing, context, !dry && !words.remove);
     if (!seen.ok) return seen;
-    const deployment = withFlags(recipe.value.thing, found.value.thing, words);
-    return deployment.ok
-      ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes: [], seen: seen.value })
-      : deployment;
+    const { thing: written, text } = found.value;
+    if (!dry) await noteGrantChanges(written, text, context);
+    const deployment = withFlags(recipe.value.thing, written, words);
+    if (!deployment.ok) return deployment;
+    const at = answeredAt({ text, deployment: written }, deployment.value);
+    return success({
+      recipe: recipe.value.thing,
+      deployment: deployment.value,
+      instance,
+      notes: [],
+      seen: seen.value,
+      at,
+    });
   }
   if (found.problem.kind !== "no-such") return found;
   const recipe = await findRecipe(words.name, context);
   if (!recipe.ok) return recipe;
   const careful = carefulDeployment(recipe.value.thing, words.name);
   const notes: string[] = [];
+  let text: string | undefined;
   if (!dry && !words.remove) {
     const path = deploymentFile(context, words.name);
     const content = writeDeployment(careful, recipe.value.thing, { home: context.home });
     const written = await context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
     if (!written.ok) return written;
+    text = content;
     const file = sha256(content);
     await context.audit.append({ kind: "deploy", instance: words.name, recipe: recipe.value.thing.name, file });
     notes.push(`${words.name} had no deployment; this one was written to ${path}:\n${content}`);
@@ -126,9 +142,16 @@ export async function choose(
   const seen = await seenFor(recipe.value.thing, careful, context, !dry && !words.remove);
   if (!seen.ok) return seen;
   const deployment = withFlags(recipe.value.thing, careful, words);
-  return deployment.ok
-    ? success({ recipe: recipe.value.thing, deployment: deployment.value, instance, notes, seen: seen.value })
-    : deployment;
+  if (!deployment.ok) return deployment;
+  const at = answeredAt(text === undefined ? undefined : { text, deployment: careful }, deployment.value);
+  return success({
+    recipe: recipe.value.thing,
+    deployment: deployment.value,
+    instance,
+    notes,
+    seen: seen.value,
+    at,
+  });
 }
 
 /** Nothing of a passing instance is kept, so it must never be one whose data somebody wants. */
@@ -221,6 +244,7 @@ export async function prepare(
     image,
     effective: effective.value,
     pending: pendingOf(chosen.seen, recipe, chosen.deployment),
+    at: chosen.at,
     spec: spec.value,
     plan: plan.value,
     steps: [

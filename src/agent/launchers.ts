@@ -26,6 +26,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step } from "../step/index.ts";
 import { findDeployment, findRecipe, definitions } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
+import { answeredAt } from "./grants/answered-at.ts";
 import { seenFor } from "./grants/pending.ts";
 import type { Images } from "./images.ts";
 import { grantedAs, linesOf, programFiles, systemFiles } from "./launcher-files.ts";
@@ -174,6 +175,7 @@ export class Launchers {
     if (!seen.ok) return no("what was asked for before cannot be read");
     const chosen: Chosen = {
       seen: seen.value,
+      at: answeredAt({ text: deployment.value.text, deployment: deployment.value.thing }, deployment.value.thing),
       recipe: recipe.value.thing,
       deployment: deployment.value.thing,
       instance: name,

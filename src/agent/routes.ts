@@ -18,6 +18,7 @@ import { type AgentProblem, explain } from "./explain.ts";
 import type { Life } from "./life.ts";
 import { networkOf } from "./network/wire.ts";
 import { hasChanged } from "./version.ts";
+import { volumesOf } from "./volumes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { withProgress } from "./with-progress.ts";
 import type { WantedWords } from "./wanted.ts";
@@ -114,7 +115,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
             because,
             warnings: [...warnings],
           })),
-          volumes: agent.volumesOf(found.thing, recipe),
+          volumes: volumesOf(found.thing, recipe, context.places),
           copies: [...(await listCopies(context, name))],
           state: compartments.newest(name)?.state ?? "never started",
           ...livingOf(name, agent.life),

@@ -6,6 +6,7 @@
  */
 import { type CompartmentSpec, type Deployment, type Places, SECRETS_INSIDE } from "../model/index.ts";
 import type { StartRecord } from "./compartments.ts";
+import type { AnsweredAt } from "./grants/answered-at.ts";
 import type { Prepared } from "./launch.ts";
 import { readyOf } from "./wanted.ts";
 
@@ -23,7 +24,7 @@ export interface LaunchedRecord {
   readonly weaker: readonly string[];
 }
 
-export function launchedRecord({ spec, plan, recipe, deployment, image, effective }: Prepared): LaunchedRecord {
+export function launchedRecord({ spec, plan, recipe, deployment, image, effective, at }: Prepared): LaunchedRecord {
   return {
     record: {
       spec,
@@ -36,7 +37,7 @@ export function launchedRecord({ spec, plan, recipe, deployment, image, effectiv
       log: undefined,
     },
     image: image.layers.at(-1) ?? "",
-    grants: grantLines(effective, deployment),
+    grants: grantLines(effective, deployment, at),
     weaker: acceptedWeaker(plan),
   };
 }
@@ -48,11 +49,16 @@ export function acceptedWeaker(plan: Prepared["plan"]): readonly string[] {
 export function grantLines(
   effective: Prepared["effective"],
   { secrets = {} }: Pick<Deployment, "secrets">,
+  at: AnsweredAt,
 ): readonly string[] {
+  const place = (name: string) => ` (${Object.hasOwn(at, name) ? (at[name] ?? "") : "not answered"})`;
   const secretLines = Object.entries(secrets).map(
-    ([name, { kind }]) => `secret ${name}: from a ${kind}, at ${SECRETS_INSIDE}/${name}`,
+    ([name, { kind }]) => `secret ${name}: from a ${kind}, at ${SECRETS_INSIDE}/${name}${place(`secret ${name}`)}`,
   );
-  return [...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`), ...secretLines];
+  return [
+    ...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}${place(request)}`),
+    ...secretLines,
+  ];
 }
 
 /** @returns undefined for a file that is not whole: its start has not been made */

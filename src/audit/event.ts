@@ -15,6 +15,17 @@ export type AuditEvent =
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
   /** Requests that their owner has answered by a command, each with what it gets: `notes: real, read-only …`. */
   | { readonly kind: "grant"; readonly instance: string; readonly answers: readonly string[] }
+  /**
+   * What the answers grant has changed, however the file was edited; one line for each:
+   * `folder: deny → real, /home/ada/notes (deployments/viewer.yaml:12)`.
+   */
+  | {
+      readonly kind: "grants-changed";
+      readonly instance: string;
+      /** SHA-256 of the deployment's text. */
+      readonly file: string;
+      readonly changes: readonly string[];
+    }
   /** Its recipe asks for something else than was answered; one line for each request: `mail: new, folder read`. */
   | { readonly kind: "pending"; readonly instance: string; readonly requests: readonly string[] }
   /** The owner's word on what waits: `accepted` is covered by the answers in the file from now on. */
@@ -79,7 +90,10 @@ export type AuditEvent =
       readonly id: string;
       readonly command: readonly string[];
       readonly image: string;
-      /** One line for each request with what it effectively got: `folder: subset, read /home/ada/notes`. */
+      /**
+       * One line for each request with what it effectively got, and where that is written:
+       * `folder: subset, read /home/ada/notes (deployments/viewer.yaml:12)`.
+       */
       readonly grants: readonly string[];
     }
   /** One of `code` and `signal` is set; neither where nobody could tell. */

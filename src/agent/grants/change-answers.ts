@@ -6,14 +6,13 @@
  * - The file keeps its comments and its order, and all that was not named.
  */
 import { parseAnswerText, parseDeployment, setAnswer } from "../../descriptor/index.ts";
-import { type Effective, joinGrants } from "../../grant/index.ts";
+import type { Effective } from "../../grant/index.ts";
 import { type Deployment, nearest, type Request } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { findDeployment, findRecipe } from "../catalogue.ts";
 import type { AgentContext } from "../context.ts";
 import type { AgentProblem } from "../explain.ts";
-import { joinContext } from "../launch.ts";
-import { grantedVariables } from "./session-variables.ts";
+import { effectiveFor } from "./effective.ts";
 
 export interface AnswerChange {
   readonly request: string;
@@ -74,7 +73,8 @@ export class AnswerChanges {
     if (!text.ok) return text;
     const parsed = parseDeployment(text.value, { file, name }, { home: context.home });
     if (!parsed.ok) return parsed;
-    const effective = await judged(requests, parsed.value, context);
+    // That something required is denied is the owner's right: the next start says so.
+    const effective = await effectiveFor(recipe.value.thing, parsed.value, context, "as-optional");
     if (!effective.ok) return effective;
     if (text.value === before) return success({ file, changed: [], live: [] });
     const saved = await this.#save(name, text.value);
@@ -115,22 +115,4 @@ function changedText(
     text = edited.value;
   }
   return success(text);
-}
-
-/** What a start would make of it. That something required is denied is the owner's right: the next start says so. */
-async function judged(
-  requests: Requests,
-  deployment: Deployment,
-  context: AgentContext,
-): Promise<Result<readonly Effective[], AgentProblem>> {
-  const optional = Object.entries(requests).map(([name, one]) => [name, { ...one, need: "optional" }] as const);
-  const asked = { requests: Object.fromEntries(optional) };
-  return joinGrants(
-    asked,
-    { ...deployment, requests: {} },
-    {
-      ...(await joinContext(deployment, context)),
-      session: await grantedVariables(asked, { ...deployment, requests: {} }, { dry: true }, context),
-    },
-  );
 }

@@ -6,12 +6,11 @@
  * - One change of an instance after another: each begins from what the one before has left.
  * - It asks the files, and nobody's memory: to ask twice does nothing the second time.
  */
-import { joinGrants } from "../../grant/index.ts";
-import type { Deployment, Recipe, Request } from "../../model/index.ts";
+import type { Deployment, Recipe } from "../../model/index.ts";
 import type { Compartments } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
-import { joinContext } from "../launch.ts";
+import { effectiveFor } from "./effective.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
 
 export class LiveChanges {
@@ -33,9 +32,7 @@ export class LiveChanges {
       const standing = await this.#compartments.standing(name);
       if (!standing.ok) return [];
       // What is required can be revoked as well: the next start is refused then, and this one goes on without it.
-      const asked = { ...deployment, requests: optional(deployment.requests) };
-      const context = await joinContext(deployment, this.#context);
-      const effective = joinGrants({ requests: optional(recipe.requests) }, asked, context);
+      const effective = await effectiveFor(recipe, deployment, this.#context, "as-optional");
       if (!effective.ok) return [`${name} goes on with what it had: ${explain(effective.problem).text}`];
       const { start } = standing.value;
       const changes = await changeFolders(start, effective.value, this.#compartments, this.#context);
@@ -45,10 +42,6 @@ export class LiveChanges {
     this.#last = done.catch(() => {});
     return await done;
   }
-}
-
-function optional(requests: Readonly<Record<string, Request>>): Readonly<Record<string, Request>> {
-  return Object.fromEntries(Object.entries(requests).map(([name, one]) => [name, { ...one, need: "optional" }]));
 }
 
 /** One change for its owner. */

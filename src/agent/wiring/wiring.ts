@@ -12,6 +12,7 @@ import { deploymentNames, type Found, findDeployment, findRecipe } from "../cata
 import type { AgentContext } from "../context.ts";
 import { type AgentProblem, explain } from "../explain.ts";
 import { seenFor } from "../grants/pending.ts";
+import { grantedVariables } from "../grants/session-variables.ts";
 import { joinContext } from "../launch.ts";
 
 export interface WiredDeployment {
@@ -47,7 +48,8 @@ export async function readWired(name: string, context: AgentContext): Promise<Re
   const seen = await seenFor(recipe.value.thing, thing, context, false);
   if (!seen.ok) return seen;
   const covered = coveredBy(seen.value, recipe.value.thing, thing);
-  const found = await joinContext(thing, context);
+  const session = await grantedVariables(covered.recipe, covered.deployment, { dry: true }, context);
+  const found = { ...(await joinContext(thing, context)), session };
   const whole = joinGrants(covered.recipe, covered.deployment, found);
   const requests = { ...covered.recipe.requests, ...thing.requests };
   const app: WiredApp = {

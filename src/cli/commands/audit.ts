@@ -1,11 +1,15 @@
 /** `audit`: what was done and refused. */
-import { type AuditRecord, followAudit, readAudit } from "../../audit/index.ts";
+import { type AuditRecord, followAudit, kindsIn, readAudit } from "../../audit/index.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { proposeDeployments } from "../names.ts";
 import { complain, print, say } from "../print.ts";
+import { parseSince } from "../since.ts";
 
 interface Flags {
+  readonly net: boolean;
+  readonly grants: boolean;
+  readonly life: boolean;
   readonly since?: string;
   readonly follow: boolean;
   readonly json: boolean;
@@ -14,10 +18,17 @@ interface Flags {
 export default defineCommand<Flags, [string?]>({
   parameters: {
     flags: {
+      net: { kind: "boolean", brief: "What was reached or refused over a network.", default: false },
+      grants: {
+        kind: "boolean",
+        brief: "Who may do what, what each start was granted, what was refused.",
+        default: false,
+      },
+      life: { kind: "boolean", brief: "What ran, and how it ended.", default: false },
       since: {
         kind: "parsed",
         parse: String,
-        brief: "Only from this time on (2026-11-20 or 2026-11-20T12:00Z).",
+        brief: "Only from this time on (2h, 7d, 2026-11-20 or 2026-11-20T12:00Z).",
         placeholder: "TIME",
         optional: true,
       },
@@ -38,15 +49,20 @@ export default defineCommand<Flags, [string?]>({
       ],
     },
   },
-  examples: ["audit", "audit radicale --since 2026-11-20 --json"],
+  examples: ["audit", "audit radicale --grants --since 2h", "audit --since 2026-11-20 --json"],
   async run(world, flags, instance) {
-    const since = flags.since === undefined ? undefined : new Date(flags.since);
-    if (since !== undefined && Number.isNaN(since.getTime())) {
-      complain(world, `--since ${flags.since ?? ""}: expected a time such as 2026-11-20 or 2026-11-20T12:00Z`);
+    const since = flags.since === undefined ? undefined : parseSince(flags.since, new Date());
+    if (flags.since !== undefined && since === undefined) {
+      complain(world, `--since ${flags.since}: expected a time such as 2h, 7d, 2026-11-20 or 2026-11-20T12:00Z`);
       return EXIT.usage;
     }
     const folder = `${world.places.state}/audit`;
-    const filter = { ...(instance === undefined ? {} : { instance }), ...(since === undefined ? {} : { since }) };
+    const kinds = kindsIn((["net", "grants", "life"] as const).filter((group) => flags[group]));
+    const filter = {
+      kinds,
+      ...(instance === undefined ? {} : { instance }),
+      ...(since === undefined ? {} : { since }),
+    };
     const show = (record: AuditRecord) => {
       if (flags.json) world.process.stdout.write(`${JSON.stringify(record)}\n`);
       else print(world, lineOf(record));

@@ -1,0 +1,28 @@
+/** Answered at: where the answer to each request stands, for the record of a start. */
+import { keyLines } from "../../descriptor/index.ts";
+import type { Deployment } from "../../model/index.ts";
+import { remembered } from "../remembered.ts";
+
+const linesOf = remembered((text: string, file: string) => keyLines(text, file));
+
+/** Names of requests, and of secrets with `secret ` before them, to `deployments/NAME.yaml:LINE`. */
+export type AnsweredAt = Readonly<Record<string, string>>;
+
+/**
+ * @param written - the file, as far as there is one
+ * @param counted - with the flags of this start, whose answers stand in no file
+ */
+export function answeredAt(
+  written: { readonly text: string; readonly deployment: Deployment } | undefined,
+  counted: Deployment,
+): AnsweredAt {
+  const file = `deployments/${counted.name}.yaml`;
+  const lines = written === undefined ? undefined : linesOf(written.text, file);
+  const at = (...path: readonly string[]) => `${file}:${lines?.(path) ?? "?"}`;
+  const answers = Object.entries(counted.answers).map(([name, grant]) => {
+    const own = written !== undefined && Object.hasOwn(written.deployment.answers, name);
+    return [name, own && written.deployment.answers[name] === grant ? at("answers", name) : "for this start"] as const;
+  });
+  const secrets = Object.keys(counted.secrets ?? {}).map((name) => [`secret ${name}`, at("secrets", name)] as const);
+  return Object.fromEntries([...answers, ...secrets]);
+}
