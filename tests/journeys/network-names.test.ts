@@ -229,3 +229,24 @@ except OSError:
   assert.equal(asked.stdout, "cut True\n", `${asked.stdout}${asked.stderr}`);
   await app.end();
 });
+
+test("datagrams pass to a granted name and port, both ways, and to no other", { skip }, async () => {
+  const port = await world.serveDatagrams("by datagram");
+  const other = await world.serveDatagrams("the wrong one");
+  deployWithRules(
+    trial,
+    world,
+    "datagrams",
+    `{ answer: subset, allow: [{ to: "right.example.org:${port}/udp", private: yes }, "${world.address}:${port}/udp"] }`,
+  );
+  const seen = await tryInside(trial, "datagrams", [
+    `udp:right.example.org:${port}`,
+    `udp:${world.address}:${port}`,
+    `udp:right.example.org:${other}`,
+    `udp:${world.address}:${other}`,
+    `tcp:right.example.org:${port}`,
+    "udp:203.0.113.7:53",
+  ]);
+  assert.deepEqual(Object.values(seen).slice(0, 2), ["by datagram", "by datagram"]);
+  for (const said of Object.values(seen).slice(2)) assert.match(said, /^ECONN/);
+});

@@ -21,6 +21,7 @@ import {
 } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
+import { type DatagramParts, DatagramRelay } from "./datagrams.ts";
 import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
@@ -56,6 +57,8 @@ export interface NetworkParts {
 
 export class InstanceNetwork {
   readonly #parts: NetworkParts;
+  #datagramRelay: DatagramRelay | undefined;
+  #closed = false;
   readonly #allowances = new Map<NetworkRule, Allowance>();
   readonly #servers: Server[] = [];
   readonly #datagrams: Datagrams[] = [];
@@ -85,13 +88,34 @@ export class InstanceNetwork {
     const [four, six, names, datagrams] = made.value;
     if (four === undefined || six === undefined || names === undefined || datagrams === undefined)
       throw new Error("fewer sockets than were asked for");
-    for (const handle of [four, six]) await this.#serve(handle, (socket) => void this.#take(socket));
-    await this.#serve(names, (socket) => serveStream(socket, (query) => this.#answer(query)));
+    for (const handle of [four, six])
+      await this.#serve(handle, (socket) => {
+        this.#take(socket).catch((error: unknown) => fault(error, socket));
+      });
+    await this.#serve(names, (socket) => serveStream(socket, async (query) => await this.#answer(query)));
     await this.#answerDatagrams(datagrams);
+    await this.#relayDatagrams(async (wanted) => await makeSockets(helper, of, wanted));
     return success(undefined);
   }
 
+  async #relayDatagrams(make: DatagramParts["make"]): Promise<void> {
+    const { granted, names, tally, addresses } = this.#parts;
+    const { rules } = granted;
+    if (!rules.some(({ protocol }) => protocol === "udp")) return;
+    const allowanceOf = (rule: NetworkRule) => this.#allowances.get(rule);
+    this.#datagramRelay = new DatagramRelay({ rules, names, tally, addresses, allowanceOf, make });
+    await this.#datagramRelay.openAddresses();
+    for (const [name] of addresses.state.names) await this.#openName(name);
+  }
+
+  async #openName(name: string): Promise<void> {
+    const given = this.#parts.addresses.give(name);
+    if (given.ok) await this.#datagramRelay?.openName(name, [given.value.four, given.value.six]);
+  }
+
   close(): void {
+    this.#closed = true;
+    this.#datagramRelay?.close();
     for (const server of this.#servers) server.close();
     for (const socket of this.#datagrams) socket.close();
     for (const socket of [...this.#apps, ...this.#outgoing]) socket.resetAndDestroy();
@@ -132,18 +156,21 @@ export class InstanceNetwork {
     this.#datagrams.push(socket);
     socket.on("error", () => {});
     socket.on("message", (query, from) => {
-      const answer = this.#answer(query);
-      if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
+      const send = (answer: Uint8Array | undefined) => {
+        if (answer !== undefined && !this.#closed) socket.send(answer, from.port, from.address, () => {});
+      };
+      this.#answer(query).then(send, fault);
     });
     // Of its own kind of handles Node takes one here, and does not say so (dgram.js, `bind`).
     const options: object = handle;
     await new Promise<void>((resolve) => socket.bind(options, resolve));
   }
 
-  #answer(query: Uint8Array): Uint8Array | undefined {
+  async #answer(query: Uint8Array): Promise<Uint8Array | undefined> {
     const { granted, addresses, tally, changed } = this.#parts;
-    const answer = answerTo(query, granted, addresses, tally);
+    const { answer, given } = answerTo(query, granted, addresses, tally);
     changed();
+    if (given !== undefined) await this.#datagramRelay?.openName(given.name, given.addresses);
     return answer;
   }
 
@@ -192,6 +219,12 @@ function untilClosed(socket: Socket): AbortSignal {
   const closed = new AbortController();
   socket.once("close", () => closed.abort());
   return closed.signal;
+}
+
+/** A fault of ours ends one connection, and not all that this process serves. */
+function fault(error: unknown, socket?: Socket): void {
+  process.stderr.write(`a network fails: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  socket?.destroy();
 }
 
 /** Where the app wanted to go: to this address the listener was led, whatever its own is. */

@@ -27,47 +27,57 @@ const IDLE_MS = 10_000;
 /** Questions of one stream. */
 const QUESTIONS_MOST = 1_000;
 
-type Answers = (query: Uint8Array) => Uint8Array | undefined;
+type Answers = (query: Uint8Array) => Promise<Uint8Array | undefined>;
 
-/**
- * @param empty - all names resolve, and nothing answers there
- * @returns undefined for what must not be answered
- */
+export interface Answered {
+  /** Undefined for what must not be answered. */
+  readonly answer: Uint8Array | undefined;
+  /** The name that may be used from now on, with its addresses. */
+  readonly given?: { readonly name: string; readonly addresses: readonly string[] };
+}
+
+/** @param empty - all names resolve, and nothing answers there */
 export function answerTo(
   bytes: Uint8Array,
   { rules, empty }: { readonly rules: readonly NetworkRule[]; readonly empty: boolean },
   addresses: NameAddresses,
   tally: Tally,
-): Uint8Array | undefined {
+): Answered {
   const query = readQuery(bytes);
-  if (!query.ok) return query.problem.answer;
+  if (!query.ok) return { answer: query.problem.answer };
   const { name, shown } = query.value;
   const refuse = (because: string, code: number) => {
     tally.note({ allowed: false, to: `${shown} (name)`, because });
-    return writeCode(query.value, code);
+    return { answer: writeCode(query.value, code) };
   };
   if (name === undefined) return refuse("it is no name that could be granted", DNS_CODES.noSuchName);
   const verdict = empty ? undefined : decideName(rules, name);
   if (verdict?.kind === "refused") return refuse(refusalWords(verdict.because), DNS_CODES.noSuchName);
   const given = addresses.give(name);
   if (!given.ok) return refuse(`more than ${given.problem.limit} names at a time`, DNS_CODES.failed);
-  return writeAnswer(query.value, [given.value.four, given.value.six], REMEMBERED_S);
+  const both = [given.value.four, given.value.six];
+  return { answer: writeAnswer(query.value, both, REMEMBERED_S), given: { name, addresses: both } };
 }
 
-/** The same over TCP. */
+/** The same over TCP, one question after the other. */
 export function serveStream(socket: Socket, answer: Answers): void {
   const reader = new DnsStreamReader();
   let asked = 0;
   socket.setTimeout(IDLE_MS, () => socket.destroy());
-  socket.on("data", (piece: Buffer) => {
-    const queries = reader.push(piece);
-    asked += queries?.length ?? 0;
-    const answers = queries?.map(answer);
-    // Who does not read its answers, or does not ask as it should, gets no more.
-    const broken = answers === undefined || asked > QUESTIONS_MOST || answers.some((one) => one === undefined);
-    const taken = (answers ?? []).every((one) => one === undefined || socket.write(framed(one)));
-    if (broken || !taken) socket.destroy();
-  });
-  socket.on("end", () => socket.end());
-  socket.resume();
+  const serve = async () => {
+    for await (const piece of socket as AsyncIterable<Buffer>) {
+      const queries = reader.push(piece);
+      asked += queries?.length ?? 0;
+      if (queries === undefined || asked > QUESTIONS_MOST) return;
+      for (const query of queries) {
+        const said = await answer(query);
+        // Who does not read its answers, or asks what must not be answered, gets no more.
+        if (said === undefined || !socket.write(framed(said))) return;
+      }
+    }
+    await new Promise<void>((resolve) => socket.end(resolve));
+  };
+  void serve()
+    .catch(() => {})
+    .finally(() => socket.destroy());
 }

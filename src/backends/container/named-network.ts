@@ -6,7 +6,6 @@
  * listens; where the agent is gone, nothing answers. The filter belongs to the outer user namespace; the app runs in an
  * inner one and can change neither. Source: nft(8), ip(7).
  */
-import type { Contribution } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import type { NetworkPlan } from "./network.ts";
@@ -25,23 +24,13 @@ export const NAMED_NETWORK = {
   resolver: { address: "127.0.0.53", port: 53 },
 } as const;
 
-type NamedNetwork = Extract<Contribution, { readonly kind: "named-network" }>;
-
 /** The socket at which a start waits, below its folder. */
 export const GATE = "gate";
 
-export function planNamedNetwork(
-  granted: NamedNetwork,
-  context: BackendContext,
-  folder: string,
-): Result<NetworkPlan, BackendProblem> {
+export function planNamedNetwork(context: BackendContext, folder: string): Result<NetworkPlan, BackendProblem> {
   const nft = context.facts.programs["nft"]?.path;
-  const datagrams = granted.rules.find(({ protocol }) => protocol === "udp");
-  if (nft === undefined || datagrams !== undefined) {
-    const missing = [
-      ...(nft === undefined ? ["nft: run ./skerry setup (package nftables)"] : []),
-      ...(datagrams === undefined ? [] : [`${datagrams.text}: UDP needs the answer real in this version`]),
-    ];
+  if (nft === undefined) {
+    const missing = ["nft: run ./skerry setup (package nftables)"];
     return refusal({ kind: "network-unavailable", backend: "container", missing });
   }
   const rules = `${folder}/filter.nft`;

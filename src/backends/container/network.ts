@@ -54,8 +54,7 @@ export function planNetwork(
   context: BackendContext,
   folder: string,
 ): Result<NetworkPlan, BackendProblem> {
-  const named = spec.contributions.find((contribution) => contribution.kind === "named-network");
-  if (named !== undefined) return planNamedNetwork(named, context, folder);
+  if (spec.contributions.some(({ kind }) => kind === "named-network")) return planNamedNetwork(context, folder);
   const granted = spec.contributions.find((contribution) => contribution.kind === "network");
   if (granted === undefined) return success({ shared: false, helper: [], steps: [] });
   const { facts } = context;
