@@ -17,6 +17,7 @@ export { probePrograms } from "./probe-programs.ts";
 export * from "./probe-texts.ts";
 export * from "./network-sockets.ts";
 export * from "./processes.ts";
+export { countRefusedDatagrams, listRefusedDatagrams } from "./refused-datagrams.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";
 export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";

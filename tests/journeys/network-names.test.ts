@@ -101,18 +101,26 @@ test("what a running app reached and was refused is shown with how much has pass
   const asked = await app.python(`${ASK(right)}print(client.recv(100).decode())`);
   assert.equal(asked.stdout, "the right one\n", asked.stderr);
   await app.python('import socket; socket.create_connection(("192.0.2.99", 81), 30).recv(1)');
-  const shown = await until("the end of the connection", async () => {
+  await app.python(`
+import socket
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.sendto(b"x", ("203.0.113.7", 53))
+client.sendto(b"x", ("right.example.org", 9))
+`);
+  const shown = await until("the end of the connection, and what the kernel has refused", async () => {
     const { stdout, stderr } = await trial.skerry(["net", "shown", "--json"]);
     assert.equal(stderr, "");
     const value: {
       readonly byRules: boolean;
       readonly targets: readonly { readonly to: string; readonly allowed: boolean; readonly receivedBytes: number }[];
     } = JSON.parse(stdout);
-    return value.targets.some(({ receivedBytes }) => receivedBytes > 0) ? value : undefined;
+    const passed = value.targets.some(({ receivedBytes }) => receivedBytes > 0);
+    return passed && value.targets.some(({ to }) => to.endsWith("/udp")) ? value : undefined;
   });
   const of = (to: string) => shown.targets.find((target) => target.to === to);
   assert.equal(of(`right.example.org:${right}/tcp`)?.receivedBytes, "the right one".length);
-  assert.equal(of("192.0.2.99:81/tcp")?.allowed, false);
+  for (const to of ["192.0.2.99:81/tcp", "203.0.113.7:53/udp", "right.example.org:9/udp"])
+    assert.equal(of(to)?.allowed, false, to);
   await app.end();
 });
 

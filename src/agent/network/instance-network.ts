@@ -188,10 +188,10 @@ export class InstanceNetwork {
     const verdict = decideConnection(granted.rules, { target, port, protocol: "tcp" }, hostAddresses());
     if (verdict.kind === "refused") return refuse(refusalWords(verdict.because));
     const { rule } = verdict;
-    if (rule.answer === "ask" && !(await this.#parts.ask(`${name ?? address}:${port}`, untilClosed(app))))
-      return refuse("its owner was asked, and it was not allowed");
     const release = name === undefined ? () => {} : addresses.hold(name);
     try {
+      if (rule.answer === "ask" && !(await this.#parts.ask(`${name ?? address}:${port}`, untilClosed(app))))
+        return refuse("its owner was asked, and it was not allowed");
       const begun = rule.sameName ? await firstBytes(app) : undefined;
       const other = begun === undefined ? undefined : whyNotSameName(begun.hello, name ?? "");
       if (other !== undefined) return refuse(sameNameWords(other));

@@ -14,6 +14,7 @@ import type { Start } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
+import { watchRefused } from "./refused-watch.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
 
@@ -24,8 +25,11 @@ interface Standing {
   readonly spec: CompartmentSpec;
   readonly tally: Tally;
   readonly network: InstanceNetwork;
+  readonly addresses: NameAddresses;
   gate: Gate | undefined;
   listening: Promise<boolean> | undefined;
+  /** Ends the watch over what the kernel has refused. */
+  unwatch: () => void;
 }
 
 export interface NetworkState {
@@ -52,11 +56,9 @@ export class Networks {
     const granted = grantedIn(spec);
     if (granted === undefined) return;
     const standing = this.#make(spec, granted, new NameAddresses());
-    const folder = this.#folder(spec);
-    standing.gate = await openGate(`${folder}/${GATE}`, async () => {
-      const status = readStatus((await this.#context.performer.readText(`${folder}/status`)) ?? "");
-      if (status.wallPid === undefined || status.startTicks === undefined) return false;
-      return await this.#listen(standing, { pid: status.wallPid, startTicks: status.startTicks });
+    standing.gate = await openGate(`${this.#folder(spec)}/${GATE}`, async () => {
+      const wall = await this.#wallOf(spec);
+      return wall !== undefined && (await this.#listen(standing, wall));
     });
   }
 
@@ -75,6 +77,7 @@ export class Networks {
     const standing = this.#standing.get(id);
     this.#standing.delete(id);
     standing?.gate?.close();
+    standing?.unwatch();
     standing?.network.close();
     await standing?.tally.flush();
   }
@@ -93,6 +96,13 @@ export class Networks {
     await this.#listen(this.#make(spec, granted, addresses), child);
   }
 
+  /** Its user namespace is the one that the network belongs to. */
+  async #wallOf(spec: CompartmentSpec): Promise<ProcessName | undefined> {
+    const text = await this.#context.performer.readText(`${this.#folder(spec)}/status`);
+    const { wallPid, startTicks } = readStatus(text ?? "");
+    return wallPid === undefined || startTicks === undefined ? undefined : { pid: wallPid, startTicks };
+  }
+
   #folder({ id }: CompartmentSpec): string {
     return `${this.#context.places.runtime}/compartments/${id}`;
   }
@@ -105,7 +115,10 @@ export class Networks {
       ask: async (target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request: granted.request, target }, signal),
     });
-    const standing: Standing = { spec, tally, network, gate: undefined, listening: undefined };
+    const standing: Standing = {
+      ...{ spec, tally, network, addresses },
+      ...{ gate: undefined, listening: undefined, unwatch: () => {} },
+    };
     this.#standing.set(spec.id, standing);
     return standing;
   }
@@ -128,7 +141,10 @@ export class Networks {
   }
 
   async #listen(standing: Standing, of: ProcessName): Promise<boolean> {
-    standing.listening ??= standing.network.listen(helperPath(this.#context.places.program), of).then((done) => {
+    standing.listening ??= standing.network.listen(helperPath(this.#context.places.program), of).then(async (done) => {
+      const wall = await this.#wallOf(standing.spec);
+      if (done.ok && wall !== undefined)
+        standing.unwatch = watchRefused(wall, this.#context.facts, standing.addresses, standing.tally);
       if (!done.ok)
         process.stderr.write(`${standing.spec.id}: its network has no listeners: ${done.problem.because}\n`);
       return done.ok;

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { refusedIn, refusedTargets } from "./refused-datagrams.ts";
+
+test("the kernel's count is that of both families", () => {
+  const snmp = "Tcp: A B\nTcp: 1 2\nUdp: InDatagrams NoPorts InErrors\nUdp: 10 3 0\nUdpLite: NoPorts\nUdpLite: 9\n";
+  assert.equal(refusedIn(snmp, "Udp6InDatagrams 7\nUdp6NoPorts                     \t4\n"), 7);
+  assert.equal(refusedIn("", ""), 0);
+});
+
+test("targets are read with how often they were tried, and what looks otherwise is left out", () => {
+  const element = (concat: unknown, packets: unknown) => ({
+    elem: { val: { concat }, counter: { packets, bytes: 1 } },
+  });
+  const text = JSON.stringify({
+    nftables: [
+      { metainfo: { version: "1.0.6" } },
+      {
+        set: { name: "refused4", elem: [element(["192.0.2.7", 53], 2), element("192.0.2.7", 1), element([1, "x"], 1)] },
+      },
+      { set: { name: "refused6", elem: [element(["2001:db8::7", 123], 1)] } },
+      { set: { name: "empty" } },
+    ],
+  });
+  assert.deepEqual(refusedTargets(text), [
+    { address: "192.0.2.7", port: 53, times: 2 },
+    { address: "2001:db8::7", port: 123, times: 1 },
+  ]);
+  for (const bad of ["", "[]", "null", '{"nftables": 1}']) assert.deepEqual(refusedTargets(bad), []);
+});
