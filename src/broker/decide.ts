@@ -20,12 +20,12 @@ import {
   ipText,
   isInRange,
   type NetworkRule,
+  narrownessOf,
   parseIp,
   parseIpRange,
   unmapped,
   widthOf,
 } from "../model/index.ts";
-import { unreachable } from "../result.ts";
 
 /** The name by which an app asks for the host itself, where the zone `host` is granted. */
 export const HOST_NAME = "host";
@@ -152,26 +152,7 @@ function namesAddresses({ target }: NetworkRule): boolean {
 
 /** By target, then by port, then by order. */
 function narrowest(rules: readonly NetworkRule[]): NetworkRule | undefined {
-  return rules.toSorted((left, right) => narrowness(right) - narrowness(left))[0];
-}
-
-function narrowness({ target, port }: NetworkRule): number {
-  const byPort = port === undefined ? 0 : 1;
-  switch (target.kind) {
-    case "name":
-      return 2000 + byPort;
-    case "names-below":
-      // A longer name is a narrower one: no name has more than 253 characters.
-      return 1000 + 2 * target.suffix.length + byPort;
-    case "addresses":
-      return 1000 + 2 * target.prefix + byPort;
-    case "zone":
-      return 2 + byPort;
-    case "any-name":
-      return byPort;
-    default:
-      return unreachable(target);
-  }
+  return rules.toSorted((left, right) => narrownessOf(right) - narrownessOf(left))[0];
 }
 
 type IsHost = (ip: IpAddress) => boolean;

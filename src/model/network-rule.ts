@@ -3,6 +3,7 @@
  *
  * Plain data, parsed in descriptor/; broker/ decides by it.
  */
+import { unreachable } from "../result.ts";
 import type { NetworkZone } from "./deployment.ts";
 
 export type NetworkTarget =
@@ -32,4 +33,24 @@ export interface NetworkRule {
   readonly bytesPerSecond: number | undefined;
   /** `ask`: the owner is asked when it is used. `deny`: refused, within a wider rule that allows or asks. */
   readonly answer: "real" | "ask" | "deny";
+}
+
+/** Of several rules that name a target, the one with the greatest number decides alone. By target, then by port. */
+export function narrownessOf({ target, port }: Pick<NetworkRule, "target" | "port">): number {
+  const byPort = port === undefined ? 0 : 1;
+  switch (target.kind) {
+    case "name":
+      return 2000 + byPort;
+    case "names-below":
+      // A longer name is a narrower one: no name has more than 253 characters.
+      return 1000 + 2 * target.suffix.length + byPort;
+    case "addresses":
+      return 1000 + 2 * target.prefix + byPort;
+    case "zone":
+      return 2 + byPort;
+    case "any-name":
+      return byPort;
+    default:
+      return unreachable(target);
+  }
 }

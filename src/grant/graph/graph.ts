@@ -11,7 +11,7 @@
  * - Pure, and plain data but for the maps.
  * - Nesting counts: who can write ~/a and who can read ~/a/b share what is in ~/a/b.
  */
-import type { Answer, Contribution, Link } from "../../model/index.ts";
+import type { Answer, Contribution, Link, NetworkRule } from "../../model/index.ts";
 import { isWithin } from "../../model/index.ts";
 import type { Effective } from "../join.ts";
 import type { NetworkPart } from "./network.ts";
@@ -100,8 +100,12 @@ export function buildGraph(apps: readonly WiredApp[]): Graph {
 }
 
 function rightsOfApp({ name: app, effective, volumes, links, secretFiles }: WiredApp): readonly Right[] {
+  // One network for all that is granted of it.
+  const beside = effective.flatMap(({ contributions }) =>
+    contributions.flatMap((one) => (one.kind === "named-network" ? one.rules : [])),
+  );
   const granted = effective.flatMap(({ request, answer, contributions }) => {
-    return targetsOf(contributions).map(
+    return targetsOf(contributions, beside).map(
       ({ verb, target, entry }): Right => ({ app, verb, target, because: { kind: "answer", request, answer, entry } }),
     );
   });
@@ -125,7 +129,7 @@ function rightsOfApp({ name: app, effective, volumes, links, secretFiles }: Wire
 }
 
 /** @param contributions - of one request: what it opens first, then what hides or pins parts of that */
-function targetsOf(contributions: readonly Contribution[]) {
+function targetsOf(contributions: readonly Contribution[], beside: readonly NetworkRule[]) {
   const found: (Pick<Right, "verb" | "target"> & Pick<Extract<Reason, { readonly kind: "answer" }>, "entry">)[] = [];
   const entry = undefined;
   for (const [index, one] of contributions.entries()) {
@@ -148,7 +152,8 @@ function targetsOf(contributions: readonly Contribution[]) {
       found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
     if (one.kind === "named-network" && one.empty !== true) {
       for (const [at, rule] of one.rules.entries()) {
-        const target = { kind: "network", part: { kind: "rule", rule } } as const;
+        if (rule.answer === "deny") continue;
+        const target = { kind: "network", part: { kind: "rule", rule, beside } } as const;
         found.push({ verb: "reach", target, entry: { list: "allow", index: at } });
       }
     }

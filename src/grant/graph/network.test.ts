@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { decideConnection } from "../../broker/index.ts";
 import { ipText, type NetworkRule } from "../../model/index.ts";
 import { meets, type NetworkPart, parseAsked } from "./network.ts";
 
@@ -11,7 +12,7 @@ function asked(text: string) {
 }
 
 /** A rule as a deployment would have it: the forms that claims know are those of rules. */
-function rule(text: string, options: Partial<NetworkRule> = {}): NetworkPart {
+function rule(text: string, options: Partial<NetworkRule> = {}): Extract<NetworkPart, { readonly kind: "rule" }> {
   const { target, port, protocol = "tcp" } = asked(text);
   assert.ok(target.kind !== "internet");
   const plain = {
@@ -21,7 +22,7 @@ function rule(text: string, options: Partial<NetworkRule> = {}): NetworkPart {
     bytesPerSecond: undefined,
     answer: "real",
   } as const;
-  return { kind: "rule", rule: { text, target, port, protocol, ...plain, ...options } };
+  return { kind: "rule", rule: { text, target, port, protocol, ...plain, ...options }, beside: [] };
 }
 
 const REAL: NetworkPart = { kind: "everything", zones: [] };
@@ -72,6 +73,26 @@ test("zones hold what the wall has in them", () => {
   assert.equal(meets({ kind: "everything", zones: ["host"] }, asked("10.0.0.1")), "perhaps");
 });
 
+test("of rules that name a target the narrowest decides, and a denial within a wider rule is one", () => {
+  const wide = rule("*.example.org");
+  const beside = (text: string, options: Partial<NetworkRule>): NetworkPart => ({
+    ...wide,
+    beside: [wide.rule, rule(text, options).rule],
+  });
+  const denied = beside("ads.example.org", { answer: "deny" });
+  assert.equal(meets(denied, asked("ads.example.org:443")), "never");
+  assert.equal(meets(denied, asked("www.example.org:443")), "surely");
+  assert.equal(meets(denied, asked("*.example.org")), "surely");
+  const onOnePort = beside("ads.example.org:80", { answer: "deny" });
+  assert.equal(meets(onOnePort, asked("ads.example.org:80")), "never");
+  assert.equal(meets(onOnePort, asked("ads.example.org:443")), "surely");
+  assert.equal(meets(onOnePort, asked("ads.example.org")), "surely");
+  const below = beside("*.ads.example.org", { answer: "deny" });
+  assert.equal(meets(below, asked("*.x.ads.example.org")), "never");
+  assert.equal(meets(below, asked("ads.example.org")), "surely");
+  assert.equal(meets(rule("ads.example.org", { answer: "deny" }), asked("ads.example.org")), "never");
+});
+
 test("two ranges meet where an address lies in both, in whatever form it is written", () => {
   const address = fc.bigInt({ min: 0n, max: 0xffff_ffffn }).map((bits) => ({ family: 4 as const, bits }));
   fc.assert(
@@ -84,6 +105,62 @@ test("two ranges meet where an address lies in both, in whatever form it is writ
       assert.equal(meets(range, asked(ipText(other))), inside ? "surely" : "never");
       assert.equal(meets(range, asked(`::ffff:${ipText(other)}`)), inside ? "surely" : "never");
     }),
+  );
+});
+
+test("where the broker lets a connection begin, a claim about it is met; and by no certain one where it does not", () => {
+  const targets = [
+    "a.org",
+    "b.a.org",
+    "c.b.a.org",
+    "*.a.org",
+    "*.b.a.org",
+    "192.0.2.1",
+    "192.0.2.0/24",
+    "10.0.0.1",
+    "lan",
+    "host",
+  ];
+  const anyRule = fc
+    .tuple(
+      fc.constantFrom(...targets),
+      fc.constantFrom("", ":80", ":443"),
+      fc.constantFrom("real" as const, "ask" as const, "deny" as const),
+      fc.boolean(),
+    )
+    .map(([target, port, answer, mayBePrivate]) => rule(`${target}${port}`, { answer, private: mayBePrivate }).rule);
+  const wanted = fc.constantFrom(
+    "a.org",
+    "b.a.org",
+    "c.b.a.org",
+    "d.c.b.a.org",
+    "192.0.2.1",
+    "192.0.2.9",
+    "10.0.0.1",
+    "10.9.9.9",
+  );
+  fc.assert(
+    fc.property(
+      fc.array(anyRule, { maxLength: 5 }),
+      wanted,
+      fc.constantFrom(80, 443),
+      fc.boolean(),
+      (rules, place, port, isHost) => {
+        const target = /^[0-9]/.test(place) ? { address: place } : { name: place };
+        const verdict = decideConnection(rules, { target, port, protocol: "tcp" }, isHost ? ["10.9.9.9"] : []);
+        const meetings = rules.map((one) =>
+          meets({ kind: "rule", rule: one, beside: rules }, asked(`${place}:${port}`)),
+        );
+        if (verdict.kind === "allowed")
+          assert.ok(
+            meetings.some((meeting) => meeting !== "never"),
+            verdict.rule.text,
+          );
+        // Which addresses are this host's is not known here.
+        else if (!isHost) assert.ok(!meetings.includes("surely"), `${meetings.join()} ${verdict.because}`);
+      },
+    ),
+    { numRuns: 3000 },
   );
 });
 

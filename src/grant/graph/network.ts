@@ -9,6 +9,7 @@ import {
   classesIn,
   type IpRange,
   isHostName,
+  narrownessOf,
   NETWORK_ZONES,
   type NetworkRule,
   type NetworkTarget,
@@ -33,7 +34,8 @@ export interface NetworkAsked {
 /** What an app is granted. */
 export type NetworkPart =
   | { readonly kind: "everything"; readonly zones: readonly NetworkZone[] }
-  | { readonly kind: "rule"; readonly rule: NetworkRule };
+  /** @param beside - all rules of the same network: of those that name a target the narrowest decides */
+  | { readonly kind: "rule"; readonly rule: NetworkRule; readonly beside: readonly NetworkRule[] };
 
 export type Meeting = "surely" | "perhaps" | "never";
 
@@ -75,10 +77,58 @@ function targetOf(text: string): NetworkAsked["target"] | undefined {
 export function meets(part: NetworkPart, asked: NetworkAsked | undefined): Meeting {
   if (part.kind === "everything") return asked === undefined ? "surely" : everythingMeets(part.zones, asked.target);
   const { rule } = part;
-  if (rule.answer === "deny") return "never";
+  if (
+    rule.answer === "deny" ||
+    (asked !== undefined && part.beside.some((other) => overrules(other, rule, part.beside, asked)))
+  )
+    return "never";
   const meeting = asked === undefined ? "surely" : samePort(rule, asked) ? ruleMeets(rule, asked.target) : "never";
   // The owner may still say no.
   return meeting === "surely" && rule.answer === "ask" ? "perhaps" : meeting;
+}
+
+/** Whatever is asked about, and could be decided by the one, is decided by the other. */
+function overrules(
+  other: NetworkRule,
+  rule: NetworkRule,
+  beside: readonly NetworkRule[],
+  asked: NetworkAsked,
+): boolean {
+  const narrower = narrownessOf(other) - narrownessOf(rule);
+  if (narrower < 0 || (narrower === 0 && beside.indexOf(other) >= beside.indexOf(rule))) return false;
+  if (other.protocol !== rule.protocol) return false;
+  if (other.port !== undefined && other.port !== (rule.port ?? asked.port)) return false;
+  return isNames(rule.target) === isNames(other.target) && holdsAll(other.target, rule.target, asked.target);
+}
+
+/** Every place that is asked about, and that `rule` can name, is named by `other`. */
+function holdsAll(other: NetworkTarget, rule: NetworkTarget, asked: NetworkAsked["target"]): boolean {
+  switch (other.kind) {
+    case "any-name":
+      return asked.kind === "name" || asked.kind === "names-below";
+    case "name":
+      return asked.kind === "name" && asked.name === other.name;
+    case "names-below":
+      if (asked.kind === "name") return isBelow(asked.name, other.suffix);
+      return asked.kind === "names-below" && (asked.suffix === other.suffix || isBelow(asked.suffix, other.suffix));
+    case "zone":
+      // What is this host's own is in no other zone.
+      return rule.kind === "zone" && rule.zone === other.zone;
+    case "addresses": {
+      const [range, wanted] = [rangeOfTarget(other), asked.kind === "addresses" ? rangeOfTarget(asked) : undefined];
+      if (wanted === undefined || wanted.prefix < range.prefix || !rangesMeet(wanted, range)) return false;
+      const [one, ...more] = classesIn(range);
+      // A range names neither this host's own addresses nor, where it only holds them, those of another class.
+      const whole = range.prefix === widthOf(range) || (rule.kind !== "zone" && more.length === 0);
+      return whole && (one === "public" || one === "private" || one === "link-local");
+    }
+    default:
+      return unreachable(other);
+  }
+}
+
+function isNames({ kind }: NetworkTarget): boolean {
+  return kind === "name" || kind === "names-below" || kind === "any-name";
 }
 
 function samePort(rule: NetworkRule, { port, protocol }: NetworkAsked): boolean {
