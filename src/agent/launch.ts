@@ -282,14 +282,17 @@ export async function joinContext(
   deployment: Pick<Deployment, "answers">,
   context: AgentContext,
 ): Promise<JoinContext> {
-  const { places, home } = context;
   const findings = new Map<string, Awaited<ReturnType<typeof findPath>>>();
   for (const grant of Object.values(deployment.answers)) {
     if (grant.folder !== undefined) findings.set(grant.folder, await findPath(grant.folder));
   }
+  return { findings, ...ownFoldersOf(context) };
+}
+
+/** Which folders no grant may reach: the same for all deployments. */
+export function ownFoldersOf({ places, home }: Pick<AgentContext, "places" | "home">): Omit<JoinContext, "findings"> {
   const own = [places.config, places.data, places.state, places.cache, places.runtime];
   return {
-    findings,
     dataFolder: realOrSelf(places.data),
     ownFolders: own.map(realOrSelf),
     ownLinks: [...own, places.program].flatMap(linksOnTheWay),

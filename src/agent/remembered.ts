@@ -1,7 +1,7 @@
 /** Remembered: what a pure function made of the same texts a moment ago. An agent reads the same files at every start. */
 
-/** Files that an owner works with at a time, generously. */
-const KEPT = 200;
+/** Files that an owner works with at a time, generously. Who has more deployments than that asks about all of them. */
+const KEPT = 1000;
 
 /** @param make - pure: the same texts always give an equal answer, which nobody changes */
 export function remembered<Texts extends readonly string[], Value>(

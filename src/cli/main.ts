@@ -65,6 +65,11 @@ function version(): string {
   return has ? String(about.version) : "unknown";
 }
 
+/** A pipe takes some of a long text at once, and the rest when its reader gets to it. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength > 0) await new Promise<void>((resolve) => void stream.write("", () => resolve()));
+}
+
 function onFault(error: unknown): never {
   process.stderr.write(`${faultText(error, process.env["SKERRY_TRACE"] === "1")}\n`);
   process.exit(EXIT.fault);
@@ -82,4 +87,7 @@ process.on("uncaughtException", onFault);
 void main(process.argv.slice(2))
   .catch(onFault)
   // At once: a connection that is kept open for more questions would keep this process.
-  .then((code) => process.exit(code));
+  .then(async (code) => {
+    await written(process.stdout);
+    process.exit(code);
+  });

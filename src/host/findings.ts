@@ -15,6 +15,8 @@ export interface Finding {
   readonly mountBelow: string | undefined;
 }
 
+const MOUNT_TABLE = "/proc/self/mountinfo";
+
 /** File systems that are windows into the kernel, by their names in filesystems(5). */
 const KERNEL_FILE_SYSTEMS = new Set([
   ...[
@@ -33,11 +35,11 @@ const KERNEL_FILE_SYSTEMS = new Set([
   ...["pstore", "efivarfs", "mqueue", "binfmt_misc", "fusectl", "selinuxfs"],
 ]);
 
-export async function findPath(path: string): Promise<Finding> {
+/** @param table - of who looks up many paths at once: proc_pid_mountinfo(5), read a moment ago */
+export async function findPath(path: string, table = textIf(MOUNT_TABLE)): Promise<Finding> {
   try {
     const real = await realpath(path);
     const about = await stat(real);
-    const table = textIf("/proc/self/mountinfo");
     const kernelMount = kernelMountNear(real, table);
     // A file of the kernel's is one by name only.
     const type = about.isDirectory() ? "folder" : about.isFile() && kernelMount === undefined ? "file" : "other";
@@ -45,6 +47,11 @@ export async function findPath(path: string): Promise<Finding> {
   } catch {
     return { real: undefined, type: "none", kernelMount: undefined, mountBelow: undefined };
   }
+}
+
+/** What is mounted where, for {@link findPath}. */
+export function mountTable(): string {
+  return textIf(MOUNT_TABLE);
 }
 
 /** The first kernel's own mount that holds the path or lies below it. @param table - proc_pid_mountinfo(5) */

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { done, json } from "./life.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { AgentClient } from "../../src/agent/client.ts";
+import { placesFrom } from "../../src/model/index.ts";
+import { done, json, until } from "./life.fixture.ts";
+import { endOf, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
 let config: string;
@@ -195,6 +197,33 @@ test("explain gives the chain from the line that asks to what is let through, an
     assert.match((await done(trial, ["explain", "mail", "lettres"], { code: 1 })).stderr, /Did you mean "letters"/);
   } finally {
     rmSync(`${config}/deployments/caller.yaml`);
+  }
+});
+
+test("a long answer comes whole through a pipe whose reader takes its time", async () => {
+  const own = `${trial.home}/many`;
+  mkdirSync(`${own}/config/deployments`, { recursive: true });
+  const requests = Array.from(
+    { length: 40 },
+    (_, index) => `  r${index}: { service: folder, why: x, inside: /mnt/${index} }`,
+  );
+  const answers = requests.map((_, index) => `  r${index}: { answer: real, folder: ${trial.files}/music }`);
+  const text = ["skerry: deployment/1", "recipe: ripgrep", "requests:", ...requests, "answers:", ...answers, ""].join(
+    "\n",
+  );
+  for (let number = 0; number < 20; number++) writeFileSync(`${own}/config/deployments/app-${number}.yaml`, text);
+  const options = { environment: { SKERRY_HOME: own } };
+  try {
+    const child = trial.begin(["graph", "--json"], options);
+    // Until it has come to its end the pipe is full.
+    await until("the first part is there", () => (child.stdout?.readableLength ?? 0) > 0);
+    const { stdout, code } = await endOf(child, 60_000);
+    assert.equal(code, 0);
+    const { instances, rights } = JSON.parse(stdout);
+    assert.equal(instances.length, 20);
+    assert.equal(rights.length, 800);
+  } finally {
+    await new AgentClient(placesFrom({ SKERRY_HOME: own }, process.getuid?.() ?? -1, ROOT), {}).shutdown();
   }
 });
 

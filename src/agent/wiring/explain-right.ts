@@ -20,7 +20,8 @@ import { type Contribution, isCleanAbsolutePath, nearest, type Request } from ".
 import { type Result, refusal, success, unreachable } from "../../result.ts";
 import type { AgentContext } from "../context.ts";
 import { type AgentProblem, explain } from "../explain.ts";
-import { joinContext } from "../launch.ts";
+import { grantedVariables } from "../grants/session-variables.ts";
+import { Findings } from "./findings.ts";
 import { brokerSays } from "./broker-says.ts";
 import { type FileLine, Lines } from "./lines.ts";
 import { linesFor } from "./prove.ts";
@@ -158,7 +159,9 @@ async function explainedRequests(
 ): Promise<readonly ExplainedRequest[]> {
   const { app, deployment } = wired;
   const { name, answers } = deployment.thing;
-  const found = await joinContext(deployment.thing, context);
+  const own = new Findings(context);
+  const session = await grantedVariables({ requests }, deployment.thing, { dry: true }, context);
+  const found = { ...(await own.for(deployment.thing)), session };
   const lines = new Lines();
   return Object.entries(requests).map(([each, request]): ExplainedRequest => {
     const grant = Object.hasOwn(answers, each) ? answers[each] : undefined;

@@ -13,7 +13,7 @@ import type { AgentContext } from "../context.ts";
 import { type AgentProblem, explain } from "../explain.ts";
 import { seenFor } from "../grants/pending.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
-import { joinContext } from "../launch.ts";
+import { Findings } from "./findings.ts";
 
 export interface WiredDeployment {
   readonly app: WiredApp;
@@ -28,18 +28,31 @@ export interface Wiring {
   readonly unreadable: readonly { readonly name: string; readonly problem: string }[];
 }
 
+/** Files that are looked up at the same time. */
+const AT_ONCE = 50;
+
 export async function readWiring(context: AgentContext): Promise<Wiring> {
   const deployments: WiredDeployment[] = [];
   const unreadable: { readonly name: string; readonly problem: string }[] = [];
-  for (const name of (await deploymentNames(context)).toSorted()) {
-    const wired = await readWired(name, context);
-    if (wired.ok) deployments.push(wired.value);
-    else unreadable.push({ name, problem: explain(wired.problem).text });
+  const names = (await deploymentNames(context)).toSorted();
+  const found = new Findings(context);
+  for (let from = 0; from < names.length; from += AT_ONCE) {
+    const some = names.slice(from, from + AT_ONCE);
+    const all = await Promise.all(some.map(async (name) => ({ name, wired: await readWired(name, context, found) })));
+    for (const { name, wired } of all) {
+      if (wired.ok) deployments.push(wired.value);
+      else unreadable.push({ name, problem: explain(wired.problem).text });
+    }
   }
   return { deployments, unreadable };
 }
 
-export async function readWired(name: string, context: AgentContext): Promise<Result<WiredDeployment, AgentProblem>> {
+/** @param findings - of who reads many at once */
+export async function readWired(
+  name: string,
+  context: AgentContext,
+  findings = new Findings(context),
+): Promise<Result<WiredDeployment, AgentProblem>> {
   const deployment = await findDeployment(name, context);
   if (!deployment.ok) return deployment;
   const recipe = await findRecipe(deployment.value.thing.recipe, context);
@@ -49,7 +62,7 @@ export async function readWired(name: string, context: AgentContext): Promise<Re
   if (!seen.ok) return seen;
   const covered = coveredBy(seen.value, recipe.value.thing, thing);
   const session = await grantedVariables(covered.recipe, covered.deployment, { dry: true }, context);
-  const found = { ...(await joinContext(thing, context)), session };
+  const found = { ...(await findings.for(thing)), session };
   const whole = joinGrants(covered.recipe, covered.deployment, found);
   const requests = { ...covered.recipe.requests, ...thing.requests };
   const app: WiredApp = {
