@@ -43,7 +43,7 @@ test("what cannot be meant is refused with what to write", () => {
   assert.equal(read("deny:example.org", "network"), '"deny:example.org": nothing goes behind the colon of deny');
   assert.equal(
     read("real:example.org", "network"),
-    '"example.org": real takes host, lan or both; rules go with subset',
+    '"example.org": real takes host, lan or both; rules go with subset and ask',
   );
   assert.equal(read("subset:a.example,a.example", "network"), '"a.example" is written twice, first as entry 0');
   assert.equal(read("real:notes", "folder"), '"notes" is no folder. Begin with "/" or "~/"');
