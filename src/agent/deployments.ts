@@ -16,7 +16,6 @@ import { type AgentContext, QUIET } from "./context.ts";
 import { type Enabled, setEnabled } from "./enabling.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { grantsFile, noteGrantChanges } from "./grants/grant-changes.ts";
-import { LiveChanges } from "./grants/live-change.ts";
 import { pendingFile, type PendingWord, seenFor, settlePending } from "./grants/pending.ts";
 import { isClaimed } from "./image-uses.ts";
 import { sha256 } from "./images.ts";
@@ -38,14 +37,12 @@ export class Deployments {
   readonly #life: Life;
   readonly #changes: Changes;
   readonly #launchers: Launchers;
-  readonly #live: LiveChanges;
 
   constructor(context: AgentContext, life: Life, changes: Changes, launchers: Launchers) {
     this.#context = context;
     this.#life = life;
     this.#changes = changes;
     this.#launchers = launchers;
-    this.#live = new LiveChanges(context, life.compartments);
   }
 
   async deploy(
@@ -88,7 +85,7 @@ export class Deployments {
     await noteGrantChanges(parsed.value, text, this.#context);
     // One that the owner has edited is the owner's, and no reason to refuse the deployment.
     await writeEntry(parsed.value, recipe.value.thing, this.#context);
-    return success({ file, live: await this.#live.change(parsed.value, recipe.value.thing) });
+    return success({ file, live: await this.#life.live.change(parsed.value, recipe.value.thing) });
   }
 
   /** What stands in the file counts: also for the launcher, and for what runs. */

@@ -31,6 +31,7 @@ import { seenFor } from "./grants/pending.ts";
 import type { Images } from "./images.ts";
 import { grantedAs, linesOf, programFiles, systemFiles } from "./launcher-files.ts";
 import { launchedRecord, spoolFolder } from "./spool.ts";
+import { isWatched } from "./grants/chosen-files.ts";
 import { type Chosen, instanceFolder, type Prepared, prepare } from "./launch.ts";
 import { NO_WORDS } from "./wanted.ts";
 
@@ -194,6 +195,8 @@ export class Launchers {
     if (plain.value.effective.some(({ service, answer }) => service === "variable" && answer === "real"))
       return no("each start has to look into its owner's session");
     if (astray !== undefined) return no(`each start has to ask about ${astray.kind}`);
+    const current = spec.contributions.some((one) => one.kind === "pick" && isWatched(one, spec));
+    if (current) return no("an agent has to keep chosen files current");
     const program = chosen.recipe.programs[chosen.deployment.program ?? Object.keys(chosen.recipe.programs)[0] ?? ""];
     const own = (path: string) => path.startsWith(`${places.runtime}/`);
     const volumes = plain.value.steps.flatMap((step) => (step.kind === "make-folder" ? [step.path] : []));

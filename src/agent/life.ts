@@ -13,6 +13,7 @@ import type { Asks } from "./asks/asks.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./links.ts";
+import { LiveChanges } from "./grants/live-change.ts";
 import { Networks } from "./network/networks.ts";
 import { ReadyWatch } from "./readiness.ts";
 import { Services } from "./services.ts";
@@ -32,6 +33,7 @@ export class Life {
   readonly services: Services;
   readonly readiness: ReadyWatch;
   readonly networks: Networks;
+  readonly live: LiveChanges;
   readonly #context: AgentContext;
   readonly #acts: Acts;
   /** Starts that their owner has stopped or killed; only those that are still known. */
@@ -44,14 +46,21 @@ export class Life {
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);
+        this.live.stands(start);
         this.readiness.watch(start);
       },
       ended: async (start) => {
         asks.forget(start.record.spec.id);
         await this.networks.ended(start.record.spec.id);
+        this.live.ended(start.record.spec.id);
         await this.services.ended(start);
         this.readiness.tellOfEnd(start);
       },
+    });
+    this.live = new LiveChanges(context, this.compartments, async (name) => {
+      const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };
+      await this.services.stopping(name);
+      return (await acts.launch(words, { signal: new AbortController().signal, report: () => {} }, false)).ok;
     });
     this.readiness = new ReadyWatch(this.compartments, acts.entry);
     const quiet = () => {};
@@ -70,6 +79,7 @@ export class Life {
   close(): void {
     this.services.close();
     this.readiness.close();
+    this.live.close();
     this.compartments.close();
   }
 

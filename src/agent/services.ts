@@ -132,6 +132,11 @@ export class Services {
     await removeServiceState(name, this.#context);
   }
 
+  /** How it was started last. */
+  wordsOf(name: string): WantedWords | undefined {
+    return this.#states.get(name)?.words;
+  }
+
   statusOf(name: string): ServiceStatus | undefined {
     const known = this.#states.get(name);
     if (known === undefined) return undefined;

@@ -109,14 +109,14 @@ export type AuditEvent =
   | { readonly kind: "restart"; readonly instance: string; readonly inARow: number }
   /** It has ended more often than its policy lets pass. */
   | { readonly kind: "given-up"; readonly instance: string; readonly most: number; readonly withinMs: number }
-  /** While it ran, what it gets for one request became another; who still held something of it was ended. */
+  /** While it ran, what it gets for one request became another. So many processes held something of what it had. */
   | {
       readonly kind: "live-change";
       readonly instance: string;
       readonly id: string;
       readonly request: string;
       readonly gets: string;
-      readonly ended: number;
+      readonly held: number;
     }
   | { readonly kind: "exec"; readonly instance: string; readonly id: string; readonly command: readonly string[] }
   | {

@@ -7,6 +7,7 @@ import {
   isCleanAbsolutePath,
   type Link,
   NEVER_RESTARTED,
+  ON_REVOKE_WORDS,
   READY_WITHIN_MS,
   type Readiness,
   RESTART_WORDS,
@@ -83,6 +84,10 @@ export const SERVICE_KEYS = {
     .optional()
     .describe("The sign that it can be used, or none. Default: the recipe's"),
   links: listOf(link, "links", 20).optional().describe("Instances that must be ready before it starts. Default: none"),
+  "on-revoke": z
+    .enum(ON_REVOKE_WORDS)
+    .optional()
+    .describe("Processes that hold something of a revoked folder: end them, or restart it all. Default: end"),
 } as const;
 
 const serviceSchema = z.strictObject(SERVICE_KEYS);
@@ -96,6 +101,7 @@ export function toService(file: ServiceFile): Service {
     restart: toPolicy(file.restart),
     ready: file.ready === undefined || file.ready === "none" ? file.ready : toReadiness(file.ready),
     links: (file.links ?? []).map(({ to, port, as }): Link => ({ to, port, as })),
+    ...(file["on-revoke"] === undefined ? {} : { onRevoke: file["on-revoke"] }),
   };
 }
 
@@ -178,7 +184,7 @@ export function checkReady(file: ReadyFile, path: DataPath): readonly PathFindin
 }
 
 /** Lines of a new deployment. */
-export function serviceLines({ autostart, restart: policy, ready, links }: Service): readonly string[] {
+export function serviceLines({ autostart, restart: policy, ready, links, onRevoke }: Service): readonly string[] {
   return [
     "# In the background: started at boot or log-in, and again after its end (never, on-failure, always).",
     `autostart: ${autostart}`,
@@ -188,6 +194,7 @@ export function serviceLines({ autostart, restart: policy, ready, links }: Servi
       : `ready: ${inline(ready === "none" ? ready : readyData(ready))}`,
     "# Instances that must be ready before it starts, and ports of theirs that it may reach: [{ to: NAME, port: 5432 }]",
     `links: ${inline(links.map(linkData))}`,
+    ...(onRevoke === undefined ? [] : [`on-revoke: ${onRevoke}`]),
   ];
 }
 

@@ -14,7 +14,12 @@ export interface Service {
   readonly ready: Readiness | "none" | undefined;
   /** In the order written. */
   readonly links: readonly Link[];
+  /** What becomes of processes that hold something of a folder that is revoked. Undefined: they are ended. */
+  readonly onRevoke?: (typeof ON_REVOKE_WORDS)[number];
 }
+
+/** `end`: the processes. `restart`: the whole instance, which is then started again. */
+export const ON_REVOKE_WORDS = ["end", "restart"] as const;
 
 export const RESTART_WORDS = ["never", "on-failure", "always"] as const;
 

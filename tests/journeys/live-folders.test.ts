@@ -1,6 +1,6 @@
 /** Folders of a running compartment: granted, revoked, changed for others, and who still holds something of them. */
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { done, until } from "./life.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
@@ -133,7 +133,7 @@ test("an agent that came later changes folders as well, and knows what is in for
   await start({ docs: real("docs") });
   await save({ docs: "deny" });
   await trial.client.shutdown();
-  await save({ docs: real("docs") });
+  assert.match((await save({ docs: real("docs") })).join("\n"), /^docs: dev-shell now gets/);
   assert.equal((await inside("cat /mnt/docs/name")).stdout, "docs");
   await trial.client.shutdown();
   assert.deepEqual(await save({ docs: real("docs") }), []);
@@ -146,4 +146,86 @@ test("what the owner has frozen stays so, and a folder is gone from it all the s
   assert.match((await done(trial, ["ps"])).stdout, /dev-shell +frozen/);
   await done(trial, ["thaw", "dev-shell"]);
   assert.equal((await inside("cat /mnt/docs/name")).stdout, "");
+});
+
+/** As most editors do: a new file takes the name of the old one. */
+function saveAs(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+const chosen = (...files: readonly string[]) =>
+  `{ answer: subset, folder: "${trial.files}/docs", files: [${files.join(", ")}] }`;
+
+async function reads(file: string, text: string): Promise<void> {
+  await until(`${text} in ${file}`, async () => (await inside(`cat ${file}`)).stdout === text);
+}
+
+test("a chosen file stays the file of its name when an editor puts a new one in its place", async () => {
+  writeFileSync(`${trial.files}/docs/below/list`, "first");
+  await start({ docs: chosen("below/list") });
+  await reads("/mnt/docs/below/list", "first");
+  for (const text of ["second", "third", "fourth"]) {
+    saveAs(`${trial.files}/docs/below/list`, text);
+    await reads("/mnt/docs/below/list", text);
+  }
+  assert.equal((await inside("ls /mnt/docs")).stdout, "below\n");
+  assert.equal((await inside("echo x >/mnt/docs/below/list")).code, 2, "it is read-only");
+  await trial.client.shutdown();
+  saveAs(`${trial.files}/docs/below/list`, "while nobody watched");
+  assert.ok((await trial.skerry(["ps"])).stdout.includes("dev-shell"));
+  await reads("/mnt/docs/below/list", "while nobody watched");
+});
+
+test("a link that takes the place of a chosen file is not followed", async () => {
+  writeFileSync(`${trial.files}/docs/below/list`, "mine");
+  writeFileSync(`${trial.files}/secret`, "secret");
+  await start({ docs: chosen("below/list", "name") });
+  rmSync(`${trial.files}/docs/below/list`);
+  symlinkSync(`${trial.files}/secret`, `${trial.files}/docs/below/list`);
+  saveAs(`${trial.files}/docs/name`, "docs again");
+  await reads("/mnt/docs/name", "docs again");
+  // As root all chosen files are shown anew, and one that is gone leaves its place empty.
+  assert.equal((await inside("cat /mnt/docs/below/list")).stdout, AS_ROOT ? "" : "mine");
+  rmSync(`${trial.files}/docs/below/list`);
+  saveAs(`${trial.files}/docs/name`, "docs");
+});
+
+test("files are chosen while the app runs, and others instead", async (context) => {
+  if (AS_ROOT)
+    return context.skip("cannot here: as root, only a folder that the app was started with can be shown to it");
+  writeFileSync(`${trial.files}/docs/below/list`, "a list");
+  await start({ docs: "deny" });
+  await save({ docs: chosen("name") });
+  assert.equal((await inside("find /mnt/docs -type f")).stdout, "/mnt/docs/name\n");
+  await save({ docs: chosen("name", "below/list") });
+  assert.equal((await inside("find /mnt/docs -type f | sort")).stdout, "/mnt/docs/below/list\n/mnt/docs/name\n");
+  saveAs(`${trial.files}/docs/name`, "new name");
+  await reads("/mnt/docs/name", "new name");
+  await save({ docs: chosen("below/list") });
+  assert.equal((await inside("find /mnt/docs -type f")).stdout, "/mnt/docs/below/list\n");
+  saveAs(`${trial.files}/docs/name`, "docs");
+});
+
+test("where its owner wants that, an app that holds a revoked folder is started again as a whole", async () => {
+  await start({ docs: real("docs") }, "exec sleep 1000", "on-revoke: restart\n");
+  const before = (await done(trial, ["ps", "--json"])).stdout;
+  const lines = (await save({ docs: "deny" }, "on-revoke: restart\n")).join("\n");
+  assert.match(lines, /^docs: dev-shell now gets nothing\ndev-shell was started again$/);
+  assert.notEqual((await done(trial, ["ps", "--json"])).stdout, before);
+  assert.equal((await inside("cat /mnt/docs/name; cat /proc/1/cwd/name")).stdout, "");
+});
+
+/** Makes a copy of all mounts that nothing is handed on to, as a sandbox within the sandbox may. */
+const KEEPER = "unshare --user --mount --propagation private sh -c 'touch /tmp/holds; exec sleep 1000'";
+
+test("a sandbox within the app that has kept a mount of its own is ended", async () => {
+  const file = `${trial.home}/config/recipes/dev-shell.yaml`;
+  writeFileSync(file, `${RECIPE}own-sandbox: true\n`);
+  await start({ docs: real("docs") }, `cd /; (${KEEPER}) & echo $! >/tmp/holder; while :; do sleep 0.1; done`);
+  await until("the holder", async () => (await inside("test -e /tmp/holds")).code === 0);
+  assert.match((await save({ docs: "deny" })).join("\n"), /ended$/);
+  assert.equal((await inside("pgrep -x sleep | xargs -I{} cat /proc/{}/root/mnt/docs/name")).stdout, "");
+  assert.equal((await inside("echo goes on")).stdout, "goes on\n");
+  writeFileSync(file, RECIPE);
 });

@@ -6,21 +6,54 @@
  * - One change of an instance after another: each begins from what the one before has left.
  * - It asks the files, and nobody's memory: to ask twice does nothing the second time.
  */
-import type { Deployment, Recipe } from "../../model/index.ts";
-import type { Compartments } from "../compartments.ts";
+import type { Effective } from "../../grant/index.ts";
+import type { CompartmentSpec, Deployment, Recipe } from "../../model/index.ts";
+import { unreachable } from "../../result.ts";
+import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
+import { ChosenFiles } from "./chosen-files.ts";
 import { effectiveFor } from "./effective.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
 
 export class LiveChanges {
   readonly #context: AgentContext;
   readonly #compartments: Compartments;
+  readonly #startAgain: (name: string) => Promise<boolean>;
+  readonly #chosen: ChosenFiles;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(context: AgentContext, compartments: Compartments) {
+  /** @param startAgain - in the background, as it was started before; false where that is refused */
+  constructor(context: AgentContext, compartments: Compartments, startAgain: (name: string) => Promise<boolean>) {
+    this.#startAgain = startAgain;
     this.#context = context;
     this.#compartments = compartments;
+    this.#chosen = new ChosenFiles(context, compartments, (act) => void this.#inTurn(act).catch(() => {}));
+  }
+
+  /** A start whose app runs, also one that an earlier agent has begun. */
+  stands(start: Start): void {
+    void this.#inTurn(async () => await this.#chosen.keep(start)).catch(() => {});
+  }
+
+  ended(id: string): void {
+    this.#chosen.drop(id);
+  }
+
+  close(): void {
+    this.#chosen.close();
+  }
+
+  /** It was ended as a whole; who was started in the background comes up again with what is granted now. */
+  async #again({ record: { spec, background } }: Start): Promise<string> {
+    const started = background && (await this.#startAgain(spec.name));
+    return started ? `${spec.name} was started again` : `${spec.name} was ended; start it again`;
+  }
+
+  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
+    const done = this.#last.then(act, act);
+    this.#last = done.catch(() => {});
+    return await done;
   }
 
   /** @returns a line for each request that has changed; none where the instance does not run */
@@ -35,20 +68,48 @@ export class LiveChanges {
       const effective = await effectiveFor(recipe, deployment, this.#context, "as-optional");
       if (!effective.ok) return [`${name} goes on with what it had: ${explain(effective.problem).text}`];
       const { start } = standing.value;
-      const changes = await changeFolders(start, effective.value, this.#compartments, this.#context);
-      return changes.map((change) => liveWords(name, change));
+      const onRevoke = deployment.service.onRevoke ?? "end";
+      const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
+      const changes = await changeFolders(effective.value, around);
+      const lines = [
+        ...changes.map((change) => liveWords(name, change)),
+        ...waiting(effective.value, start.record.spec),
+      ];
+      if (!changes.some(({ ended }) => ended === "instance")) {
+        await this.#chosen.keep(start);
+        return lines;
+      }
+      return [...lines, await this.#again(start)];
     };
-    const done = this.#last.then(act, act);
-    this.#last = done.catch(() => {});
-    return await done;
+    return await this.#inTurn(act);
   }
 }
 
+/** What is no folder is given at a start, and stays until the next. */
+function waiting(effective: readonly Effective[], { name, contributions }: CompartmentSpec): readonly string[] {
+  const given = new Set(contributions.map((one) => JSON.stringify(one)));
+  const others = effective.filter(({ service }) => service !== "folder");
+  const wanted = new Set(others.flatMap((one) => one.contributions.map((each) => JSON.stringify(each))));
+  const more = others.filter((one) => one.contributions.some((each) => !given.has(JSON.stringify(each))));
+  const kept = contributions.some(
+    (one) => (one.kind === "network" || one.kind === "named-network") && !wanted.has(JSON.stringify(one)),
+  );
+  const lines = more.map(({ request }) => `${request}: takes effect at the next start of ${name}`);
+  return kept && lines.length === 0 ? [...lines, `${name} keeps the network that it has until its next start`] : lines;
+}
+
 /** One change for its owner. */
-function liveWords(name: string, { request, gets, outcome, because, ended }: FolderChange): string {
-  if (outcome === "at-next-start")
-    return `${request}: takes effect at the next start of ${name}, since ${because ?? "it cannot be changed while it runs"}`;
-  const processes = ended === 1 ? "one process that still used it was" : `${ended} processes that still used it were`;
-  const also = ended === 0 ? "" : `; ${processes} ended`;
-  return `${request}: ${name} now gets ${gets}${also}${because === undefined ? "" : `; ${because}`}`;
+function liveWords(name: string, { request, gets, outcome, because = "", held, ended }: FolderChange): string {
+  const holders = held === 1 ? "one process that still used it" : `${held} processes that still used it`;
+  const also = ended === "processes" ? `; ${holders} ${held === 1 ? "was" : "were"} ended` : "";
+  switch (outcome) {
+    case "in-force":
+      return `${request}: ${name} now gets ${gets}${also}`;
+    case "taken-away":
+      return `${request}: ${name} now gets nothing${also}; at its next start ${gets}, since ${because}`;
+    case "at-next-start":
+      return `${request}: takes effect at the next start of ${name}, since ${because}`;
+    default:
+      return unreachable(outcome);
+  }
 }

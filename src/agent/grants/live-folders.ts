@@ -27,30 +27,25 @@ import {
   waitForEnd,
 } from "../../host/index.ts";
 import type { Contribution } from "../../model/index.ts";
-import { readStatus } from "../../compartment/index.ts";
 import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
-import { readInForce, startFolder, writeInForce } from "./in-force.ts";
+import { refusal } from "../../result.ts";
+import { grantedAt, readInForce, type Slot, startFolder, viewOf, writeInForce } from "./in-force.ts";
 import { partsFor } from "./view-parts.ts";
 
 /** What became of one request. */
 export interface FolderChange {
   readonly request: string;
-  /** What it gets now, in words. */
+  /** What its deployment says now, in words. */
   readonly gets: string;
-  readonly outcome: "in-force" | "at-next-start";
-  /** Why not now. */
+  /** With `taken-away` it has nothing until the next start gives it what it gets. */
+  readonly outcome: "in-force" | "taken-away" | "at-next-start";
+  /** Why not now, or what else has happened. */
   readonly because: string | undefined;
-  /** Processes that were ended, since they held something of what it had. */
-  readonly ended: number;
-}
-
-type Slot = Extract<Contribution, { kind: "slot" }>;
-
-interface Wanted {
-  readonly slot: Slot;
-  readonly effective: Effective;
-  readonly before: readonly Contribution[];
+  /** Processes that held something of what it had. */
+  readonly held: number;
+  /** They were ended, with the whole instance where its owner wants that. */
+  readonly ended: "processes" | "instance" | undefined;
 }
 
 /** A killed process waits for the kernel at most. */
@@ -59,149 +54,144 @@ const ENDS_WITHIN_MS = 5000;
 /** Times that is looked for holders: each sees what one that was ended has left to another. */
 const LOOKS = 3;
 
+/** Who acts on which start, and what becomes of processes that hold what was taken away. */
+export interface ChangeAround {
+  readonly start: Start;
+  readonly compartments: Compartments;
+  readonly context: AgentContext;
+  readonly onRevoke: "end" | "restart";
+}
+
 /**
  * @param wanted - what each request gets now
- * @returns a line for each folder request of which that has changed since the start, or the last such change
+ * @returns a line for each folder request of which that is not what is in force
  */
 export async function changeFolders(
-  start: Start,
   wanted: readonly Effective[],
-  compartments: Compartments,
-  context: AgentContext,
+  around: ChangeAround,
 ): Promise<readonly FolderChange[]> {
+  const { start, context } = around;
   const { spec } = start.record;
   const folder = startFolder(spec, context);
   const slots = spec.contributions.filter((one) => one.kind === "slot");
-  const inForce = await readInForce(folder, context);
   const changes: FolderChange[] = [];
-  const later = ({ request, gets }: Effective, because: string) =>
-    changes.push({ request, gets, outcome: "at-next-start", because, ended: 0 });
   for (const effective of wanted) {
     if (effective.service !== "folder") continue;
     const slot = slots.find(({ request }) => request === effective.request);
-    const before = inForce.get(effective.request) ?? (slot === undefined ? [] : grantedAt(slot, spec.contributions));
     if (slot === undefined) {
-      if (!isAtStart(effective, spec.contributions)) later(effective, "it was started without a place for it");
+      if (!isAtStart(effective, spec.contributions))
+        changes.push(notNow(effective, "it was started without a place for it"));
       continue;
     }
+    const inForce = await readInForce(folder, context);
+    const before = inForce.get(slot.request) ?? grantedAt(slot, spec.contributions);
     if (same(before, effective.contributions)) continue;
-    const view = await viewOf(start, folder, context);
-    if (view === undefined) {
-      later(effective, "its wall has ended");
-      continue;
-    }
-    const change = await changeOne({ slot, effective, before }, view, { start, folder, compartments, context });
-    if (change.outcome === "in-force")
-      await writeInForce(
-        folder,
-        new Map([...(await readInForce(folder, context)), [slot.request, effective.contributions]]),
-        context,
-      );
+    const change = await changeOne({ slot, effective, before, anew: false }, around);
     changes.push(change);
+    const { request, gets, outcome, held } = change;
+    if (outcome === "at-next-start") continue;
+    const now = outcome === "in-force" ? effective.contributions : [];
+    await writeInForce(folder, new Map([...inForce, [slot.request, now]]), context);
+    const said = outcome === "in-force" ? gets : "nothing";
+    await context.audit.append({ kind: "live-change", instance: spec.name, id: spec.id, request, gets: said, held });
+    if (change.ended === "instance") break;
   }
   return changes;
 }
 
-interface Around {
-  readonly start: Start;
-  readonly folder: string;
-  readonly compartments: Compartments;
-  readonly context: AgentContext;
+/** Shows once more what is in force: the app's view of it is another one then, and nobody is ended. */
+export async function showAnew(slot: Slot, before: readonly Contribution[], around: ChangeAround): Promise<void> {
+  const { start, context } = around;
+  const effective = { request: slot.request, gets: "", contributions: before };
+  const change = await changeOne({ slot, effective, before, anew: true }, around);
+  const folder = startFolder(start.record.spec, context);
+  const inForce = await readInForce(folder, context);
+  if (change.outcome === "in-force") await writeInForce(folder, new Map([...inForce, [slot.request, before]]), context);
 }
 
-async function changeOne(
-  { slot, effective, before }: Wanted,
-  view: View,
-  { start, folder, compartments, context }: Around,
-): Promise<FolderChange> {
-  const { request, gets } = effective;
-  const { name } = start.record.spec;
-  const said = { request, gets, ended: 0 } as const;
-  const later = (because: string): FolderChange => ({ ...said, outcome: "at-next-start", because });
+interface One {
+  readonly slot: Slot;
+  readonly effective: Pick<Effective, "request" | "gets" | "contributions">;
+  readonly before: readonly Contribution[];
+  /** The same as before, as far as it is still there. */
+  readonly anew: boolean;
+}
+
+async function changeOne({ slot, effective, before, anew }: One, around: ChangeAround): Promise<FolderChange> {
+  const { start, compartments, context } = around;
+  const { request } = slot;
+  const { spec } = start.record;
   const slots = `${context.places.runtime}/slots`;
-  const mount = slotMount(view, slots, request);
-  if (mount === undefined) return later("its place is not there any more");
-  const staging = `${folder}/view-${request}`;
-  const parts = await partsFor(effective.contributions, slot, start.record.spec, { folder, staging }, context);
-  if (!parts.ok) return later(parts.problem.because);
-  const refused = await stageView(view, staging, parts.value);
-  if (refused !== undefined) return later(refused);
+  const view = await viewOf(start, context);
+  const mount = view === undefined ? undefined : slotMount(view, slots, request);
+  if (view === undefined || mount === undefined) return notNow(effective, "its wall has ended");
+  const staging = `${startFolder(spec, context)}/view-${request}`;
+  const staged = await stage(effective.contributions, slot, view, staging, around, anew);
+  // What is more of the same is no reason to take anything away first.
+  const kept = before.length === 0 || isMore(before, effective.contributions);
+  if (!staged.ok && kept) return notNow(effective, staged.problem.because);
   const gone: Gone = { mounts: shownOn(view, mount), hostIds: hostIds(view) };
+  const stands = gone.mounts.length > 0 && start.state !== "frozen";
+  if (stands) await compartments.freeze(spec.name, true);
   let holders: readonly ProcessName[] = [];
-  const wasFrozen = start.state === "frozen";
-  if (gone.mounts.length > 0 && !wasFrozen) await compartments.freeze(name, true);
+  let because = staged.ok ? undefined : staged.problem.because;
+  let whole = false;
   try {
-    if (gone.mounts.length > 0) {
-      // What has only become more is no reason to end anybody; the app's own view of it is made anew all the same.
-      const kept = isMore(before, effective.contributions);
-      if (!kept) holders = holdersOf(view.first, gone);
-      const left = await clearSlot(view, `${slots}/${request}`, mount);
-      if (!kept) holders = [...holders, ...stillSeeing(view.first, gone)];
-      if (left !== undefined) {
-        // It could not be taken away, so who has it goes.
-        await unstageView(view, staging);
-        await compartments.kill(name);
-        return { ...said, outcome: "in-force", because: `the app was ended, since ${left}` };
-      }
-      for (const holder of holders) signalProcess(holder, "SIGKILL");
-    }
-    if (parts.value.length > 0) {
-      const failed = await showView(view, staging, `${slots}/${request}`);
-      if (failed !== undefined) {
-        await unstageView(view, staging);
-        return later(failed);
-      }
-    }
+    if (!kept) holders = holdersOf(view.first, gone);
+    const left = await clearSlot(view, `${slots}/${request}`, mount);
+    if (!kept) holders = [...holders, ...stillSeeing(view.first, gone)];
+    if (left !== undefined) {
+      // It could not be taken away, so who has it goes.
+      because = `it could not be taken away: ${left}`;
+      whole = true;
+    } else if (staged.ok && staged.value.length > 0) because = await showView(view, staging, `${slots}/${request}`);
+    if (because !== undefined && staged.ok && staged.value.length > 0) await unstageView(view, staging);
+    for (const holder of whole || around.onRevoke === "end" ? holders : []) signalProcess(holder, "SIGKILL");
   } finally {
-    if (gone.mounts.length > 0 && !wasFrozen) await compartments.freeze(name, false);
+    if (stands) await compartments.freeze(spec.name, false);
   }
-  const ended = await seeToEnds(view, holders, gone);
-  if (ended === undefined) await compartments.kill(name);
-  const count = ended ?? holders.length;
-  await context.audit.append({
-    kind: "live-change",
-    instance: name,
-    id: start.record.spec.id,
-    request,
-    gets,
-    ended: count,
-  });
-  return { ...said, outcome: "in-force", because: undefined, ended: count };
+  whole ||= holders.length > 0 && (around.onRevoke === "restart" || !(await haveEnded(view, holders, gone)));
+  if (whole) await compartments.kill(spec.name);
+  const ended = whole ? "instance" : holders.length > 0 ? "processes" : undefined;
+  const outcome = because === undefined ? "in-force" : "taken-away";
+  return { request, gets: effective.gets, outcome, because, held: holders.length, ended };
 }
 
-/** @returns how many were ended; undefined where some do not end */
-async function seeToEnds(view: View, holders: readonly ProcessName[], gone: Gone): Promise<number | undefined> {
-  const seen = new Set<number>();
+function notNow({ request, gets }: Pick<Effective, "request" | "gets">, because: string): FolderChange {
+  return { request, gets, outcome: "at-next-start", because, held: 0, ended: undefined };
+}
+
+async function stage(
+  contributions: readonly Contribution[],
+  slot: Slot,
+  view: View,
+  staging: string,
+  { start, context }: ChangeAround,
+  mayBeGone: boolean,
+): ReturnType<typeof partsFor> {
+  const { spec } = start.record;
+  const room = { folder: startFolder(spec, context), staging, mayBeGone };
+  const parts = await partsFor(contributions, slot, spec, room, context);
+  if (!parts.ok) return parts;
+  const because = await stageView(view, staging, parts.value);
+  return because === undefined ? parts : refusal({ kind: "not-now", because });
+}
+
+/** @returns false where some do not end, or others still hold something */
+async function haveEnded(view: View, holders: readonly ProcessName[], gone: Gone): Promise<boolean> {
   let now = holders;
   for (let look = 0; look < LOOKS && now.length > 0; look++) {
     for (const holder of now) {
-      seen.add(holder.pid);
       signalProcess(holder, "SIGKILL");
-      if (!(await waitForEnd(holder, ENDS_WITHIN_MS))) return undefined;
+      if (!(await waitForEnd(holder, ENDS_WITHIN_MS))) return false;
     }
     now = [...holdersOf(view.first, gone), ...stillSeeing(view.first, gone)];
   }
-  return now.length > 0 ? undefined : seen.size;
-}
-
-async function viewOf({ child }: Start, folder: string, { performer, facts }: AgentContext): Promise<View | undefined> {
-  const { wallPid, startTicks } = readStatus((await performer.readText(`${folder}/status`)) ?? "");
-  if (child === undefined || wallPid === undefined || startTicks === undefined) return undefined;
-  return { wall: { pid: wallPid, startTicks }, first: child, asRoot: facts.uid === 0 };
+  return now.length === 0;
 }
 
 function hostIds({ wall }: View): ReadonlySet<number> {
   return new Set([...(mountsOf("self") ?? []), ...(mountsOf(wall.pid) ?? [])].map(({ id }) => id));
-}
-
-/** What a request had at the start: all that lies at or below its place. */
-function grantedAt(slot: Slot, contributions: readonly Contribution[]): readonly Contribution[] {
-  return contributions.filter(
-    (one) =>
-      one.kind !== "slot" &&
-      "target" in one &&
-      (one.target === slot.target || one.target.startsWith(`${slot.target}/`)),
-  );
 }
 
 function isAtStart({ contributions }: Effective, started: readonly Contribution[]): boolean {
@@ -212,8 +202,10 @@ function same(left: readonly Contribution[], right: readonly Contribution[]): bo
   return JSON.stringify(left) === JSON.stringify(right);
 }
 
-/** The same folder, which could be read and can now be written as well. */
+/** The same folder, which could be read and can now be written as well; or more of its files. */
 function isMore(before: readonly Contribution[], after: readonly Contribution[]): boolean {
   const [was, is] = [before[0], after[0]];
+  if (was?.kind === "pick" && is?.kind === "pick")
+    return was.source === is.source && was.files.every((file) => is.files.includes(file));
   return was?.kind === "bind" && is?.kind === "bind" && was.source === is.source && is.access === "write";
 }

@@ -4,6 +4,7 @@
  * Started by root, an app works under another user; a folder shown to it under that user is one that its start has
  * prepared. Another folder has to wait for the next start.
  */
+import { randomBytes } from "node:crypto";
 import { findPlainly, type Part } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -19,13 +20,15 @@ interface NotNow {
 interface Room {
   readonly folder: string;
   readonly staging: string;
+  /** A chosen file that is gone leaves its place empty, and is no reason to refuse the others. */
+  readonly mayBeGone: boolean;
 }
 
 export async function partsFor(
   contributions: readonly Contribution[],
   slot: { readonly request: string; readonly target: string },
   spec: CompartmentSpec,
-  { folder, staging }: Room,
+  { folder, staging, mayBeGone }: Room,
   { performer }: AgentContext,
 ): Promise<Result<readonly Part[], NotNow>> {
   const mode = spec.user.allocated ? 0o711 : 0o700;
@@ -41,9 +44,19 @@ export async function partsFor(
       const found = findPlainly(one.source);
       if (found === undefined || found.type === "other") return notNow(`${one.source} is not there`);
       const shown = spec.user.allocated ? preparedFor(one.source, spec, folder) : undefined;
-      if (spec.user.allocated && shown === undefined)
-        return notNow("as root, only a folder that it was started with can be shown to it");
+      if (spec.user.allocated && shown === undefined) return notNow(ONLY_STARTED_WITH);
       parts.push({ source: one.source, shown, type: found.type, at, access: one.access });
+    } else if (one.kind === "pick") {
+      const places = placesFor(one.files, `${folder}/chosen-${randomBytes(4).toString("hex")}`);
+      steps.push(...places.steps);
+      parts.push({ source: places.folder, type: "folder", at, access: "read" });
+      for (const file of one.files) {
+        const source = `${one.source}/${file}`;
+        if (mayBeGone && findPlainly(source)?.type !== "file") continue;
+        const shown = spec.user.allocated ? chosenFor(one.source, file, spec, folder) : undefined;
+        if (spec.user.allocated && shown === undefined) return notNow(ONLY_STARTED_WITH);
+        parts.push({ source, shown, type: "file", at: `${at}/${file}`, access: "read" });
+      }
     } else if (one.kind === "empty-folder") parts.push({ source: empty, type: "folder", at, access: "read" });
     else if (one.kind === "copy") return notNow("a copy is made when it starts");
     else return notNow(`${one.kind} is given when it starts`);
@@ -60,6 +73,30 @@ function preparedFor(source: string, { contributions }: CompartmentSpec, folder:
   const at = contributions.findIndex((one) => (one.kind === "bind" || one.kind === "copy") && one.source === source);
   return at < 0 ? undefined : `${folder}/stage/${at + 1}`;
 }
+
+/** The same for one file of a folder of which some were chosen. */
+export function chosenFor(source: string, file: string, spec: CompartmentSpec, folder: string): string | undefined {
+  const at = spec.contributions.findIndex((one) => one.kind === "pick" && one.source === source);
+  return at < 0 ? undefined : `${folder}/stage/${at + 1}-all/${file}`;
+}
+
+/** A folder with an empty file for each that is chosen, on which it is shown. */
+function placesFor(files: readonly string[], folder: string) {
+  const folders = new Set(files.flatMap((file) => parentsOf(file).map((parent) => `${folder}/${parent}`)));
+  const steps: readonly Step[] = [
+    { kind: "make-folder", path: folder, mode: 0o755 },
+    ...[...folders].map((path): Step => ({ kind: "make-folder", path, mode: 0o755 })),
+    ...files.map((file): Step => ({ kind: "write-file", path: `${folder}/${file}`, mode: 0o444, content: "" })),
+  ];
+  return { folder, steps };
+}
+
+function parentsOf(file: string): readonly string[] {
+  const parts = file.split("/").slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+const ONLY_STARTED_WITH = "as root, only a folder that it was started with can be shown to it";
 
 function notNow(because: string): Result<never, NotNow> {
   return refusal({ kind: "not-now", because });

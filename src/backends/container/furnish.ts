@@ -42,6 +42,10 @@ const SHARED_MEMORY_MIB = 512;
 /** A memory folder that a volume or grant asks for. */
 const MEMORY_FOLDER_MIB = 256;
 
+function hasSlot({ contributions }: CompartmentSpec, target: string): boolean {
+  return contributions.some((one) => one.kind === "slot" && one.target === target);
+}
+
 export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
   const { files } = context;
   const { uid } = spec.user;
@@ -101,6 +105,10 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       }
       case "pick": {
         place(contribution.target, "folder");
+        if (hasSlot(spec, contribution.target)) {
+          furnishChanging(contribution, number);
+          break;
+        }
         args.push("--perms", "0755", "--tmpfs", contribution.target);
         for (const file of contribution.files) {
           const at = `${folder}/stage/${number}/${file}`;
@@ -165,6 +173,16 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       default:
         unreachable(contribution);
     }
+  }
+
+  /** Files that are kept current: each is seen through a folder of the stage, where another can be put in its place. */
+  function furnishChanging({ source, files, target }: Extract<Contribution, { kind: "pick" }>, number: number): void {
+    const { uid, gid, allocated } = spec.user;
+    for (const file of files) staged.push("--pick", source, file, `${folder}/stage/${number}/${file}`);
+    if (allocated) staged.push("--idmap", source, `${folder}/stage/${number}-all`, String(uid), String(gid));
+    const mount = context.facts.programs["mount"]?.path ?? "/usr/bin/mount";
+    insideMounts.push("--inside", mount, "--no-mtab", "--make-shared", `${folder}/stage`, ";");
+    args.push("--ro-bind", `${folder}/stage/${number}`, target);
   }
 
   function sourceOf(source: string, number: number): string {

@@ -2,4 +2,15 @@
 export { type Gone, holdersOf, stillSeeing } from "./holders.ts";
 export { type Mount, mountsOf } from "./mount-table.ts";
 export { findPlainly } from "./plain-file.ts";
-export { clearSlot, type Part, showView, shownOn, slotMount, stageView, unstageView, type View } from "./view.ts";
+export {
+  clearSlot,
+  isShown,
+  type Part,
+  replaceShown,
+  showView,
+  shownOn,
+  slotMount,
+  stageView,
+  unstageView,
+  type View,
+} from "./view.ts";

@@ -12,7 +12,7 @@ import { statSync } from "node:fs";
 import { SYSTEM_PATH, runProgram } from "../run-program.ts";
 import { isAlive, type ProcessName } from "../processes.ts";
 import { type Mount, mountAt, mountsOf, mountsOn } from "./mount-table.ts";
-import { findPlainly } from "./plain-file.ts";
+import { type Found, findPlainly } from "./plain-file.ts";
 
 export interface View {
   readonly wall: ProcessName;
@@ -86,19 +86,30 @@ function topAt({ wall }: View, path: string): Mount | undefined {
 }
 
 /** Whether what is there now is what was meant: nobody can change it from here on. */
-function whatIsWrong(
-  view: View,
-  at: string,
-  part: Part,
-  meant: { readonly device: bigint; readonly inode: bigint },
-): string | undefined {
-  const { dev, ino } = statSync(`/proc/${view.wall.pid}/root${at}`, { bigint: true });
-  if (dev !== meant.device || ino !== meant.inode) return `${part.source} has just been replaced`;
+function whatIsWrong(view: View, at: string, part: Part, meant: Found): string | undefined {
+  if (!isShown(view, at, meant)) return `${part.source} has just been replaced`;
   const top = topAt(view, at);
   if (top === undefined) return `nothing is mounted on ${at}`;
   const needed = ["nosuid", "nodev", ...(part.access === "read" ? ["ro"] : [])];
   const open = withAllOn(view, top).find(({ options }) => needed.some((option) => !options.includes(option)));
   return open === undefined ? undefined : `${open.point} could not be made ${needed.join(", ")}`;
+}
+
+/** Whether what is shown there is that very file. */
+export function isShown({ wall }: View, at: string, { device, inode }: Found): boolean {
+  try {
+    const { dev, ino } = statSync(`/proc/${wall.pid}/root${at}`, { bigint: true });
+    return dev === device && ino === inode;
+  } catch {
+    return false;
+  }
+}
+
+/** Puts what was staged in the place of what is shown there. The app should stand still: for a moment nothing is there. */
+export async function replaceShown(view: View, staging: string, at: string): Promise<string | undefined> {
+  for (let round = 0; round < MOST_LAYERS && topAt(view, at) !== undefined; round++)
+    await inWall(view, ["umount", "--no-mtab", "--lazy", at]);
+  return await showView(view, staging, at);
 }
 
 /** Hands a view on to the app. What bubblewrap has put on the slot for the start stays above it. */
