@@ -33,6 +33,8 @@ const IDLE_MS = 15 * 60_000;
 
 const CLAIMED_FOR_MS = 5_000;
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 const LOOK_EVERY_MS = 5_000;
 
 /** Somebody else (systemd) sees to it that there is an agent: it does not end because it has nothing to do. */
@@ -48,8 +50,9 @@ async function main(): Promise<void> {
   const facts = await readFacts(process.env, places);
   if (!facts.ok) throw new Error(facts.problem.text);
   const mirrors = await mirrorsOf(places);
-  const { dns } = await settingsOf(places);
-  const audit = await openAudit(`${places.state}/audit`);
+  const { dns, auditKeepDays } = await settingsOf(places);
+  const keepMs = auditKeepDays === undefined ? undefined : auditKeepDays * DAY_MS;
+  const audit = await openAudit(`${places.state}/audit`, keepMs);
   if (!audit.ok) throw new Error(`the audit log cannot be opened: ${JSON.stringify(audit.problem)}`);
   const version = BUNDLED || programVersion(PROGRAM);
   const session = {
@@ -144,9 +147,9 @@ async function claimFolders(places: Places): Promise<void> {
 }
 
 /** An agent that was killed can hold the audit for as long as the kernel takes to clear it up. */
-async function openAudit(folder: string): ReturnType<typeof AuditLog.open> {
+async function openAudit(folder: string, keepMs: number | undefined): ReturnType<typeof AuditLog.open> {
   for (const deadline = performance.now() + CLAIMED_FOR_MS; ; await pause(50)) {
-    const audit = await AuditLog.open(folder);
+    const audit = await AuditLog.open(folder, { keepMs });
     if (audit.ok || audit.problem.kind !== "audit-claimed" || performance.now() > deadline) return audit;
   }
 }
@@ -168,7 +171,7 @@ async function settingsOf(places: Places): Promise<Settings> {
   const settings = text === undefined ? undefined : parseSettings(text, { file, name: "settings" });
   if (settings?.ok === false)
     throw new Error(settings.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
-  return settings?.value ?? { dns: [] };
+  return settings?.value ?? { dns: [], auditKeepDays: undefined };
 }
 
 // No await up here: a bundle has none.

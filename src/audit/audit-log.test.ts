@@ -118,6 +118,43 @@ test("retention removes the oldest files and says from where the rest can be ver
   assert.equal(cut.ok ? "whole" : cut.problem.what, "start-missing");
 });
 
+test("what is older than it may be goes with its file, is said, and leaves a whole chain", async (context) => {
+  const folder = folderFor(context);
+  let day = 0;
+  const now = () => new Date(Date.UTC(2026, 0, 1 + day));
+  const keepMs = 30 * 24 * 60 * 60 * 1000;
+  const first = await openLog(folder, { keepMs, now });
+  for (; day < 99; day++) await append(first, stop(`day-${day}`));
+  const kept = [...readAudit(folder, { kinds: ["stop"] })].map(({ instance }) => instance);
+  // A file is begun each fourth day or so, and goes when all that is in it is too old.
+  assert.ok(kept.includes("day-70") && kept.includes("day-98"));
+  assert.ok(!kept.includes("day-60"));
+  assert.ok(assertWhole(folder).from > 60);
+  await first.close();
+  // The next writer goes on with the same file, and knows when that began.
+  const files = auditFiles(folder);
+  const second = await openLog(folder, { keepMs, now });
+  await append(second, stop("again"));
+  assert.deepEqual(auditFiles(folder), files);
+  day += 200;
+  await append(second, stop("much-later"));
+  await second.close();
+  assertWhole(folder);
+  // What came last before the pause is in the file that ended a moment ago.
+  assert.ok([...readAudit(folder)].some(({ instance }) => instance === "again"));
+  assert.ok(![...readAudit(folder)].some(({ instance }) => instance === "day-71"));
+});
+
+test("without a limit of age nothing goes because it is old", async (context) => {
+  const folder = folderFor(context);
+  let day = 0;
+  const log = await openLog(folder, { now: () => new Date(Date.UTC(2026, 0, 1 + day)) });
+  for (; day < 1000; day += 100) await append(log, stop(`day-${day}`));
+  await log.close();
+  assert.equal(assertWhole(folder).from, 1);
+  assert.equal(auditFiles(folder).length, 1);
+});
+
 test("a missing file in the middle is found", async (context) => {
   const folder = folderFor(context);
   const log = await openLog(folder, { maxFileBytes: 500 });

@@ -18,6 +18,7 @@ import { auditFiles } from "./audit-files.ts";
 import type { AuditEvent } from "./event.ts";
 import { findEnd, firstPredecessor } from "./recover.ts";
 import { type AuditHead, type AuditRecord, type ChainEnd, CHAIN_START, headOf, sealRecord } from "./record.ts";
+import { beginOf, fileSpanMs, tooOld } from "./retention.ts";
 import { type AuditClaimed, claimWriter, type WriterClaim } from "./writer-claim.ts";
 
 export interface AuditLogOptions {
@@ -25,6 +26,8 @@ export interface AuditLogOptions {
   readonly maxFileBytes?: number;
   /** Files kept, the newest included; at least 2. @default 32 */
   readonly keepFiles?: number;
+  /** Records older than that go, with the file that they are in. Without it only `keepFiles` counts. */
+  readonly keepMs?: number | undefined;
   /** Time of a record. @default the system's clock */
   readonly now?: () => Date;
 }
@@ -55,6 +58,7 @@ export class AuditLog {
   readonly #claim: WriterClaim;
   readonly #maxFileBytes: number;
   readonly #keepFiles: number;
+  readonly #keepMs: number | undefined;
   readonly #now: () => Date;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
@@ -63,6 +67,8 @@ export class AuditLog {
   /** Name of the newest file; undefined where there is none yet. */
   #name: string | undefined;
   #file: FileHandle | undefined;
+  /** When the newest file began; not known where nothing asks for it. */
+  #begun: number | undefined;
   /** Bytes of the newest file that belong to answered records. */
   #size: number;
   #closed = false;
@@ -72,6 +78,8 @@ export class AuditLog {
     this.#claim = claim;
     this.#maxFileBytes = options.maxFileBytes ?? 4 * 1024 * 1024;
     this.#keepFiles = Math.max(2, options.keepFiles ?? 32);
+    this.#keepMs = options.keepMs;
+    if (end.name !== undefined && options.keepMs !== undefined) this.#begun = beginOf(folder, end.name);
     this.#now = options.now ?? (() => new Date());
     this.#end = end.head ?? CHAIN_START;
     this.#head = end.head;
@@ -186,7 +194,7 @@ export class AuditLog {
     const records: AuditRecord[] = [];
     try {
       // Before anything is sealed: a new file can begin with a record of its own.
-      if (this.#name === undefined || this.#size >= this.#maxFileBytes) await this.#nextFile();
+      if (this.#name === undefined || this.#size >= this.#maxFileBytes || this.#spansTooMuch()) await this.#nextFile();
       let text = "";
       let end = this.#end;
       for (const { event, time } of batch) {
@@ -244,14 +252,24 @@ export class AuditLog {
     this.#file = file;
     this.#name = name;
     this.#size = 0;
+    this.#begun = this.#now().getTime();
     syncFolder(this.#folder);
     await this.#trim();
+  }
+
+  /** A file that holds old and new records would keep the old ones. */
+  #spansTooMuch(): boolean {
+    if (this.#keepMs === undefined || this.#begun === undefined || this.#size === 0) return false;
+    return this.#now().getTime() - this.#begun > fileSpanMs(this.#keepMs);
   }
 
   /** Removes the oldest files. The record that says so is on the disk first: a crash in between only leaves them. */
   async #trim(): Promise<void> {
     const names = auditFiles(this.#folder);
-    const gone = names.slice(0, Math.max(0, names.length - this.#keepFiles));
+    // The new file is empty as yet: the one before it ended a moment ago.
+    const old =
+      this.#keepMs === undefined ? 0 : tooOld(this.#folder, names.slice(0, -1), this.#keepMs, this.#now().getTime());
+    const gone = names.slice(0, Math.max(old, names.length - this.#keepFiles));
     const oldestKept = names[gone.length];
     if (gone.length === 0 || oldestKept === undefined) return;
     const before = firstPredecessor(this.#folder, oldestKept);

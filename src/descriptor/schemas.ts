@@ -353,6 +353,16 @@ export const settingsSchema = titled("settings", {
   dns: listOf(nameServer, "name servers", 3)
     .optional()
     .describe("Name servers that granted names are looked up with. Default: those of /etc/resolv.conf"),
+  audit: titled("audit settings", {
+    keep: z
+      .string(wants("a number of days such as 90d"))
+      .check(pattern(/^[1-9][0-9]{0,3}d$/, (text) => `expected a number of days such as 90d, found ${found(text)}`))
+      .refine((text) => Number.parseInt(text, 10) <= 3650, {
+        error: ({ input }) => `${quote(String(input))} is out of range. It is 1d to 3650d`,
+      })
+      .optional()
+      .describe("Days that records are kept. Default: as long as there is room for them (128 MiB)"),
+  }).optional(),
 });
 
 function isNameServer(text: string): boolean {

@@ -46,12 +46,16 @@ export function parseMirrors(text: string, source: Source): Result<Mirrors, Desc
 export interface Settings {
   /** `address:port` or an address alone; empty means those of the host. */
   readonly dns: readonly string[];
+  /** Whole days that audit records are kept; undefined: as long as there is room for them. */
+  readonly auditKeepDays: number | undefined;
 }
 
 /** Reads the owner's `settings.yaml`. */
 export function parseSettings(text: string, source: Source): Result<Settings, DescriptorProblem> {
   const file = readChecked(text, source, "settings", settingsSchema);
-  return file.ok ? success({ dns: file.value.dns ?? [] }) : file;
+  if (!file.ok) return file;
+  const { dns = [], audit } = file.value;
+  return success({ dns, auditKeepDays: audit?.keep === undefined ? undefined : Number.parseInt(audit.keep, 10) });
 }
 
 /** The facts that a file may override; a key that is absent was not written. */

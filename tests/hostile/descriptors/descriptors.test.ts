@@ -15,6 +15,7 @@ import {
   parseFacts,
   parseMirrors,
   parseRecipe,
+  parseSettings,
   showComplaint,
 } from "../../../src/descriptor/index.ts";
 import { isPrintable } from "../../../src/model/index.ts";
@@ -30,6 +31,7 @@ function read(file: string, text: string) {
   if (format === "base") return parseBase(text, source);
   if (format === "component") return parseComponent(text, source);
   if (format === "mirrors") return parseMirrors(text, source);
+  if (format === "settings") return parseSettings(text, source);
   if (format === "facts") return parseFacts(text, source);
   throw new Error(`${file} begins with no format`);
 }
