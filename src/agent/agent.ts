@@ -279,7 +279,7 @@ export class Agent {
       const done = await performer.perform(step, QUIET);
       if (!done.ok) return done;
     }
-    await this.life.networks.expect(spec);
+    await this.life.networks.expect(record);
     const { id, name: instance } = spec;
     const accepted = acceptedWeaker(plan);
     if (accepted.length > 0) await audit.append({ kind: "weaker-accepted", instance, id, layers: accepted });

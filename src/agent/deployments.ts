@@ -135,7 +135,9 @@ export class Deployments {
       pendingFile(this.#context, name),
       grantsFile(this.#context, name),
       instanceFolder(name, places),
-      ...(withData ? [...data, instanceStateFile(this.#context, name), ...logs] : []),
+      ...(withData
+        ? [...data, instanceStateFile(this.#context, name), `${places.state}/network/${name}.json`, ...logs]
+        : []),
     ];
     for (const path of gone) {
       const removed = await performer.perform({ kind: "remove-tree", path }, QUIET);

@@ -57,7 +57,7 @@ export class Life {
         this.readiness.tellOfEnd(start);
       },
     });
-    this.live = new LiveChanges(context, this.compartments, async (name) => {
+    this.live = new LiveChanges(context, this.compartments, this.networks, async (name) => {
       const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };
       await this.services.stopping(name);
       return (await acts.launch(words, { signal: new AbortController().signal, report: () => {} }, false)).ok;

@@ -258,3 +258,37 @@ test("datagrams pass to a granted name and port, both ways, and to no other", { 
   assert.deepEqual(Object.values(seen).slice(0, 2), ["by datagram", "by datagram"]);
   for (const said of Object.values(seen).slice(2)) assert.match(said, /^ECONN/);
 });
+
+test("what is revoked while an app runs is gone at once, also under the next agent, and comes back when granted", {
+  skip,
+}, async () => {
+  const port = await world.serve((socket) => socket.write("held"));
+  const app = await standing("live", rule(port));
+  const held = trial.begin([
+    ...["exec", "live", "--", "python3", "-c"],
+    `${ASK(port)}print(client.recv(100).decode(), flush=True)
+try:
+    client.recv(100)
+except OSError:
+    print("reset", flush=True)
+`,
+  ]);
+  let said = "";
+  held.stdout?.on("data", (piece) => (said += String(piece)));
+  await until("the connection", async () => (said.includes("held") ? true : undefined));
+  const revoked = await trial.skerry(["revoke", "live", "network"]);
+  assert.equal(revoked.code, 0, revoked.stderr);
+  assert.match(`${revoked.stdout}${revoked.stderr}`, /one connection was ended/);
+  await until("its end", async () => (said.includes("reset") ? true : undefined));
+  const tries = async () => (await app.python(`${ASK(port)}print(client.recv(100).decode())`)).stdout;
+  assert.equal(await tries(), "");
+  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
+  assert.ok(info.ok && info.value.pid !== undefined);
+  process.kill(info.value.pid, "SIGKILL");
+  assert.equal(await tries(), "");
+  deployWithRules(trial, world, "live", rule(port));
+  const applied = await trial.skerry(["apply", "live"]);
+  assert.equal(applied.code, 0, applied.stderr);
+  assert.equal(await tries(), "held\n");
+  await app.end();
+});

@@ -12,6 +12,8 @@ import { unreachable } from "../../result.ts";
 import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
+import { changeNetwork } from "../network/live-network.ts";
+import type { Networks } from "../network/networks.ts";
 import { ChosenFiles } from "./chosen-files.ts";
 import { effectiveFor } from "./effective.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
@@ -19,12 +21,19 @@ import { changeFolders, type FolderChange } from "./live-folders.ts";
 export class LiveChanges {
   readonly #context: AgentContext;
   readonly #compartments: Compartments;
+  readonly #networks: Networks;
   readonly #startAgain: (name: string) => Promise<boolean>;
   readonly #chosen: ChosenFiles;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param startAgain - in the background, as it was started before; false where that is refused */
-  constructor(context: AgentContext, compartments: Compartments, startAgain: (name: string) => Promise<boolean>) {
+  constructor(
+    context: AgentContext,
+    compartments: Compartments,
+    networks: Networks,
+    startAgain: (name: string) => Promise<boolean>,
+  ) {
+    this.#networks = networks;
     this.#startAgain = startAgain;
     this.#context = context;
     this.#compartments = compartments;
@@ -70,9 +79,11 @@ export class LiveChanges {
       const { start } = standing.value;
       const onRevoke = deployment.service.onRevoke ?? "end";
       const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
+      const rules = await changeNetwork(start, effective.value, this.#networks, this.#context);
       const changes = await changeFolders(effective.value, around);
       const lines = [
         ...changes.map((change) => liveWords(name, change)),
+        ...rules,
         ...waiting(effective.value, start.record.spec),
       ];
       if (!changes.some(({ ended }) => ended === "instance")) {
@@ -85,17 +96,12 @@ export class LiveChanges {
   }
 }
 
-/** What is no folder is given at a start, and stays until the next. */
+/** What is neither folder nor network is given at a start, and stays until the next. */
 function waiting(effective: readonly Effective[], { name, contributions }: CompartmentSpec): readonly string[] {
   const given = new Set(contributions.map((one) => JSON.stringify(one)));
-  const others = effective.filter(({ service }) => service !== "folder");
-  const wanted = new Set(others.flatMap((one) => one.contributions.map((each) => JSON.stringify(each))));
+  const others = effective.filter(({ service }) => service !== "folder" && service !== "network");
   const more = others.filter((one) => one.contributions.some((each) => !given.has(JSON.stringify(each))));
-  const kept = contributions.some(
-    (one) => (one.kind === "network" || one.kind === "named-network") && !wanted.has(JSON.stringify(one)),
-  );
-  const lines = more.map(({ request }) => `${request}: takes effect at the next start of ${name}`);
-  return kept && lines.length === 0 ? [...lines, `${name} keeps the network that it has until its next start`] : lines;
+  return more.map(({ request }) => `${request}: takes effect at the next start of ${name}`);
 }
 
 /** One change for its owner. */

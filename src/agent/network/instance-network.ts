@@ -22,6 +22,7 @@ import {
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type DatagramParts, DatagramRelay } from "./datagrams.ts";
+import type { Allowances } from "./allowances.ts";
 import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
@@ -37,20 +38,21 @@ const CONNECTIONS_MOST = 1_000;
 const NEW_PER_SECOND = 500;
 
 export interface NetworkGranted {
-  /** Name of the request that it answers. */
-  readonly request: string;
+  /** Of all requests that were answered with rules. */
   readonly rules: readonly NetworkRule[];
+  /** Name of the request that a rule is of. */
+  readonly requestOf: (rule: NetworkRule) => string;
   /** Names resolve, and nothing answers. */
   readonly empty: boolean;
 }
 
 export interface NetworkParts {
-  readonly granted: NetworkGranted;
   readonly names: HostNames;
   readonly tally: Tally;
   readonly addresses: NameAddresses;
   /** The owner's word on a target whose rule asks, while the connection waits. */
-  readonly ask: (target: string, signal: AbortSignal) => Promise<boolean>;
+  readonly ask: (request: string, target: string, signal: AbortSignal) => Promise<boolean>;
+  readonly allowances: Allowances;
   /** A name may have got an address. */
   readonly changed: () => void;
 }
@@ -59,7 +61,10 @@ export class InstanceNetwork {
   readonly #parts: NetworkParts;
   #datagramRelay: DatagramRelay | undefined;
   #closed = false;
-  readonly #allowances = new Map<NetworkRule, Allowance>();
+  #granted: NetworkGranted;
+  #make: DatagramParts["make"] | undefined;
+  /** Connections that are made, with the rule that each was made under, and what ends it. */
+  readonly #made = new Map<Socket, { readonly rule: NetworkRule; readonly end: () => void }>();
   readonly #servers: Server[] = [];
   readonly #datagrams: Datagrams[] = [];
   readonly #apps = new Set<Socket>();
@@ -67,13 +72,24 @@ export class InstanceNetwork {
   /** Of connections, so that one app does not keep this process busy: bytes are only its word for it. */
   readonly #pace = new Allowance({ bytesPerDay: undefined, bytesPerSecond: NEW_PER_SECOND });
 
-  constructor(parts: NetworkParts) {
+  constructor(granted: NetworkGranted, parts: NetworkParts) {
+    this.#granted = granted;
     this.#parts = parts;
-    for (const rule of parts.granted.rules) {
-      const { bytesPerDay, bytesPerSecond } = rule;
-      if (bytesPerDay !== undefined || bytesPerSecond !== undefined)
-        this.#allowances.set(rule, new Allowance({ bytesPerDay, bytesPerSecond }));
-    }
+  }
+
+  /**
+   * From now on these rules hold. What was made under a rule that is not there any more as it was is ended.
+   *
+   * @returns how many connections were ended
+   */
+  async change(granted: NetworkGranted): Promise<number> {
+    this.#granted = granted;
+    const astray = [...this.#made.values()].filter(({ rule }) => !holds(granted, rule));
+    for (const { end } of astray) end();
+    this.#datagramRelay?.close();
+    this.#datagramRelay = undefined;
+    await this.#relayDatagrams();
+    return astray.length;
   }
 
   /** @param of - a process of the compartment's network */
@@ -94,15 +110,17 @@ export class InstanceNetwork {
       });
     await this.#serve(names, (socket) => serveStream(socket, async (query) => await this.#answer(query)));
     await this.#answerDatagrams(datagrams);
-    await this.#relayDatagrams(async (wanted) => await makeSockets(helper, of, wanted));
+    this.#make = async (wanted) => await makeSockets(helper, of, wanted);
+    await this.#relayDatagrams();
     return success(undefined);
   }
 
-  async #relayDatagrams(make: DatagramParts["make"]): Promise<void> {
-    const { granted, names, tally, addresses } = this.#parts;
-    const { rules } = granted;
-    if (!rules.some(({ protocol }) => protocol === "udp")) return;
-    const allowanceOf = (rule: NetworkRule) => this.#allowances.get(rule);
+  async #relayDatagrams(): Promise<void> {
+    const { names, tally, addresses, allowances } = this.#parts;
+    const { rules, empty } = this.#granted;
+    const make = this.#make;
+    if (make === undefined || empty || !rules.some(({ protocol }) => protocol === "udp")) return;
+    const allowanceOf = (rule: NetworkRule) => allowances.of(rule);
     this.#datagramRelay = new DatagramRelay({ rules, names, tally, addresses, allowanceOf, make });
     await this.#datagramRelay.openAddresses();
     for (const [name] of addresses.state.names) await this.#openName(name);
@@ -167,15 +185,16 @@ export class InstanceNetwork {
   }
 
   async #answer(query: Uint8Array): Promise<Uint8Array | undefined> {
-    const { granted, addresses, tally, changed } = this.#parts;
-    const { answer, given } = answerTo(query, granted, addresses, tally);
+    const { addresses, tally, changed } = this.#parts;
+    const { answer, given } = answerTo(query, this.#granted, addresses, tally);
     changed();
     if (given !== undefined) await this.#datagramRelay?.openName(given.name, given.addresses);
     return answer;
   }
 
   async #take(app: Socket): Promise<void> {
-    const { granted, tally, addresses, names } = this.#parts;
+    const { tally, addresses, names } = this.#parts;
+    const granted = this.#granted;
     const { address, port } = targetOf(app);
     const name = addresses.nameAt(address);
     const to = `${name === undefined ? targetOf(app).shown : `${name}:${port}`}/tcp`;
@@ -190,7 +209,9 @@ export class InstanceNetwork {
     const { rule } = verdict;
     const release = name === undefined ? () => {} : addresses.hold(name);
     try {
-      if (rule.answer === "ask" && !(await this.#parts.ask(`${name ?? address}:${port}`, untilClosed(app))))
+      const asked = rule.answer === "ask";
+      const request = granted.requestOf(rule);
+      if (asked && !(await this.#parts.ask(request, `${name ?? address}:${port}`, untilClosed(app))))
         return refuse("its owner was asked, and it was not allowed");
       const begun = rule.sameName ? await firstBytes(app) : undefined;
       const other = begun === undefined ? undefined : whyNotSameName(begun.hello, name ?? "");
@@ -202,9 +223,22 @@ export class InstanceNetwork {
       if (server === undefined) return refuse("nobody answers there");
       this.#outgoing.add(server);
       server.once("close", () => this.#outgoing.delete(server));
+      // Rules may have changed while it was being made.
+      if (granted !== this.#granted && !holds(this.#granted, rule)) {
+        server.destroy();
+        return refuse("its rule has been taken away");
+      }
+      let revoked = false;
+      const end = () => {
+        revoked = true;
+        for (const socket of [app, server]) socket.resetAndDestroy();
+      };
+      this.#made.set(app, { rule, end });
+      app.once("close", () => this.#made.delete(app));
       const counted = tally.note({ allowed: true, to, because: rule.text });
       if (begun !== undefined) server.write(begun.bytes);
-      const passed = await relay(app, server, this.#allowances.get(rule));
+      const passed = await relay(app, server, this.#parts.allowances.of(rule));
+      if (revoked) tally.note({ allowed: false, to, because: "its rule has been taken away" });
       counted.sent += passed.sent;
       counted.received += passed.received;
       if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up` });
@@ -212,6 +246,10 @@ export class InstanceNetwork {
       release();
     }
   }
+}
+
+function holds({ rules, empty }: NetworkGranted, rule: NetworkRule): boolean {
+  return !empty && rules.some((one) => JSON.stringify(one) === JSON.stringify(rule));
 }
 
 /** Aborted once the socket is closed. */

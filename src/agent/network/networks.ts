@@ -8,10 +8,12 @@ import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
 import { helperPath, type ProcessName } from "../../host/index.ts";
-import type { CompartmentSpec } from "../../model/index.ts";
+import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
-import type { Start } from "../compartments.ts";
+import type { Start, StartRecord } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
+import { Allowances } from "./allowances.ts";
+import { networkInForce } from "./in-force.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
 import { watchRefused } from "./refused-watch.ts";
@@ -20,6 +22,11 @@ import { type Counted, type Decided, Tally } from "./tally.ts";
 
 /** Many names are often asked for at once. */
 const WRITTEN_AFTER_MS = 50;
+
+/** An agent that is killed forgets at most what has passed in this time. */
+const USED_KEPT_EVERY_MS = 5_000;
+
+const NOTHING: NetworkGranted = { rules: [], requestOf: () => "", empty: false };
 
 interface Standing {
   readonly spec: CompartmentSpec;
@@ -30,6 +37,8 @@ interface Standing {
   listening: Promise<boolean> | undefined;
   /** Ends the watch over what the kernel has refused. */
   unwatch: () => void;
+  /** Writes down what has been used up, for the last time. */
+  readonly keepAllowances: () => Promise<void>;
 }
 
 export interface NetworkState {
@@ -44,6 +53,7 @@ export class Networks {
   readonly #asks: Asks;
   readonly #names: HostNames;
   readonly #standing = new Map<string, Standing>();
+  readonly #takenOver = new Set<string>();
 
   constructor(context: AgentContext, asks: Asks) {
     this.#context = context;
@@ -52,10 +62,10 @@ export class Networks {
   }
 
   /** Before the wall of a start is started: from here on it finds somebody at its gate. */
-  async expect(spec: CompartmentSpec): Promise<void> {
-    const granted = grantedIn(spec);
+  async expect({ spec, passing }: StartRecord): Promise<void> {
+    const granted = grantedIn(spec.contributions);
     if (granted === undefined) return;
-    const standing = this.#make(spec, granted, new NameAddresses());
+    const standing = await this.#make({ spec, passing }, granted, new NameAddresses());
     standing.gate = await openGate(`${this.#folder(spec)}/${GATE}`, async () => {
       const wall = await this.#wallOf(spec);
       return wall !== undefined && (await this.#listen(standing, wall));
@@ -63,12 +73,12 @@ export class Networks {
   }
 
   /** A start whose app runs: one that this agent has not begun itself is taken over. */
-  stands({ record: { spec }, child }: Start): void {
+  stands({ record, child }: Start): void {
+    const { spec } = record;
     const known = this.#standing.get(spec.id);
     known?.gate?.close();
-    const granted = grantedIn(spec);
-    if (known !== undefined || granted === undefined || child === undefined) return;
-    void this.#takeOver(spec, granted, child).catch((error: unknown) => {
+    if (known !== undefined || grantedIn(spec.contributions) === undefined || child === undefined) return;
+    void this.#takeOver(record, child).catch((error: unknown) => {
       process.stderr.write(`the network of ${spec.id} cannot be taken over: ${String(error)}\n`);
     });
   }
@@ -76,10 +86,21 @@ export class Networks {
   async ended(id: string): Promise<void> {
     const standing = this.#standing.get(id);
     this.#standing.delete(id);
+    this.#takenOver.delete(id);
     standing?.gate?.close();
     standing?.unwatch();
     standing?.network.close();
     await standing?.tally.flush();
+    await standing?.keepAllowances();
+  }
+
+  /**
+   * From now on the contributions hold in a running compartment that has such a network.
+   *
+   * @returns how many connections were ended
+   */
+  async change(id: string, contributions: readonly Contribution[]): Promise<number> {
+    return (await this.#standing.get(id)?.network.change(grantedIn(contributions) ?? NOTHING)) ?? 0;
   }
 
   /** Undefined where the start has no such network. */
@@ -90,10 +111,14 @@ export class Networks {
     return { connections: network.connections, counted: tally.counted, others: tally.others };
   }
 
-  async #takeOver(spec: CompartmentSpec, granted: NetworkGranted, child: ProcessName): Promise<void> {
+  async #takeOver({ spec, passing }: StartRecord, child: ProcessName): Promise<void> {
+    // Two looks may come to it at once.
+    if (this.#takenOver.has(spec.id)) return;
+    this.#takenOver.add(spec.id);
+    const granted = grantedIn(await networkInForce(spec, this.#context)) ?? NOTHING;
     const text = await this.#context.performer.readText(`${this.#folder(spec)}/names.json`);
     const addresses = NameAddresses.from(parsed(text ?? "")) ?? new NameAddresses();
-    await this.#listen(this.#make(spec, granted, addresses), child);
+    await this.#listen(await this.#make({ spec, passing }, granted, addresses), child);
   }
 
   /** Its user namespace is the one that the network belongs to. */
@@ -107,17 +132,35 @@ export class Networks {
     return `${this.#context.places.runtime}/compartments/${id}`;
   }
 
-  #make(spec: CompartmentSpec, granted: NetworkGranted, addresses: NameAddresses): Standing {
+  async #make(
+    { spec, passing }: Pick<StartRecord, "spec" | "passing">,
+    granted: NetworkGranted,
+    addresses: NameAddresses,
+  ): Promise<Standing> {
     const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
     const changed = this.#writing(spec, addresses);
-    const network = new InstanceNetwork({
-      ...{ granted, names: this.#names, tally, addresses, changed },
-      ask: async (target, signal) =>
-        await this.#asks.ask({ instance: spec.name, compartment: spec.id, request: granted.request, target }, signal),
+    const used = `${this.#context.places.state}/network/${spec.name}.json`;
+    const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
+    const network = new InstanceNetwork(granted, {
+      ...{ names: this.#names, tally, addresses, changed, allowances },
+      ask: async (request, target, signal) =>
+        await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
     });
+    let kept = JSON.stringify(allowances.state);
+    const keepAllowances = async () => {
+      const content = JSON.stringify(allowances.state);
+      // Nothing of a passing instance is kept, and its name comes but once.
+      if (content === kept || passing) return;
+      kept = content;
+      await this.#context.performer.perform({ kind: "write-file", path: used, mode: 0o600, content }, QUIET);
+    };
+    const timer = setInterval(() => void keepAllowances().catch(() => {}), USED_KEPT_EVERY_MS).unref();
     const standing: Standing = {
-      ...{ spec, tally, network, addresses },
-      ...{ gate: undefined, listening: undefined, unwatch: () => {} },
+      ...{ spec, tally, network, addresses, gate: undefined, listening: undefined, unwatch: () => {} },
+      keepAllowances: async () => {
+        clearInterval(timer);
+        await keepAllowances();
+      },
     };
     this.#standing.set(spec.id, standing);
     return standing;
@@ -159,9 +202,13 @@ export class Networks {
   }
 }
 
-function grantedIn({ contributions }: CompartmentSpec): NetworkGranted | undefined {
-  const found = contributions.find((entry) => entry.kind === "named-network");
-  return found === undefined ? undefined : { request: found.request, rules: found.rules, empty: found.empty ?? false };
+/** What the contributions of a start let through; undefined where it has no such network. */
+function grantedIn(contributions: readonly Contribution[]): NetworkGranted | undefined {
+  const found = contributions.filter((entry) => entry.kind === "named-network");
+  if (found.length === 0) return undefined;
+  const requests = new Map(found.flatMap(({ rules, request }) => rules.map((rule) => [rule, request] as const)));
+  const requestOf = (rule: NetworkRule) => requests.get(rule) ?? found[0]?.request ?? "";
+  return { rules: [...requests.keys()], requestOf, empty: found.some(({ empty }) => empty === true) };
 }
 
 function parsed(text: string): unknown {
