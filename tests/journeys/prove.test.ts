@@ -60,7 +60,8 @@ test("what one app reads and another can send is found, and each step names its 
 });
 
 test("a link is a way in both directions, and what is not shared is none", async () => {
-  await prove("mail can read volume store/data and store can reach network", 0);
+  await prove("no app that is mail can read volume store/data", 1);
+  await prove("no app that is store can reach network", 1);
   await prove(`no app that reads folder ${trial.files}/music can reach network`, 0);
   await prove("no tag:money can write volume store/data", 1);
   await prove("no tag:money can read volume store/data", 0);
@@ -188,7 +189,7 @@ test("explain gives the chain from the line that asks to what is let through, an
     assert.match(await rule("example.com:80"), /^caller can perhaps, .* reach example\.com:80 by itself:\n.*lan:80/);
 
     const over = (await done(trial, ["explain", "mail", `${trial.files}/taxes`])).stdout;
-    assert.match(over, /^mail can read \S+taxes with the help of others:\n {2}sums reads [^]*\n {2}mail reads /);
+    assert.match(over, /^mail can read \S+taxes with the help of others:\n {2}sums reads [^]*\n {2}mail reads /m);
     assert.match(over, /^mail cannot write /m);
     assert.match(
       (await done(trial, ["explain", "player", "store"])).stdout,
@@ -225,9 +226,4 @@ test("a long answer comes whole through a pipe whose reader takes its time", asy
   } finally {
     await new AgentClient(placesFrom({ SKERRY_HOME: own }, process.getuid?.() ?? -1, ROOT), {}).shutdown();
   }
-});
-
-test("a link with a port is refused at the start while nothing can connect it", async () => {
-  const { stderr } = await done(trial, ["plan", "mail"], { code: 1 });
-  assert.match(stderr, /cannot enforce "link"/);
 });

@@ -27,7 +27,7 @@ export function linesFor(
   { answers }: Pick<Deployment, "answers">,
   home: string,
 ): readonly Suggestion[] {
-  if (wish.kind === "app") return [{ key: "links", line: `- ${inline({ to: wish.to, port: 8080 })} (its port)` }];
+  if (wish.kind === "app") return [{ key: "links", line: `- ${inline({ to: wish.to, port: 8080 })} # its port` }];
   const service: ServiceName = wish.kind;
   const names = Object.keys(requests).filter((name) => requests[name]?.service === service);
   // A request that is denied has room for it; another one is left as it is.

@@ -5,6 +5,7 @@
  * folder that is not there yet counts as the folder that it would be.
  */
 import { coveredBy, type Effective, type JoinContext, joinGrants, type WiredApp } from "../../grant/index.ts";
+import { BACKENDS } from "../../backends/index.ts";
 import { realOrSelf } from "../../host/index.ts";
 import type { Deployment, Recipe, Request } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -75,9 +76,16 @@ export async function readWired(
     secretFiles: Object.entries(thing.secrets ?? {}).flatMap(([secret, source]) =>
       source.kind === "file" ? [{ secret, path: realOrSelf(source.path) }] : [],
     ),
-    blocked: whole.ok ? undefined : explain(whole.problem).text.split("\n")[0],
+    blocked: whole.ok ? unconnected(thing) : explain(whole.problem).text.split("\n")[0],
   };
   return success({ app, deployment: deployment.value, recipe: recipe.value });
+}
+
+/** A wall that cannot connect links refuses each start of what has one. */
+function unconnected({ isolation, service }: Deployment): string | undefined {
+  const connects = BACKENDS[isolation]?.enforces.has("link") === true;
+  const link = connects ? undefined : service.links.find(({ port }) => port !== undefined);
+  return link === undefined ? undefined : `${isolation} cannot connect it to port ${link.port} of ${link.to}`;
 }
 
 function eachByItself(
