@@ -33,7 +33,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
-import { type AnsweredAt, answeredAt } from "./grants/answered-at.ts";
+import { type AnsweredAt, answeredAt, FOR_THIS_START } from "./grants/answered-at.ts";
 import { noteGrantChanges } from "./grants/grant-changes.ts";
 import { seenFor } from "./grants/pending.ts";
 import { grantedVariables } from "./grants/session-variables.ts";
@@ -214,8 +214,7 @@ export async function prepare(
     terminal: words.terminal === "" ? undefined : words.terminal,
     acceptWeaker: words.acceptWeaker,
     endsWithCaller: words.remove && !options.background,
-    // A passing instance has no deployment that could change; of an image from elsewhere it is not known what is in it.
-    changesLive: !isPassing(words) && recipe.imported === undefined,
+    slotsFor: isPassing(words) ? [] : answeredByFile(chosen),
   };
   const spec = specFor(start, context.facts, context.places);
   if (!spec.ok) return spec;
@@ -261,6 +260,15 @@ export async function prepare(
         .map(({ limit, because }) => `the limit on ${limit} does not hold, as you accepted: ${because}`),
     ],
   });
+}
+
+/**
+ * Requests whose answer is the deployment's, and changes with it. What the owner has said for one start is so until its
+ * end; and of an image from elsewhere it is not known whether it has what a change needs.
+ */
+function answeredByFile({ recipe, deployment, at }: Chosen): readonly string[] {
+  if (recipe.imported !== undefined) return [];
+  return Object.keys({ ...recipe.requests, ...deployment.requests }).filter((name) => at[name] !== FOR_THIS_START);
 }
 
 /** Where the starts of an instance keep what they have in common; nothing of a passing one is to be left. */

@@ -62,7 +62,7 @@ const WANTED: StartWanted = {
   terminal: undefined,
   acceptWeaker: [],
   endsWithCaller: false,
-  changesLive: false,
+  slotsFor: [],
 };
 
 function specOf(parts: Partial<StartWanted> = {}) {

@@ -37,8 +37,8 @@ export interface StartWanted {
   readonly terminal: string | undefined;
   readonly acceptWeaker: readonly string[];
   readonly endsWithCaller: boolean;
-  /** Folders can be granted and revoked while it runs. */
-  readonly changesLive: boolean;
+  /** Folder requests that can be answered otherwise while it runs. */
+  readonly slotsFor: readonly string[];
 }
 
 export type SpecProblem =
@@ -141,10 +141,10 @@ export function volumePath(places: Places, instance: string, volume: string): st
 /** Every folder that was asked for has its place, whether it is granted or not. */
 function slots(
   { request, service }: Effective,
-  { changesLive, deployment, recipe }: StartWanted,
+  { slotsFor, deployment, recipe }: StartWanted,
 ): readonly Contribution[] {
   const asked = deployment.requests[request] ?? recipe.requests[request];
-  if (!changesLive || service !== "folder" || asked === undefined) return [];
+  if (!slotsFor.includes(request) || service !== "folder" || asked === undefined) return [];
   return [{ kind: "slot", request, target: folderTarget(request, asked) }];
 }
 

@@ -229,3 +229,29 @@ test("a sandbox within the app that has kept a mount of its own is ended", async
   assert.equal((await inside("echo goes on")).stdout, "goes on\n");
   writeFileSync(file, RECIPE);
 });
+
+test("what was said for one start alone stays so, whatever changes in the deployment", async () => {
+  await start({ docs: "deny", notes: real("other") });
+  await done(trial, ["kill", "dev-shell"]);
+  await done(trial, [
+    "start",
+    "-q",
+    "--folder",
+    `${trial.files}/docs=real`,
+    "dev-shell",
+    "--",
+    "-c",
+    "cd /; exec sleep 1000",
+  ]);
+  assert.match((await save({ docs: "deny", notes: "deny" })).join("\n"), /^notes: dev-shell now gets nothing$/);
+  assert.equal((await inside("cat /mnt/docs/name; ls /home/app/notes")).stdout, "docs");
+});
+
+test("grant and revoke on the command line change what runs", async () => {
+  await start({ docs: real("docs") });
+  assert.match((await done(trial, ["revoke", "dev-shell", "docs"])).stdout, /docs: dev-shell now gets nothing/);
+  assert.equal((await inside("cat /mnt/docs/name")).stdout, "");
+  const granted = await done(trial, ["grant", "dev-shell", `docs=real:${trial.files}/docs`]);
+  assert.match(granted.stdout, /docs: dev-shell now gets .*read-only/);
+  assert.equal((await inside("cat /mnt/docs/name")).stdout, "docs");
+});

@@ -8,6 +8,9 @@ const linesOf = remembered((text: string, file: string) => keyLines(text, file))
 /** Names of requests, and of secrets with `secret ` before them, to `deployments/NAME.yaml:LINE`. */
 export type AnsweredAt = Readonly<Record<string, string>>;
 
+/** Where an answer stands that is in no file. */
+export const FOR_THIS_START = "for this start";
+
 /**
  * @param written - the file, as far as there is one
  * @param counted - with the flags of this start, whose answers stand in no file
@@ -21,7 +24,7 @@ export function answeredAt(
   const at = (...path: readonly string[]) => `${file}:${lines?.(path) ?? "?"}`;
   const answers = Object.entries(counted.answers).map(([name, grant]) => {
     const own = written !== undefined && Object.hasOwn(written.deployment.answers, name);
-    return [name, own && written.deployment.answers[name] === grant ? at("answers", name) : "for this start"] as const;
+    return [name, own && written.deployment.answers[name] === grant ? at("answers", name) : FOR_THIS_START] as const;
   });
   const secrets = Object.keys(counted.secrets ?? {}).map((name) => [`secret ${name}`, at("secrets", name)] as const);
   return Object.fromEntries([...answers, ...secrets]);

@@ -80,7 +80,7 @@ export async function changeFolders(
     const slot = slots.find(({ request }) => request === effective.request);
     if (slot === undefined) {
       if (!isAtStart(effective, spec.contributions))
-        changes.push(notNow(effective, "it was started without a place for it"));
+        changes.push(notNow(effective, "this start has its own answer to it, or no place for it"));
       continue;
     }
     const inForce = await readInForce(folder, context);
