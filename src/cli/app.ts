@@ -77,6 +77,10 @@ export const COMMANDS: CommandTable = {
     brief: "Show what recipes ask for beyond what you have answered.",
     load: () => import("./commands/pending.ts"),
   },
+  tighten: {
+    brief: "Show which grants were not used and could be taken out.",
+    load: () => import("./commands/tighten.ts"),
+  },
   lock: { brief: "Fix exactly which packages an image is made of.", load: () => import("./commands/lock.ts") },
   build: { brief: "Build an image.", load: () => import("./commands/build.ts") },
   images: {

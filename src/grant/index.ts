@@ -5,3 +5,4 @@ export * from "./join.ts";
 export * from "./pending.ts";
 export * from "./prove/index.ts";
 export * from "./start-up-files.ts";
+export * from "./tighten.ts";

@@ -3,6 +3,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { GrantService } from "../../contract/index.ts";
 import type { Agent } from "../agent.ts";
 import { valueOf } from "../routes.ts";
+import { tighten } from "./tighten.ts";
 import { type InstancePending, listPending } from "./pending.ts";
 
 export function grantRoutes(agent: Agent) {
@@ -12,6 +13,14 @@ export function grantRoutes(agent: Agent) {
       settlePending: async ({ name, accept, dismiss }) => ({
         pending: valueOf(await agent.deployments.settlePending({ name, accept, dismiss })).map(wireOf),
       }),
+      async tighten({ name, since }) {
+        const { file, unneeded, notes } = valueOf(await tighten(name, new Date(since), agent.context));
+        const all = unneeded.map(({ request, rule, because, line }) => ({
+          ...{ request, because, line },
+          rule: rule?.text ?? "",
+        }));
+        return { file, unneeded: all, notes: [...notes] };
+      },
       async changeAnswers({ name, changes }) {
         const { file, changed, live } = valueOf(await agent.answers.change(name, changes));
         const answers = changed.map(({ request, answer, gets, warnings }) => ({

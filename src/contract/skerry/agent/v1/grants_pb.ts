@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/grants.proto.
  */
 export const file_skerry_agent_v1_grants: GenFile = /*@__PURE__*/
-  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0Ii8KDEFuc3dlckNoYW5nZRIPCgdyZXF1ZXN0GAEgASgJEg4KBmFuc3dlchgCIAEoCSJUChRDaGFuZ2VBbnN3ZXJzUmVxdWVzdBIMCgRuYW1lGAEgASgJEi4KB2NoYW5nZXMYAiADKAsyHS5za2VycnkuYWdlbnQudjEuQW5zd2VyQ2hhbmdlIlAKDUNoYW5nZWRBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEZ2V0cxgDIAEoCRIQCgh3YXJuaW5ncxgEIAMoCSJkChVDaGFuZ2VBbnN3ZXJzUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIvCgdjaGFuZ2VkGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZWRBbnN3ZXISDAoEbGl2ZRgDIAMoCSIcCgxBcHBseVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIrCg1BcHBseVJlc3BvbnNlEgwKBGZpbGUYASABKAkSDAoEbGl2ZRgCIAMoCTLwAgoMR3JhbnRTZXJ2aWNlElgKC0xpc3RQZW5kaW5nEiMuc2tlcnJ5LmFnZW50LnYxLkxpc3RQZW5kaW5nUmVxdWVzdBokLnNrZXJyeS5hZ2VudC52MS5MaXN0UGVuZGluZ1Jlc3BvbnNlEl4KDVNldHRsZVBlbmRpbmcSJS5za2VycnkuYWdlbnQudjEuU2V0dGxlUGVuZGluZ1JlcXVlc3QaJi5za2VycnkuYWdlbnQudjEuU2V0dGxlUGVuZGluZ1Jlc3BvbnNlEl4KDUNoYW5nZUFuc3dlcnMSJS5za2VycnkuYWdlbnQudjEuQ2hhbmdlQW5zd2Vyc1JlcXVlc3QaJi5za2VycnkuYWdlbnQudjEuQ2hhbmdlQW5zd2Vyc1Jlc3BvbnNlEkYKBUFwcGx5Eh0uc2tlcnJ5LmFnZW50LnYxLkFwcGx5UmVxdWVzdBoeLnNrZXJyeS5hZ2VudC52MS5BcHBseVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0Ii8KDEFuc3dlckNoYW5nZRIPCgdyZXF1ZXN0GAEgASgJEg4KBmFuc3dlchgCIAEoCSJUChRDaGFuZ2VBbnN3ZXJzUmVxdWVzdBIMCgRuYW1lGAEgASgJEi4KB2NoYW5nZXMYAiADKAsyHS5za2VycnkuYWdlbnQudjEuQW5zd2VyQ2hhbmdlIlAKDUNoYW5nZWRBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEZ2V0cxgDIAEoCRIQCgh3YXJuaW5ncxgEIAMoCSJkChVDaGFuZ2VBbnN3ZXJzUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIvCgdjaGFuZ2VkGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZWRBbnN3ZXISDAoEbGl2ZRgDIAMoCSIcCgxBcHBseVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIrCg1BcHBseVJlc3BvbnNlEgwKBGZpbGUYASABKAkSDAoEbGl2ZRgCIAMoCSItCg5UaWdodGVuUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNpbmNlGAIgASgJIlsKD1RpZ2h0ZW5SZXNwb25zZRIMCgRmaWxlGAEgASgJEisKCHVubmVlZGVkGAIgAygLMhkuc2tlcnJ5LmFnZW50LnYxLlVubmVlZGVkEg0KBW5vdGVzGAMgAygJIkgKCFVubmVlZGVkEg8KB3JlcXVlc3QYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdiZWNhdXNlGAMgASgJEgwKBGxpbmUYBCABKAUyvgMKDEdyYW50U2VydmljZRJYCgtMaXN0UGVuZGluZxIjLnNrZXJyeS5hZ2VudC52MS5MaXN0UGVuZGluZ1JlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuTGlzdFBlbmRpbmdSZXNwb25zZRJeCg1TZXR0bGVQZW5kaW5nEiUuc2tlcnJ5LmFnZW50LnYxLlNldHRsZVBlbmRpbmdSZXF1ZXN0GiYuc2tlcnJ5LmFnZW50LnYxLlNldHRsZVBlbmRpbmdSZXNwb25zZRJMCgdUaWdodGVuEh8uc2tlcnJ5LmFnZW50LnYxLlRpZ2h0ZW5SZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlRpZ2h0ZW5SZXNwb25zZRJeCg1DaGFuZ2VBbnN3ZXJzEiUuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZUFuc3dlcnNSZXF1ZXN0GiYuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZUFuc3dlcnNSZXNwb25zZRJGCgVBcHBseRIdLnNrZXJyeS5hZ2VudC52MS5BcHBseVJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQXBwbHlSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message skerry.agent.v1.ListPendingRequest
@@ -548,6 +548,167 @@ export const ApplyResponseSchema: GenMessage<ApplyResponse, {jsonType: ApplyResp
   messageDesc(file_skerry_agent_v1_grants, 10);
 
 /**
+ * @generated from message skerry.agent.v1.TightenRequest
+ */
+export type TightenRequest = Message<"skerry.agent.v1.TightenRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * ISO time, UTC: what was not used from then on counts as not used.
+   *
+   * @generated from field: string since = 2;
+   */
+  since: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.TightenRequest
+ */
+export type TightenRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * ISO time, UTC: what was not used from then on counts as not used.
+   *
+   * @generated from field: string since = 2;
+   */
+  since?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.TightenRequest.
+ * Use `create(TightenRequestSchema)` to create a new message.
+ */
+export const TightenRequestSchema: GenMessage<TightenRequest, {jsonType: TightenRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 11);
+
+/**
+ * @generated from message skerry.agent.v1.TightenResponse
+ */
+export type TightenResponse = Message<"skerry.agent.v1.TightenResponse"> & {
+  /**
+   * The deployment's.
+   *
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.Unneeded unneeded = 2;
+   */
+  unneeded: Unneeded[];
+
+  /**
+   * What cannot be told, in sentences.
+   *
+   * @generated from field: repeated string notes = 3;
+   */
+  notes: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.TightenResponse
+ */
+export type TightenResponseJson = {
+  /**
+   * The deployment's.
+   *
+   * @generated from field: string file = 1;
+   */
+  file?: string;
+
+  /**
+   * @generated from field: repeated skerry.agent.v1.Unneeded unneeded = 2;
+   */
+  unneeded?: UnneededJson[];
+
+  /**
+   * What cannot be told, in sentences.
+   *
+   * @generated from field: repeated string notes = 3;
+   */
+  notes?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.TightenResponse.
+ * Use `create(TightenResponseSchema)` to create a new message.
+ */
+export const TightenResponseSchema: GenMessage<TightenResponse, {jsonType: TightenResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 12);
+
+/**
+ * @generated from message skerry.agent.v1.Unneeded
+ */
+export type Unneeded = Message<"skerry.agent.v1.Unneeded"> & {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request: string;
+
+  /**
+   * Empty where all of the answer is meant.
+   *
+   * @generated from field: string rule = 2;
+   */
+  rule: string;
+
+  /**
+   * `not-used` or `not-asked-for`.
+   *
+   * @generated from field: string because = 3;
+   */
+  because: string;
+
+  /**
+   * @generated from field: int32 line = 4;
+   */
+  line: number;
+};
+
+/**
+ * @generated from message skerry.agent.v1.Unneeded
+ */
+export type UnneededJson = {
+  /**
+   * @generated from field: string request = 1;
+   */
+  request?: string;
+
+  /**
+   * Empty where all of the answer is meant.
+   *
+   * @generated from field: string rule = 2;
+   */
+  rule?: string;
+
+  /**
+   * `not-used` or `not-asked-for`.
+   *
+   * @generated from field: string because = 3;
+   */
+  because?: string;
+
+  /**
+   * @generated from field: int32 line = 4;
+   */
+  line?: number;
+};
+
+/**
+ * Describes the message skerry.agent.v1.Unneeded.
+ * Use `create(UnneededSchema)` to create a new message.
+ */
+export const UnneededSchema: GenMessage<Unneeded, {jsonType: UnneededJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 13);
+
+/**
  * @generated from service skerry.agent.v1.GrantService
  */
 export const GrantService: GenService<{
@@ -570,6 +731,16 @@ export const GrantService: GenService<{
     methodKind: "unary";
     input: typeof SettlePendingRequestSchema;
     output: typeof SettlePendingResponseSchema;
+  },
+  /**
+   * What was not used, and could be taken out.
+   *
+   * @generated from rpc skerry.agent.v1.GrantService.Tighten
+   */
+  tighten: {
+    methodKind: "unary";
+    input: typeof TightenRequestSchema;
+    output: typeof TightenResponseSchema;
   },
   /**
    * Answers requests of a deployment. Its file keeps its comments.
