@@ -22,6 +22,7 @@ import { Deployments } from "./deployments.ts";
 import type { Compartments, Start, StartRecord } from "./compartments.ts";
 import { type AgentContext, QUIET, type Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
+import { answeredForThisStart } from "./grants/answered-at.ts";
 import { effectiveFor } from "./grants/effective.ts";
 import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./images.ts";
@@ -247,7 +248,7 @@ export class Agent {
 
   #recordOf(
     words: WantedWords,
-    { deployment, recipe }: Chosen,
+    { deployment, recipe, at }: Chosen,
     { spec, plan }: Prepared,
     caller: number | undefined,
   ): StartRecord {
@@ -262,6 +263,7 @@ export class Agent {
       caller: processOf(caller ?? process.pid),
       ready: readyOf(deployment, recipe),
       passing: isPassing(words),
+      ownAnswers: answeredForThisStart(at),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };
   }

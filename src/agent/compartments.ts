@@ -52,6 +52,8 @@ export interface StartRecord {
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;
+  /** Requests that were answered for this start alone; no change of the deployment changes them. */
+  readonly ownAnswers?: readonly string[];
 }
 
 export interface Start {

@@ -33,7 +33,7 @@ import { type Result, refusal, success } from "../result.ts";
 import type { Step, StepProblem } from "../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
 import { type AgentContext, QUIET } from "./context.ts";
-import { type AnsweredAt, answeredAt, FOR_THIS_START } from "./grants/answered-at.ts";
+import { type AnsweredAt, answeredAt, answeredForThisStart } from "./grants/answered-at.ts";
 import { noteGrantChanges } from "./grants/grant-changes.ts";
 import { seenFor } from "./grants/pending.ts";
 import { grantedVariables } from "./grants/session-variables.ts";
@@ -268,7 +268,8 @@ export async function prepare(
  */
 function answeredByFile({ recipe, deployment, at }: Chosen): readonly string[] {
   if (recipe.imported !== undefined) return [];
-  return Object.keys({ ...recipe.requests, ...deployment.requests }).filter((name) => at[name] !== FOR_THIS_START);
+  const own = answeredForThisStart(at);
+  return Object.keys({ ...recipe.requests, ...deployment.requests }).filter((name) => !own.includes(name));
 }
 
 /** Where the starts of an instance keep what they have in common; nothing of a passing one is to be left. */

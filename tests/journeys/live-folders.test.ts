@@ -243,7 +243,8 @@ test("what was said for one start alone stays so, whatever changes in the deploy
     "-c",
     "cd /; exec sleep 1000",
   ]);
-  assert.match((await save({ docs: "deny", notes: "deny" })).join("\n"), /^notes: dev-shell now gets nothing$/);
+  const lines = (await save({ docs: "deny", notes: "deny" })).join("\n");
+  assert.match(lines, /^notes: dev-shell now gets nothing\ndocs: dev-shell keeps what was said for this start alone/);
   assert.equal((await inside("cat /mnt/docs/name; ls /home/app/notes")).stdout, "docs");
 });
 

@@ -9,7 +9,11 @@ const linesOf = remembered((text: string, file: string) => keyLines(text, file))
 export type AnsweredAt = Readonly<Record<string, string>>;
 
 /** Where an answer stands that is in no file. */
-export const FOR_THIS_START = "for this start";
+const FOR_THIS_START = "for this start";
+
+export function answeredForThisStart(at: AnsweredAt): readonly string[] {
+  return Object.keys(at).filter((name) => at[name] === FOR_THIS_START);
+}
 
 /**
  * @param written - the file, as far as there is one

@@ -77,14 +77,17 @@ export class LiveChanges {
       const effective = await effectiveFor(recipe, deployment, this.#context, "as-optional");
       if (!effective.ok) return [`${name} goes on with what it had: ${explain(effective.problem).text}`];
       const { start } = standing.value;
+      const own = start.record.ownAnswers ?? [];
+      const open = effective.value.filter(({ request }) => !own.includes(request));
       const onRevoke = deployment.service.onRevoke ?? "end";
       const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
-      const rules = await changeNetwork(start, effective.value, this.#networks, this.#context);
-      const changes = await changeFolders(effective.value, around);
+      const rules = await changeNetwork(start, open, this.#networks, this.#context);
+      const changes = await changeFolders(open, around);
       const lines = [
         ...changes.map((change) => liveWords(name, change)),
         ...rules,
-        ...waiting(effective.value, start.record.spec),
+        ...waiting(open, start.record.spec),
+        ...own.map((request) => `${request}: ${name} keeps what was said for this start alone, until its end`),
       ];
       if (!changes.some(({ ended }) => ended === "instance")) {
         await this.#chosen.keep(start);
