@@ -27,6 +27,7 @@ export const ABLE: HostFacts = {
   landlockAbi: 0,
   seccomp: true,
   tun: true,
+  tproxy: true,
   kvm: false,
   systemd: { system: false, user: false },
   gpus: [],

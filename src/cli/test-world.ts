@@ -49,6 +49,7 @@ export const ABLE_FACTS: HostFacts = {
   landlockAbi: 6,
   seccomp: true,
   tun: true,
+  tproxy: true,
   kvm: false,
   systemd: { system: true, user: true },
   gpus: ["intel"],

@@ -110,3 +110,24 @@ export async function probeOverlay(programs: Programs, folder: string = tmpdir()
     await rm(work, { recursive: true, force: true }).catch(() => {});
   }
 }
+
+const TPROXY_RULES = `table inet probe {
+  chain arriving {
+    type filter hook prerouting priority mangle;
+    meta nfproto ipv4 meta l4proto tcp tproxy ip to 127.0.0.1:1
+    meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [::1]:1
+    socket wildcard 0 accept
+  }
+}
+`;
+
+/** nftables can do in a network namespace what a network by rules stands on; the namespace is gone afterwards. */
+export async function probeTproxy(programs: Programs): Promise<boolean> {
+  const [unshare, nft] = [programs["unshare"]?.path, programs["nft"]?.path];
+  if (unshare === undefined || nft === undefined) return false;
+  const trial = await runProgram([unshare, "--user", "--map-root-user", "--net", nft, "-f", "-"], {
+    input: TPROXY_RULES,
+    timeoutMs: TRIAL_MS,
+  });
+  return trial.ok && trial.value.code === 0;
+}

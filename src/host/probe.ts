@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { HostFacts } from "../model/index.ts";
 import { probeCgroup } from "./probe-cgroup.ts";
-import { probeOverlay, probeUserNamespaces } from "./probe-namespaces.ts";
+import { probeOverlay, probeTproxy, probeUserNamespaces } from "./probe-namespaces.ts";
 import { probePrograms } from "./probe-programs.ts";
 import {
   architectureOf,
@@ -67,6 +67,7 @@ export async function probeHost(environment: Environment, options: ProbeOptions 
     seccomp: hasSeccomp(await textOf("/proc/self/status")),
     // What root starts connects as another user, who needs a device that is open to all.
     tun: (await opensForWriting("/dev/net/tun")) && (uid !== 0 || (await isOpenToAll("/dev/net/tun"))),
+    tproxy: userNamespaces.works && (await probeTproxy(programs)),
     kvm: await opensForWriting("/dev/kvm"),
     systemd: await probeSystemd(environment, programs),
     gpus: await probeGpus(),

@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly seccomp: boolean;
   /** /dev/net/tun can be opened by this user. */
   readonly tun: boolean;
+  /** nftables can lead connections in a network namespace to one listener (tproxy), for IPv4 and IPv6. */
+  readonly tproxy: boolean;
   /** /dev/kvm can be opened by this user. Says nothing about its speed. */
   readonly kvm: boolean;
   /** systemd runs as the system manager, and the user's own manager answers. */

@@ -29,8 +29,9 @@ export const GATE = "gate";
 
 export function planNamedNetwork(context: BackendContext, folder: string): Result<NetworkPlan, BackendProblem> {
   const nft = context.facts.programs["nft"]?.path;
-  if (nft === undefined) {
-    const missing = ["nft: run ./skerry setup (package nftables)"];
+  if (nft === undefined || !context.facts.tproxy) {
+    const lacks = "the kernel's nft_tproxy and nft_socket: nftables cannot lead connections to one listener here";
+    const missing = [nft === undefined ? "nft: run ./skerry setup (package nftables)" : lacks];
     return refusal({ kind: "network-unavailable", backend: "container", missing });
   }
   const rules = `${folder}/filter.nft`;
