@@ -11,7 +11,7 @@
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { NAMED_NETWORK } from "../../backends/index.ts";
-import { Allowance, decideConnection, NameAddresses, whyNotSameName } from "../../broker/index.ts";
+import { Allowance, decideConnection, NameAddresses, type Wanted, whyNotSameName } from "../../broker/index.ts";
 import {
   hostAddresses,
   makeSockets,
@@ -64,7 +64,7 @@ export class InstanceNetwork {
   #granted: NetworkGranted;
   #make: DatagramParts["make"] | undefined;
   /** Connections that are made, with the rule that each was made under, and what ends it. */
-  readonly #made = new Map<Socket, { readonly rule: NetworkRule; readonly end: () => void }>();
+  readonly #made = new Map<Socket, Made & { readonly end: () => void }>();
   readonly #servers: Server[] = [];
   readonly #datagrams: Datagrams[] = [];
   readonly #apps = new Set<Socket>();
@@ -84,7 +84,7 @@ export class InstanceNetwork {
    */
   async change(granted: NetworkGranted): Promise<number> {
     this.#granted = granted;
-    const astray = [...this.#made.values()].filter(({ rule }) => !holds(granted, rule));
+    const astray = [...this.#made.values()].filter((one) => !holds(granted, one));
     for (const { end } of astray) end();
     this.#datagramRelay?.close();
     this.#datagramRelay = undefined;
@@ -204,7 +204,8 @@ export class InstanceNetwork {
     };
     if (granted.empty) return refuse("the network is empty");
     const target = name === undefined ? { address } : { name };
-    const verdict = decideConnection(granted.rules, { target, port, protocol: "tcp" }, hostAddresses());
+    const wanted = { target, port, protocol: "tcp" } as const;
+    const verdict = decideConnection(granted.rules, wanted, hostAddresses());
     if (verdict.kind === "refused") return refuse(refusalWords(verdict.because));
     const { rule } = verdict;
     const release = name === undefined ? () => {} : addresses.hold(name);
@@ -224,7 +225,7 @@ export class InstanceNetwork {
       this.#outgoing.add(server);
       server.once("close", () => this.#outgoing.delete(server));
       // Rules may have changed while it was being made.
-      if (granted !== this.#granted && !holds(this.#granted, rule)) {
+      if (granted !== this.#granted && !holds(this.#granted, { wanted, rule })) {
         server.destroy();
         return refuse("its rule has been taken away");
       }
@@ -233,7 +234,7 @@ export class InstanceNetwork {
         revoked = true;
         for (const socket of [app, server]) socket.resetAndDestroy();
       };
-      this.#made.set(app, { rule, end });
+      this.#made.set(app, { wanted, rule, end });
       app.once("close", () => this.#made.delete(app));
       const counted = tally.note({ allowed: true, to, because: rule.text });
       if (begun !== undefined) server.write(begun.bytes);
@@ -248,8 +249,21 @@ export class InstanceNetwork {
   }
 }
 
-function holds({ rules, empty }: NetworkGranted, rule: NetworkRule): boolean {
-  return !empty && rules.some((one) => JSON.stringify(one) === JSON.stringify(rule));
+/** What the app wanted, and the rule that let it. */
+interface Made {
+  readonly wanted: Wanted;
+  readonly rule: NetworkRule;
+}
+
+/** Would it be let begin now, as it was begun? A narrower rule may decide by now, and deny it or ask for more. */
+function holds({ rules, empty }: NetworkGranted, { wanted, rule }: Made): boolean {
+  const verdict = empty ? undefined : decideConnection(rules, wanted, hostAddresses());
+  if (verdict?.kind !== "allowed") return false;
+  const now = verdict.rule;
+  const quota = (now.bytesPerDay ?? rule.bytesPerDay) === rule.bytesPerDay;
+  const rate = (now.bytesPerSecond ?? rule.bytesPerSecond) === rule.bytesPerSecond;
+  const asked = now.answer === "real" || rule.answer === "ask";
+  return quota && rate && asked && (rule.sameName || !now.sameName) && (now.private || !rule.private);
 }
 
 /** Aborted once the socket is closed. */
