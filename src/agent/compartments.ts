@@ -421,7 +421,10 @@ export class Compartments {
     const { audit, performer, places } = this.#context;
     await audit.append({ kind: "end", instance: start.record.spec.name, id, code: exitCode, signal: undefined });
     const path = `${places.state}/ended/${Date.now()}-${id}.json`;
-    await performer.perform({ kind: "write-file", path, mode: 0o600, content: JSON.stringify(ended) }, QUIET);
+    await performer.perform(
+      { kind: "write-file", path, mode: 0o600, content: JSON.stringify(withoutVariables(ended)) },
+      QUIET,
+    );
     await this.#clear(start.record);
     // Only now: who hears that it has ended may end this agent, or remove its folders.
     this.#starts.set(id, ended);
@@ -445,6 +448,13 @@ export class Compartments {
     const paths = [...(passing ? own : []), `${this.#folder()}/${spec.id}`];
     for (const path of paths) await performer.perform({ kind: "remove-tree", path }, QUIET);
   }
+}
+
+/** Nothing enters what has ended: what its variables held, which may be of the owner's session, is not kept. */
+function withoutVariables(start: Start): Start {
+  const { spec } = start.record;
+  const contributions = spec.contributions.filter(({ kind }) => kind !== "variable");
+  return { ...start, record: { ...start.record, spec: { ...spec, contributions } } };
 }
 
 /** Too old to belong to a start that is just being made. */

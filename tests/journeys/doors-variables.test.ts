@@ -1,5 +1,6 @@
 /** Variables: each answer sets what it says, inside, and nothing that was not granted is there. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { done, until } from "./life.fixture.ts";
@@ -55,6 +56,14 @@ test("a background app has the variable of who starts it, and so has what is run
   const entered = await done(trial, ["exec", "dev-shell", "--", "/bin/sh", "-c", "echo $API_TOKEN"]);
   assert.equal(entered.stdout.trim(), VALUE);
   await done(trial, ["kill", "dev-shell"]);
+  const kept = spawnSync("/usr/bin/grep", ["-rls", VALUE, `${trial.home}/state`, `${trial.home}/config`], {
+    encoding: "utf8",
+  });
+  // The app has said it itself, on purpose.
+  assert.deepEqual(
+    kept.stdout.split("\n").filter((path) => path !== "" && !path.includes("/logs/")),
+    [],
+  );
 });
 
 test("a variable that the session does not have refuses the start; so does an answer that means nothing", async () => {
