@@ -54,14 +54,14 @@ export class ClientHelloReader {
   }
 
   #read(): Hello {
-    const raw = this.#raw;
-    if (raw.length > 0 && raw[0] !== HANDSHAKE)
-      return this.#records === 0 ? { kind: "not-tls" } : bad("a record of another kind");
-    if (raw.length > 1 && raw[1] !== 3)
-      return this.#records === 0 ? { kind: "not-tls" } : bad("a record of another version");
-    while (this.#raw.length >= RECORD_HEAD) {
+    for (;;) {
       const head = this.#raw;
-      if (head[0] !== HANDSHAKE || head[1] !== 3) return bad("a record of another kind");
+      // Said as soon as it can be, so that it does not hang on where the bytes were cut.
+      if (head.length > 0 && head[0] !== HANDSHAKE)
+        return this.#records === 0 ? { kind: "not-tls" } : bad("a record of another kind");
+      if (head.length > 1 && head[1] !== 3)
+        return this.#records === 0 ? { kind: "not-tls" } : bad("a record of another version");
+      if (head.length < RECORD_HEAD) return { kind: "more" };
       const length = head.readUInt16BE(3);
       if (length === 0 || length > MAX_RECORD_BYTES) return bad("a record that is empty or too long");
       const content = head.subarray(RECORD_HEAD, RECORD_HEAD + length);
@@ -80,7 +80,6 @@ export class ClientHelloReader {
       if (typeof size !== "number") return size;
       if (this.#message.length === size) return nameIn(this.#message.subarray(4));
     }
-    return { kind: "more" };
   }
 }
 
