@@ -42,7 +42,7 @@ export class Life {
   constructor(context: AgentContext, asks: Asks, acts: Acts) {
     this.#context = context;
     this.#acts = acts;
-    this.networks = new Networks(context, asks);
+    this.networks = new Networks(context, asks, (name) => this.compartments.running(name)?.child);
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);

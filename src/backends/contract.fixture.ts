@@ -72,6 +72,7 @@ const ONE_OF_EACH: readonly Contribution[] = [
   { kind: "secret", name: "key", source: { kind: "file", path: "/home/owner/key" } },
   { kind: "network", zones: [] },
   { kind: "named-network", request: "internet", rules: [] },
+  { kind: "link", to: "database", port: 5432, as: "db.internal" },
 ];
 
 export function backendContract(backend: Backend, cannot: Partial<Record<Contribution["kind"], string>> = {}): void {

@@ -104,8 +104,10 @@ export function environmentOf(spec: CompartmentSpec, terminal: string | undefine
 /** Small files that tell the program who and where it is; those of the image would tell it of the build. */
 function hostFiles({ image, user, deployment, machineId, effective }: StartWanted): readonly Contribution[] {
   const granted = new Set(effective.flatMap(({ contributions }) => contributions.map(({ kind }) => kind)));
-  const resolver = granted.has("named-network") ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
-  const networked = granted.has("network") || granted.has("named-network");
+  // A link is reached by a name as well.
+  const byNames = granted.has("named-network") || links(deployment).length > 0;
+  const resolver = byNames ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
+  const networked = granted.has("network") || byNames;
   const { uid, gid } = user;
   const others = (text: string, id: number) =>
     text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));

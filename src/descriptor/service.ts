@@ -16,11 +16,11 @@ import {
 } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { PathFinding } from "./check.ts";
-import { quote } from "./complaint.ts";
+import { found, quote } from "./complaint.ts";
 import { countWithin, countWithinOf, duration, durationText, millisecondsOf } from "./duration.ts";
 import { inline } from "./inline.ts";
 import type { DataPath, PlainData } from "./read-yaml.ts";
-import { listOf, name, programPath, wants } from "./schema-parts.ts";
+import { listOf, name, pattern, programPath, wants } from "./schema-parts.ts";
 
 const restartWord = z.enum(RESTART_WORDS);
 
@@ -64,12 +64,25 @@ export const readySchema = z
   )
   .meta({ title: "a sign of readiness" });
 
+/** Short enough for a question for it, and no name that means something else. */
+const LINK_NAME =
+  /^(?!(?:host|localhost)$)(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
 const link = z
   .strictObject(
     {
       to: name.describe("Name of the instance"),
       port: port.optional().describe("A TCP port of it that may be connected to. Default: none, only the order counts"),
-      as: name.optional().describe("Host name by which it is known here. Default: its own name"),
+      as: z
+        .string(wants("a host name such as db.internal"))
+        .check(
+          pattern(
+            LINK_NAME,
+            (text) => `${found(text)} is no host name. Write lower-case letters, digits and dashes, with dots between`,
+          ),
+        )
+        .optional()
+        .describe("Host name by which it is known here, such as db.internal. Default: its own name"),
     },
     wants("a map such as { to: NAME }"),
   )

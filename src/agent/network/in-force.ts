@@ -5,6 +5,8 @@ import { readInForce, startFolder } from "../grants/in-force.ts";
 
 export async function networkInForce(spec: CompartmentSpec, context: AgentContext): Promise<readonly Contribution[]> {
   const inForce = await readInForce(startFolder(spec, context), context);
-  const started = spec.contributions.filter((one) => one.kind === "named-network" && !inForce.has(one.request));
+  const started = spec.contributions.filter(
+    (one) => one.kind === "link" || (one.kind === "named-network" && !inForce.has(one.request)),
+  );
   return [...started, ...[...inForce.values()].flat().filter(({ kind }) => kind === "named-network")];
 }

@@ -37,7 +37,15 @@ const CONNECTIONS_MOST = 1_000;
 /** New connections in a second, over some time; as many again at once. */
 const NEW_PER_SECOND = 500;
 
+/** A port of another instance, under a name of this one's deployment. */
+export interface LinkGranted {
+  readonly to: string;
+  readonly port: number;
+  readonly as: string;
+}
+
 export interface NetworkGranted {
+  readonly links: readonly LinkGranted[];
   /** Of all requests that were answered with rules. */
   readonly rules: readonly NetworkRule[];
   /** Name of the request that a rule is of. */
@@ -53,6 +61,8 @@ export interface NetworkParts {
   /** The owner's word on a target whose rule asks, while the connection waits. */
   readonly ask: (request: string, target: string, signal: AbortSignal) => Promise<boolean>;
   readonly allowances: Allowances;
+  /** A connection to a port of another instance; undefined where it does not run, or nothing listens there. */
+  readonly dial: (to: string, port: number) => Promise<Socket | undefined>;
   /** A name may have got an address. */
   readonly changed: () => void;
 }
@@ -192,6 +202,31 @@ export class InstanceNetwork {
     return answer;
   }
 
+  async #takeLink(
+    app: Socket,
+    { links }: NetworkGranted,
+    name: string,
+    port: number,
+    refuse: (because: string) => void,
+  ): Promise<void> {
+    const { addresses, tally, dial } = this.#parts;
+    const link = links.find((one) => one.as === name && one.port === port);
+    if (link === undefined) return refuse("it is linked with another port");
+    const release = addresses.hold(name);
+    try {
+      const server = await dial(link.to, link.port);
+      if (server === undefined) return refuse(`nobody answers there in ${link.to}`);
+      this.#outgoing.add(server);
+      server.once("close", () => this.#outgoing.delete(server));
+      const counted = tally.note({ allowed: true, to: `${name}:${port}/tcp`, because: `link to ${link.to}` });
+      const passed = await relay(app, server, undefined);
+      counted.sent += passed.sent;
+      counted.received += passed.received;
+    } finally {
+      release();
+    }
+  }
+
   async #take(app: Socket): Promise<void> {
     const { tally, addresses, names } = this.#parts;
     const granted = this.#granted;
@@ -202,6 +237,8 @@ export class InstanceNetwork {
       tally.note({ allowed: false, to, because });
       app.resetAndDestroy();
     };
+    if (granted.links.some(({ as }) => as === name))
+      return await this.#takeLink(app, granted, name ?? "", port, refuse);
     if (granted.empty) return refuse("the network is empty");
     const target = name === undefined ? { address } : { name };
     const wanted = { target, port, protocol: "tcp" } as const;

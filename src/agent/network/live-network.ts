@@ -35,7 +35,7 @@ export async function changeNetwork(
     return service === "network" && JSON.stringify(before) !== JSON.stringify(contributions);
   });
   if (changed.length === 0) return [];
-  const byRules = spec.contributions.some(({ kind }) => kind === "named-network");
+  const byRules = spec.contributions.some(({ kind }) => kind === "named-network" || kind === "link");
   const otherKind = wanted.some(real);
   if (!byRules || otherKind)
     return changed.map(

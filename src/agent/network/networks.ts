@@ -4,10 +4,11 @@
  *
  * Which address a name has is written beside the start: an app that was told it goes on with it under the next agent.
  */
+import { Socket } from "node:net";
 import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
-import { helperPath, type ProcessName } from "../../host/index.ts";
+import { helperPath, makeSockets, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
 import type { Start, StartRecord } from "../compartments.ts";
@@ -26,7 +27,7 @@ const WRITTEN_AFTER_MS = 50;
 /** An agent that is killed forgets at most what has passed in this time. */
 const USED_KEPT_EVERY_MS = 5_000;
 
-const NOTHING: NetworkGranted = { rules: [], requestOf: () => "", empty: false };
+const NOTHING: NetworkGranted = { rules: [], links: [], requestOf: () => "", empty: false };
 
 interface Standing {
   readonly spec: CompartmentSpec;
@@ -51,11 +52,14 @@ export interface NetworkState {
 export class Networks {
   readonly #context: AgentContext;
   readonly #asks: Asks;
+  readonly #childOf: (name: string) => ProcessName | undefined;
   readonly #names: HostNames;
   readonly #standing = new Map<string, Standing>();
   readonly #takenOver = new Set<string>();
 
-  constructor(context: AgentContext, asks: Asks) {
+  /** @param childOf - the first process of a running instance's app */
+  constructor(context: AgentContext, asks: Asks, childOf: (name: string) => ProcessName | undefined) {
+    this.#childOf = childOf;
     this.#context = context;
     this.#asks = asks;
     this.#names = new HostNames(context.dns);
@@ -121,6 +125,18 @@ export class Networks {
     await this.#listen(await this.#make({ spec, passing }, granted, addresses), child);
   }
 
+  /** A connection to a port on the loopback of another instance, made in there. */
+  async #dial(to: string, port: number): Promise<Socket | undefined> {
+    const of = this.#childOf(to);
+    if (of === undefined) return undefined;
+    const helper = helperPath(this.#context.places.program);
+    const made = await makeSockets(helper, of, [{ kind: "dial", address: "127.0.0.1", port }]);
+    const [handle] = made.ok ? made.value : [];
+    // Node takes such a handle, and does not say so (net.js, `Socket`).
+    const options: object = { handle, allowHalfOpen: true };
+    return handle === undefined ? undefined : new Socket(options);
+  }
+
   /** Its user namespace is the one that the network belongs to. */
   async #wallOf(spec: CompartmentSpec): Promise<ProcessName | undefined> {
     const text = await this.#context.performer.readText(`${this.#folder(spec)}/status`);
@@ -145,6 +161,7 @@ export class Networks {
       ...{ names: this.#names, tally, addresses, changed, allowances },
       ask: async (request, target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
+      dial: async (to, port) => await this.#dial(to, port),
     });
     let kept = JSON.stringify(allowances.state);
     const keepAllowances = async () => {
@@ -205,10 +222,11 @@ export class Networks {
 /** What the contributions of a start let through; undefined where it has no such network. */
 function grantedIn(contributions: readonly Contribution[]): NetworkGranted | undefined {
   const found = contributions.filter((entry) => entry.kind === "named-network");
-  if (found.length === 0) return undefined;
+  const links = contributions.filter((entry) => entry.kind === "link");
+  if (found.length === 0 && links.length === 0) return undefined;
   const requests = new Map(found.flatMap(({ rules, request }) => rules.map((rule) => [rule, request] as const)));
   const requestOf = (rule: NetworkRule) => requests.get(rule) ?? found[0]?.request ?? "";
-  return { rules: [...requests.keys()], requestOf, empty: found.some(({ empty }) => empty === true) };
+  return { rules: [...requests.keys()], links, requestOf, empty: found.some(({ empty }) => empty === true) };
 }
 
 function parsed(text: string): unknown {

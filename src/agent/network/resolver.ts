@@ -14,7 +14,7 @@ import {
   writeAnswer,
   writeCode,
 } from "../../broker/index.ts";
-import type { NetworkRule } from "../../model/index.ts";
+import type { NetworkGranted } from "./instance-network.ts";
 import { refusalWords } from "./reasons.ts";
 import type { Tally } from "./tally.ts";
 
@@ -39,7 +39,7 @@ export interface Answered {
 /** @param empty - all names resolve, and nothing answers there */
 export function answerTo(
   bytes: Uint8Array,
-  { rules, empty }: { readonly rules: readonly NetworkRule[]; readonly empty: boolean },
+  { rules, links, empty }: Pick<NetworkGranted, "rules" | "links" | "empty">,
   addresses: NameAddresses,
   tally: Tally,
 ): Answered {
@@ -51,7 +51,8 @@ export function answerTo(
     return { answer: writeCode(query.value, code) };
   };
   if (name === undefined) return refuse("it is no name that could be granted", DNS_CODES.noSuchName);
-  const verdict = empty ? undefined : decideName(rules, name);
+  const linked = links.some(({ as }) => as === name);
+  const verdict = empty || linked ? undefined : decideName(rules, name);
   if (verdict?.kind === "refused") return refuse(refusalWords(verdict.because), DNS_CODES.noSuchName);
   const given = addresses.give(name);
   if (!given.ok) return refuse(`more than ${given.problem.limit} names at a time`, DNS_CODES.failed);

@@ -41,6 +41,7 @@ export const container: Backend = {
     "secret",
     "network",
     "named-network",
+    "link",
   ]),
 
   missing(facts: HostFacts): readonly string[] {

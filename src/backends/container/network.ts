@@ -54,8 +54,14 @@ export function planNetwork(
   context: BackendContext,
   folder: string,
 ): Result<NetworkPlan, BackendProblem> {
-  if (spec.contributions.some(({ kind }) => kind === "named-network")) return planNamedNetwork(context, folder);
   const granted = spec.contributions.find((contribution) => contribution.kind === "network");
+  const linked = spec.contributions.some(({ kind }) => kind === "link");
+  if (granted !== undefined && linked) {
+    const missing = ["a link to a port beside a real network: give it a network by rules (subset), or none"];
+    return refusal({ kind: "network-unavailable", backend: "container", missing });
+  }
+  if (linked || spec.contributions.some(({ kind }) => kind === "named-network"))
+    return planNamedNetwork(context, folder);
   if (granted === undefined) return success({ shared: false, helper: [], steps: [] });
   const { facts } = context;
   const [pasta, nft] = [facts.programs["pasta"]?.path, facts.programs["nft"]?.path];
