@@ -1,10 +1,10 @@
 /** Autostart: what is to run from boot or log-in on, in the order of its links, and once for each session. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { after, afterEach, test } from "node:test";
 import { done, json, listed, recorded, until } from "./life.fixture.ts";
 import { dataOf, deployed, rewritten } from "./services.fixture.ts";
-import { makeTrial } from "./trial.fixture.ts";
+import { makeTrial, removeFolder } from "./trial.fixture.ts";
 
 const trial = makeTrial();
 after(async () => await trial.close());
@@ -42,7 +42,7 @@ async function reboot(): Promise<void> {
       });
     }
   }
-  rmSync(`${trial.home}/run`, { recursive: true });
+  removeFolder(`${trial.home}/run`);
 }
 
 test("autostart starts what says so, behind what it links to, and changes nothing when asked again", async () => {

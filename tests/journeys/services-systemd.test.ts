@@ -1,12 +1,12 @@
 /** Units in reality: a user manager of systemd reads them, starts in their order, restarts, and leaves alone. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { NO_SERVICE, type Service } from "../../src/model/index.ts";
 import { agentUnit, instanceUnit, type UnitWanted } from "../../src/session/index.ts";
-import { CACHE } from "./trial.fixture.ts";
+import { CACHE, removeFolder } from "./trial.fixture.ts";
 
 const FIXTURES = join(import.meta.dirname, "fixtures");
 
@@ -71,6 +71,6 @@ test("a real user manager runs what the units say", { skip: lacks() }, (context)
       "",
     ]);
   } finally {
-    rmSync(home, { recursive: true, force: true });
+    removeFolder(home);
   }
 });
