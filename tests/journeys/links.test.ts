@@ -62,8 +62,11 @@ test("the linked port is reached by its name, and nothing else of the other", { 
   assert.match(seen["tcp:db.internal:5433"] ?? "", /^ECONN(?:RESET|REFUSED)$/);
   assert.equal(seen["tcp:server:5432"], "no such name");
   assert.match(seen["tcp:127.0.0.1:5432"] ?? "", /^ECONNREFUSED$/);
-  const told = (await recorded(trial, "linked")).filter(({ kind }) => kind.startsWith("net-"));
-  assert.ok(told.some(({ kind, facts }) => kind === "net-allowed" && facts["to"] === "db.internal:5432/tcp"));
+  await until("it is on record", async () =>
+    (await recorded(trial, "linked")).some(
+      ({ kind, facts }) => kind === "net-allowed" && facts["to"] === "db.internal:5432/tcp",
+    ),
+  );
 });
 
 test("without a link there is no way, with a network by rules neither", { skip }, async () => {
