@@ -32,9 +32,9 @@ import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts
 import { type Result, refusal, success } from "../result.ts";
 import { readEnded } from "./ended-starts.ts";
 import { type AgentContext, QUIET } from "./context.ts";
-import { copySize } from "./copies.ts";
+import { copySize } from "./changes/copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
-import { readSpooled, spoolFolder } from "./spool.ts";
+import { readSpooled, spoolFolder } from "./launch/spool.ts";
 
 /** What the agent writes before a start. */
 export interface StartRecord {

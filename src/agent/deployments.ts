@@ -11,20 +11,20 @@ import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
 import { NAME_PATTERN } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
-import type { Changes } from "./changes.ts";
+import type { Changes } from "./changes/changes.ts";
 import { type AgentContext, QUIET } from "./context.ts";
-import { type Enabled, setEnabled } from "./enabling.ts";
+import { type Enabled, setEnabled } from "./services/enabling.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import { grantsFile, noteGrantChanges } from "./grants/grant-changes.ts";
 import { pendingFile, type PendingWord, seenFor, settlePending } from "./grants/pending.ts";
-import { isClaimed } from "./image-uses.ts";
-import { sha256 } from "./images.ts";
+import { isClaimed } from "./store/image-uses.ts";
+import { sha256 } from "./store/images.ts";
 import { instanceStateFile } from "./instance-state.ts";
-import { instanceFolder } from "./launch.ts";
-import type { Launchers } from "./launchers.ts";
+import { instanceFolder } from "./launch/launch.ts";
+import type { Launchers } from "./launch/launchers.ts";
 import type { Life } from "./life.ts";
-import { removeEntry, removeUnits, writeEntry } from "./session-files.ts";
-import { carefulDeployment } from "./wanted.ts";
+import { removeEntry, removeUnits, writeEntry } from "./services/session-files.ts";
+import { carefulDeployment } from "./launch/wanted.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 

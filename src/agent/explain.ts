@@ -11,18 +11,18 @@ import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { BadAnswer } from "./grants/change-answers.ts";
 import type { AnswerProblem } from "./asks/asks.ts";
-import type { ChangesProblem } from "./changes.ts";
+import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
-import type { ImageExportProblem } from "./export.ts";
-import type { ImageImportProblem } from "./import.ts";
-import type { LaunchProblem } from "./launch.ts";
+import type { ImageExportProblem } from "./store/export.ts";
+import type { ImageImportProblem } from "./store/import.ts";
+import type { LaunchProblem } from "./launch/launch.ts";
 import type { PendingProblem } from "./grants/pending.ts";
-import type { PurgeProblem } from "./purge.ts";
-import type { MigrateProblem } from "./migrate.ts";
-import type { LinkProblem } from "./links.ts";
-import { describeSign, type ReadyProblem } from "./readiness.ts";
+import type { PurgeProblem } from "./store/purge.ts";
+import type { MigrateProblem } from "./store/migrate.ts";
+import type { LinkProblem } from "./services/links.ts";
+import { describeSign, type ReadyProblem } from "./services/readiness.ts";
 import { explainWiring, type WiringProblem } from "./wiring/explain-wiring.ts";
-import type { SessionProblem } from "./session-files.ts";
+import type { SessionProblem } from "./services/session-files.ts";
 
 export type AgentProblem =
   | WiringProblem

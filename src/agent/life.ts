@@ -7,17 +7,17 @@
 import type { Deployment } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Argv } from "../step/index.ts";
-import { type Autostarted, autostart } from "./autostart.ts";
+import { type Autostarted, autostart } from "./services/autostart.ts";
 import { Compartments, type Start } from "./compartments.ts";
 import type { Asks } from "./asks/asks.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
-import { bringUpLinked, type LinkProblem } from "./links.ts";
+import { bringUpLinked, type LinkProblem } from "./services/links.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { Networks } from "./network/networks.ts";
-import { ReadyWatch } from "./readiness.ts";
-import { Services } from "./services.ts";
-import { NO_WORDS, type WantedWords } from "./wanted.ts";
+import { ReadyWatch } from "./services/readiness.ts";
+import { Services } from "./services/services.ts";
+import { NO_WORDS, type WantedWords } from "./launch/wanted.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 

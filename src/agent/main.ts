@@ -23,7 +23,7 @@ import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
-import { storeRoutes } from "./store-routes.ts";
+import { storeRoutes } from "./store/store-routes.ts";
 import { socketPath } from "./socket.ts";
 import { BUNDLED, programVersion } from "./version.ts";
 import { wiringRoutes } from "./wiring/wiring-routes.ts";

@@ -9,9 +9,9 @@ import { AgentService, Progress_Kind } from "../contract/index.ts";
 import { type Problem, type Result, unreachable } from "../result.ts";
 import type { Progress } from "../step/index.ts";
 import type { Agent } from "./agent.ts";
-import { listCopies } from "./copies.ts";
+import { listCopies } from "./changes/copies.ts";
 import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./catalogue.ts";
-import { actOf, copyChangesOf } from "./changes-wire.ts";
+import { actOf, copyChangesOf } from "./changes/changes-wire.ts";
 import type { Start } from "./compartments.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
@@ -21,7 +21,7 @@ import { hasChanged } from "./version.ts";
 import { volumesOf } from "./volumes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { withProgress } from "./with-progress.ts";
-import type { WantedWords } from "./wanted.ts";
+import type { WantedWords } from "./launch/wanted.ts";
 
 /** Where a stop gives no time of its own. */
 const GRACE_MS = 10_000;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { changesWall } from "../../src/agent/changes-wall.ts";
+import { changesWall } from "../../src/agent/changes/changes-wall.ts";
 import { readFacts } from "../../src/agent/facts.ts";
 import { copyFolder, placesFrom } from "../../src/model/index.ts";
 import { killApplies } from "./apply-killed.fixture.ts";

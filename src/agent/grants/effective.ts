@@ -7,7 +7,7 @@ import type { Deployment, Recipe, Request } from "../../model/index.ts";
 import type { Result } from "../../result.ts";
 import type { StepProblem } from "../../step/index.ts";
 import type { AgentContext } from "../context.ts";
-import { joinContext } from "../launch.ts";
+import { joinContext } from "../launch/launch.ts";
 import { seenFor } from "./pending.ts";
 import { grantedVariables } from "./session-variables.ts";
 

@@ -7,7 +7,7 @@
  */
 import type { Deployment, Grant } from "../../model/index.ts";
 import { type AgentContext, QUIET } from "../context.ts";
-import { sha256 } from "../images.ts";
+import { sha256 } from "../store/images.ts";
 import { answeredAt } from "./answered-at.ts";
 
 export function grantsFile({ places }: Pick<AgentContext, "places">, name: string): string {

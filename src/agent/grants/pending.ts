@@ -18,7 +18,7 @@ import { type Result, refusal, success } from "../../result.ts";
 import type { StepProblem } from "../../step/index.ts";
 import { type CatalogueProblem, deploymentNames, findDeployment, findRecipe } from "../catalogue.ts";
 import { type AgentContext, QUIET } from "../context.ts";
-import { sha256 } from "../images.ts";
+import { sha256 } from "../store/images.ts";
 import { sayOnce } from "../note-once.ts";
 
 export type PendingProblem =

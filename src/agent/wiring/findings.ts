@@ -3,7 +3,7 @@ import type { JoinContext, PathFinding } from "../../grant/index.ts";
 import { findPath, mountTable } from "../../host/index.ts";
 import type { Deployment } from "../../model/index.ts";
 import type { AgentContext } from "../context.ts";
-import { ownFoldersOf } from "../launch.ts";
+import { ownFoldersOf } from "../launch/launch.ts";
 
 export class Findings {
   readonly #own: Omit<JoinContext, "findings">;

@@ -1,0 +1,65 @@
+/**
+ * Links: before an instance is started, all that it links to is started and ready, in the order of the links.
+ *
+ * What starts and waits is handed in: this file only says what comes when, and what it means when one of them fails.
+ */
+import { type LinkCycle, linkOrder } from "../../compartment/index.ts";
+import type { Deployment } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import { type CatalogueProblem, findDeployment } from "../catalogue.ts";
+import type { AgentContext, Work } from "../context.ts";
+import type { AgentProblem } from "../explain.ts";
+
+export type LinkProblem =
+  | LinkCycle
+  | CatalogueProblem
+  | {
+      readonly kind: "link-fails";
+      readonly name: string;
+      readonly to: string;
+      readonly because: AgentProblem;
+    };
+
+/** Starts it where it does not run, and waits until it is ready. @returns true where it was started */
+type BringUp = (name: string) => Promise<Result<boolean, AgentProblem>>;
+
+/** @returns the names of those that were started for it */
+export async function bringUpLinked(
+  deployment: Deployment,
+  context: AgentContext,
+  bringUp: BringUp,
+  work: Work,
+): Promise<Result<readonly string[], LinkProblem>> {
+  const { name, service } = deployment;
+  if (service.links.length === 0) return success([]);
+  const links = new Map([[name, service.links.map(({ to }) => to)]]);
+  const read = await readLinks(links, context);
+  if (!read.ok) return read;
+  const order = linkOrder([name], (one) => links.get(one) ?? []);
+  if (!order.ok) return order;
+  const started: string[] = [];
+  for (const to of order.value.filter((one) => one !== name)) {
+    work.report({ kind: "phase", text: `starting ${to}, which ${name} needs` });
+    const up = await bringUp(to);
+    if (!up.ok) return refusal({ kind: "link-fails", name, to, because: up.problem });
+    if (up.value) started.push(to);
+  }
+  return success(started);
+}
+
+/** Adds to the map whom each named one links to, until all that are named are known. */
+async function readLinks(
+  links: Map<string, readonly string[]>,
+  context: AgentContext,
+): Promise<Result<void, CatalogueProblem>> {
+  for (;;) {
+    const unread = [...links.values()].flat().find((to) => !links.has(to));
+    if (unread === undefined) return success(undefined);
+    const found = await findDeployment(unread, context);
+    if (!found.ok) return found;
+    links.set(
+      unread,
+      found.value.thing.service.links.map(({ to }) => to),
+    );
+  }
+}
