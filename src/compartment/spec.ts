@@ -73,7 +73,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...hostFiles(wanted),
     ...volumes(wanted, places),
     ...wanted.effective.flatMap((effective) => [...slots(effective, wanted), ...effective.contributions]),
-    ...links(deployment),
+    ...linkContributions(deployment),
     ...argumentFiles(wanted),
     ...Object.entries(deployment.secrets ?? {}).map(([name, source]) => ({ kind: "secret", name, source }) as const),
     ...variables(wanted, facts),
@@ -105,7 +105,7 @@ export function environmentOf(spec: CompartmentSpec, terminal: string | undefine
 function hostFiles({ image, user, deployment, machineId, effective }: StartWanted): readonly Contribution[] {
   const granted = new Set(effective.flatMap(({ contributions }) => contributions.map(({ kind }) => kind)));
   // A link is reached by a name as well.
-  const byNames = granted.has("named-network") || links(deployment).length > 0;
+  const byNames = granted.has("named-network") || linkContributions(deployment).length > 0;
   const resolver = byNames ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
   const networked = granted.has("network") || byNames;
   const { uid, gid } = user;
@@ -131,7 +131,7 @@ function volumes({ recipe, deployment }: StartWanted, places: Places): readonly 
 }
 
 /** Links without a port are about the order of starts, and let nothing through. */
-function links({ service }: Deployment): readonly Contribution[] {
+export function linkContributions({ service }: Deployment): readonly Contribution[] {
   return service.links.flatMap(({ to, port, as = to }) => (port === undefined ? [] : [{ kind: "link", to, port, as }]));
 }
 

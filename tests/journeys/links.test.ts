@@ -102,7 +102,11 @@ test("a link leads to the other's next start as well, and to nobody while it doe
   assert.equal(await connect(), "");
   await serve();
   assert.equal(await connect(), "the database\n");
+  assert.equal((await done(trial, ["apply", "linked"])).stdout.includes("links:"), false);
+  deploy("linked", "");
+  assert.match((await done(trial, ["apply", "linked"])).stdout, /links: take effect at the next start of linked/);
   await done(trial, ["kill", "linked"]);
+  assert.equal((await tryInside(trial, "linked", TARGETS))["tcp:db.internal:5432"], "no such name");
 });
 
 test("a link beside a real network is refused with the way out", { skip }, async () => {
