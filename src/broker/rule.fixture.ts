@@ -1,29 +1,22 @@
 /** Rules for tests, from what an owner would write. */
-import type { NetworkRule, NetworkTarget } from "../model/index.ts";
+import type { NetworkRule } from "../model/index.ts";
+import { networkRule } from "../model/network-rule.fixture.ts";
 
-export const rule = (text: string, target: NetworkTarget, parts: Partial<NetworkRule> = {}): NetworkRule => ({
-  text,
-  target,
-  protocol: "tcp",
-  port: undefined,
-  sameName: false,
-  private: false,
-  bytesPerDay: undefined,
-  bytesPerSecond: undefined,
-  answer: "real",
-  ...parts,
-});
-
-export const named = (name: string, parts: Partial<NetworkRule> = {}) => rule(name, { kind: "name", name }, parts);
+export const named = (name: string, parts: Partial<NetworkRule> = {}) =>
+  networkRule(name, { kind: "name", name }, parts);
 
 export const below = (suffix: string, parts: Partial<NetworkRule> = {}) =>
-  rule(`*.${suffix}`, { kind: "names-below", suffix }, parts);
+  networkRule(`*.${suffix}`, { kind: "names-below", suffix }, parts);
 
 export const zone = (name: "host" | "lan", parts: Partial<NetworkRule> = {}) =>
-  rule(name, { kind: "zone", zone: name }, parts);
+  networkRule(name, { kind: "zone", zone: name }, parts);
 
 export function range(text: string, parts: Partial<NetworkRule> = {}): NetworkRule {
   const [address = "", prefix] = text.split("/");
   const family = address.includes(":") ? 6 : 4;
-  return rule(text, { kind: "addresses", family, address, prefix: Number(prefix ?? (family === 4 ? 32 : 128)) }, parts);
+  return networkRule(
+    text,
+    { kind: "addresses", family, address, prefix: Number(prefix ?? (family === 4 ? 32 : 128)) },
+    parts,
+  );
 }

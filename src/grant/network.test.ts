@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Grant, NetworkRule, Request } from "../model/index.ts";
+import { networkRule } from "../model/network-rule.fixture.ts";
 import { type JoinContext, joinGrants } from "./join.ts";
 
 const context: JoinContext = {
@@ -14,18 +15,8 @@ const context: JoinContext = {
 
 const asked: Request = { service: "network", why: "to fetch", need: "optional", verbs: [], inside: undefined };
 
-const rule = (parts: Partial<NetworkRule> = {}): NetworkRule => ({
-  text: "example.org:443",
-  target: { kind: "name", name: "example.org" },
-  protocol: "tcp",
-  port: 443,
-  sameName: false,
-  private: false,
-  bytesPerDay: undefined,
-  bytesPerSecond: undefined,
-  answer: "real",
-  ...parts,
-});
+const rule = (parts: Partial<NetworkRule> = {}): NetworkRule =>
+  networkRule("example.org:443", { kind: "name", name: "example.org" }, { port: 443, ...parts });
 
 const grant = (answer: Grant["answer"], parts: Partial<Grant> = {}): Grant => ({
   answer,

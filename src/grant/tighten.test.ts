@@ -1,19 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Grant, NetworkRule } from "../model/index.ts";
+import { networkRule } from "../model/network-rule.fixture.ts";
 import { unneededIn, type Watched } from "./tighten.ts";
 
-const rule = (text: string, answer: NetworkRule["answer"] = "real"): NetworkRule => ({
-  text,
-  target: { kind: "name", name: text },
-  protocol: "tcp",
-  port: undefined,
-  sameName: false,
-  private: false,
-  bytesPerDay: undefined,
-  bytesPerSecond: undefined,
-  answer,
-});
+const rule = (text: string, answer: NetworkRule["answer"] = "real"): NetworkRule =>
+  networkRule(text, { kind: "name", name: text }, { answer });
 
 const grant = (parts: Partial<Grant>): Grant => ({
   answer: "subset",
