@@ -131,7 +131,7 @@ function volumes({ recipe, deployment }: StartWanted, places: Places): readonly 
 }
 
 /** Links without a port are about the order of starts, and let nothing through. */
-export function linkContributions({ service }: Deployment): readonly Contribution[] {
+export function linkContributions({ service }: Deployment): readonly Extract<Contribution, { kind: "link" }>[] {
   return service.links.flatMap(({ to, port, as = to }) => (port === undefined ? [] : [{ kind: "link", to, port, as }]));
 }
 

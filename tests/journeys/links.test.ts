@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { done, recorded, until } from "./life.fixture.ts";
+import { commandOf, done, recorded, until } from "./life.fixture.ts";
 import { NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
 
@@ -10,14 +10,16 @@ const skip = NO_NAMED_NETWORKS;
 
 let trial: Trial;
 
-/** Two servers on the loopback of their compartment, and one on an abstract socket. */
+/** Two servers on the loopback of their compartment, one that keeps its connections, and one on an abstract socket. */
 const SERVERS = `
 import socket, threading
-def serve(listener, said):
+def serve(listener, said, kept=None):
     while True:
         taken, _ = listener.accept()
         taken.sendall(said)
-        taken.close()
+        taken.close() if kept is None else kept.append(taken)
+kept = socket.create_server(("127.0.0.1", 5434))
+threading.Thread(target=serve, args=(kept, b"kept", [])).start()
 for port, said in ((5432, b"the database"), (5433, b"something else")):
     listener = socket.create_server(("127.0.0.1", port))
     threading.Thread(target=serve, args=(listener, said)).start()
@@ -38,6 +40,7 @@ before(async () => {
   if (skip !== false) return;
   trial = makeTrial();
   deploy("server", "");
+  deploy("other", "");
   deploy("linked", "links: [{ to: server, port: 5432, as: db.internal }]\n");
   deploy("alone", "");
   deploy("named", "answers: { network: { answer: subset, allow: ['example.org:443'] } }\n");
@@ -48,10 +51,53 @@ after(async () => {
   if (skip === false) await trial.close();
 });
 
-async function serve(): Promise<void> {
-  writeFileSync(`${trial.files}/servers.py`, SERVERS);
-  await done(trial, ["start", "-q", "server", "--", "-c", `exec python3 -c '${SERVERS}'`]);
-  await until("it serves", async () => (await done(trial, ["logs", "server"])).stdout.includes("serving"));
+async function serve(name = "server"): Promise<void> {
+  const servers = name === "server" ? SERVERS : SERVERS.replace("the database", `the database of ${name}`);
+  await done(trial, ["start", "-q", name, "--", "-c", `exec python3 -c '${servers}'`]);
+  await until("it serves", async () => (await done(trial, ["logs", name])).stdout.includes("serving"));
+}
+
+async function killAgent(): Promise<void> {
+  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
+  assert.ok(info.ok && info.value.pid !== undefined);
+  const { pid } = info.value;
+  process.kill(pid, "SIGKILL");
+  await until("the agent is gone", () => commandOf(pid) === "");
+}
+
+/** What a program in a running app gets from a port under that name; the name of the error where there is none. */
+async function said(name: string, host: string, port: number): Promise<string> {
+  const code = `
+import socket
+try:
+    print(socket.create_connection((${JSON.stringify(host)}, ${port}), 30).recv(99).decode())
+except OSError as error:
+    print(type(error).__name__)
+`;
+  return (await done(trial, ["exec", name, "--", "python3", "-c", code])).stdout.trim();
+}
+
+/** A program in a running app that holds a connection, until it is cut and it says so. */
+async function hold(name: string, host: string): Promise<() => Promise<string>> {
+  const code = `
+import socket
+client = socket.create_connection((${JSON.stringify(host)}, 5434), 30)
+client.settimeout(300)
+print(client.recv(99).decode(), flush=True)
+try:
+    print("closed" if client.recv(99) == b"" else "more")
+except OSError as error:
+    print(type(error).__name__)
+`;
+  const holder = trial.begin(["exec", name, "--", "python3", "-c", code]);
+  let heard = "";
+  holder.stdout?.on("data", (piece) => (heard += String(piece)));
+  const ended = new Promise((resolve) => holder.once("close", resolve));
+  await until("the connection", () => heard.includes("kept"));
+  return async () => {
+    await ended;
+    return heard.trim();
+  };
 }
 
 const TARGETS = ["tcp:db.internal:5432", "tcp:db.internal:5433", "tcp:server:5432", "tcp:127.0.0.1:5432"];
@@ -103,10 +149,67 @@ test("a link leads to the other's next start as well, and to nobody while it doe
   await serve();
   assert.equal(await connect(), "the database\n");
   assert.equal((await done(trial, ["apply", "linked"])).stdout.includes("links:"), false);
-  deploy("linked", "");
-  assert.match((await done(trial, ["apply", "linked"])).stdout, /links: take effect at the next start of linked/);
   await done(trial, ["kill", "linked"]);
-  assert.equal((await tryInside(trial, "linked", TARGETS))["tcp:db.internal:5432"], "no such name");
+});
+
+test("links of a running app are added, changed and taken out at once, and open connections cut", {
+  skip,
+}, async () => {
+  await serve("other");
+  deploy("live", "links: [{ to: server, port: 5432, as: db.internal }]\n");
+  await done(trial, ["start", "-q", "live", "--", "-c", "exec sleep 1000"]);
+  assert.equal(await said("live", "db.internal", 5432), "the database");
+  assert.equal(await said("live", "second", 5434), "gaierror");
+
+  const both = (to: string) =>
+    `links: [{ to: server, port: 5432, as: db.internal }, { to: ${to}, port: 5434, as: second }]\n`;
+  deploy("live", both("server"));
+  assert.match(
+    (await done(trial, ["apply", "live"])).stdout,
+    /links: live now reaches db\.internal:5432 of server, second:5434 of server\n/,
+  );
+  const first = await hold("live", "second");
+  deploy("live", both("other"));
+  assert.match((await done(trial, ["apply", "live"])).stdout, /second:5434 of other; one connection was ended/);
+  assert.equal(await first(), "kept\nConnectionResetError");
+  assert.equal(await said("live", "db.internal", 5432), "the database", "the other link is as it was");
+
+  const second = await hold("live", "second");
+  await killAgent();
+  // A killed agent takes its connections along; the next one connects what was linked last.
+  assert.match(await second(), /^kept\n(?:closed|ConnectionResetError)$/);
+  await until("the next agent", async () => (await said("live", "db.internal", 5432)) === "the database");
+  const third = await hold("live", "second");
+  deploy("live", "");
+  assert.match((await done(trial, ["apply", "live"])).stdout, /live now reaches nobody; one connection was ended/);
+  assert.equal(await third(), "kept\nConnectionResetError");
+  assert.equal(await said("live", "second", 5434), "gaierror");
+  assert.equal(await said("live", "db.internal", 5432), "gaierror");
+  await until("it is on record", async () =>
+    (await recorded(trial, "live")).some(
+      ({ kind, facts }) => kind === "live-change" && facts["request"] === "links" && facts["gets"] === "nobody",
+    ),
+  );
+  deploy("live", "links: [{ to: alone, port: 1, as: db.internal }]\n");
+  assert.match((await done(trial, ["apply", "live"])).stdout, /alone does not run, .*: skerry start alone/);
+  await done(trial, ["kill", "live"]);
+});
+
+test("an app with rules gets links while it runs; one without any network at its next start", { skip }, async () => {
+  const named = "answers: { network: { answer: subset, allow: ['example.org:443'] } }\n";
+  const link = "links: [{ to: server, port: 5432, as: db.internal }]\n";
+  for (const name of ["named", "alone"]) await done(trial, ["start", "-q", name, "--", "-c", "exec sleep 1000"]);
+  deploy("named", named + link);
+  await done(trial, ["apply", "named"]);
+  assert.equal(await said("named", "db.internal", 5432), "the database");
+  deploy("alone", link);
+  assert.match(
+    (await done(trial, ["apply", "alone"])).stdout,
+    /links: take effect at the next start of alone, since it runs without a network/,
+  );
+  assert.equal(await said("alone", "db.internal", 5432), "gaierror");
+  for (const name of ["named", "alone"]) await done(trial, ["kill", name]);
+  assert.equal((await tryInside(trial, "alone", TARGETS))["tcp:db.internal:5432"], "the database");
 });
 
 test("a link beside a real network is refused with the way out", { skip }, async () => {

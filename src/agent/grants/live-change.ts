@@ -9,10 +9,10 @@
 import type { Effective } from "../../grant/index.ts";
 import type { CompartmentSpec, Deployment, Recipe } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
-import { linkContributions } from "../../compartment/index.ts";
 import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
+import { changeLinks } from "../network/live-links.ts";
 import { changeNetwork } from "../network/live-network.ts";
 import type { Networks } from "../network/networks.ts";
 import { ChosenFiles } from "./chosen-files.ts";
@@ -83,12 +83,14 @@ export class LiveChanges {
       const onRevoke = deployment.service.onRevoke ?? "end";
       const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
       const rules = await changeNetwork(start, open, this.#networks, this.#context);
+      const runs = (other: string) => this.#compartments.running(other) !== undefined;
+      const links = await changeLinks(start, deployment, runs, this.#networks, this.#context);
       const changes = await changeFolders(open, around);
       const lines = [
         ...changes.map((change) => liveWords(name, change)),
         ...rules,
         ...waiting(open, start.record.spec),
-        ...waitingLinks(deployment, start.record.spec),
+        ...links,
         ...own.map((request) => `${request}: ${name} keeps what was said for this start alone, until its end`),
       ];
       if (!changes.some(({ ended }) => ended === "instance")) {
@@ -107,13 +109,6 @@ function waiting(effective: readonly Effective[], { name, contributions }: Compa
   const others = effective.filter(({ service }) => service !== "folder" && service !== "network");
   const more = others.filter((one) => one.contributions.some((each) => !given.has(JSON.stringify(each))));
   return more.map(({ request }) => `${request}: takes effect at the next start of ${name}`);
-}
-
-/** A link opens and shuts with a start: one that was taken out leads on until then, and that is said. */
-function waitingLinks(deployment: Deployment, { name, contributions }: CompartmentSpec): readonly string[] {
-  const given = contributions.filter(({ kind }) => kind === "link");
-  const changed = JSON.stringify(given) !== JSON.stringify(linkContributions(deployment));
-  return changed ? [`links: take effect at the next start of ${name}`] : [];
 }
 
 /** One change for its owner. */

@@ -37,6 +37,8 @@ const CONNECTIONS_MOST = 1_000;
 /** New connections in a second, over some time; as many again at once. */
 const NEW_PER_SECOND = 500;
 
+const LINK_GONE = "its link has been taken away";
+
 /** A port of another instance, under a name of this one's deployment. */
 export interface LinkGranted {
   readonly to: string;
@@ -73,7 +75,7 @@ export class InstanceNetwork {
   #closed = false;
   #granted: NetworkGranted;
   #make: DatagramParts["make"] | undefined;
-  /** Connections that are made, with the rule that each was made under, and what ends it. */
+  /** Connections that are made, with what each was made under, and what ends it. */
   readonly #made = new Map<Socket, Made & { readonly end: () => void }>();
   readonly #servers: Server[] = [];
   readonly #datagrams: Datagrams[] = [];
@@ -88,7 +90,7 @@ export class InstanceNetwork {
   }
 
   /**
-   * From now on these rules hold. What was made under a rule that is not there any more as it was is ended.
+   * From now on this holds. What was made under a rule or a link that is not there any more as it was is ended.
    *
    * @returns how many connections were ended
    */
@@ -218,13 +220,33 @@ export class InstanceNetwork {
       if (server === undefined) return refuse(`nobody answers there in ${link.to}`);
       this.#outgoing.add(server);
       server.once("close", () => this.#outgoing.delete(server));
-      const counted = tally.note({ allowed: true, to: `${name}:${port}/tcp`, because: `link to ${link.to}` });
+      // Links may have changed while it was being made.
+      if (!holds(this.#granted, { link })) {
+        server.destroy();
+        return refuse(LINK_GONE);
+      }
+      const revoked = this.#keep(app, server, { link });
+      const to = `${name}:${port}/tcp`;
+      const counted = tally.note({ allowed: true, to, because: `link to ${link.to}` });
       const passed = await relay(app, server, undefined);
+      if (revoked.aborted) tally.note({ allowed: false, to, because: LINK_GONE });
       counted.sent += passed.sent;
       counted.received += passed.received;
     } finally {
       release();
     }
+  }
+
+  /** @returns aborted once it has been ended since what it was made under is gone */
+  #keep(app: Socket, server: Socket, made: Made): AbortSignal {
+    const revoked = new AbortController();
+    const end = () => {
+      revoked.abort();
+      for (const socket of [app, server]) socket.resetAndDestroy();
+    };
+    this.#made.set(app, { ...made, end });
+    app.once("close", () => this.#made.delete(app));
+    return revoked.signal;
   }
 
   async #take(app: Socket): Promise<void> {
@@ -266,17 +288,11 @@ export class InstanceNetwork {
         server.destroy();
         return refuse("its rule has been taken away");
       }
-      let revoked = false;
-      const end = () => {
-        revoked = true;
-        for (const socket of [app, server]) socket.resetAndDestroy();
-      };
-      this.#made.set(app, { wanted, rule, end });
-      app.once("close", () => this.#made.delete(app));
+      const revoked = this.#keep(app, server, { wanted, rule });
       const counted = tally.note({ allowed: true, to, because: rule.text });
       if (begun !== undefined) server.write(begun.bytes);
       const passed = await relay(app, server, this.#parts.allowances.of(rule));
-      if (revoked) tally.note({ allowed: false, to, because: "its rule has been taken away" });
+      if (revoked.aborted) tally.note({ allowed: false, to, because: "its rule has been taken away" });
       counted.sent += passed.sent;
       counted.received += passed.received;
       if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up` });
@@ -286,14 +302,13 @@ export class InstanceNetwork {
   }
 }
 
-/** What the app wanted, and the rule that let it. */
-interface Made {
-  readonly wanted: Wanted;
-  readonly rule: NetworkRule;
-}
+/** What the app wanted and the rule that let it, or the link. */
+type Made = { readonly wanted: Wanted; readonly rule: NetworkRule } | { readonly link: LinkGranted };
 
 /** Would it be let begin now, as it was begun? A narrower rule may decide by now, and deny it or ask for more. */
-function holds({ rules, empty }: NetworkGranted, { wanted, rule }: Made): boolean {
+function holds({ rules, links, empty }: NetworkGranted, made: Made): boolean {
+  if ("link" in made) return links.some((one) => sameLink(one, made.link));
+  const { wanted, rule } = made;
   const verdict = empty ? undefined : decideConnection(rules, wanted, hostAddresses());
   if (verdict?.kind !== "allowed") return false;
   const now = verdict.rule;
@@ -301,6 +316,10 @@ function holds({ rules, empty }: NetworkGranted, { wanted, rule }: Made): boolea
   const rate = (now.bytesPerSecond ?? rule.bytesPerSecond) === rule.bytesPerSecond;
   const asked = now.answer === "real" || rule.answer === "ask";
   return quota && rate && asked && (rule.sameName || !now.sameName) && (now.private || !rule.private);
+}
+
+function sameLink(one: LinkGranted, other: LinkGranted): boolean {
+  return one.to === other.to && one.port === other.port && one.as === other.as;
 }
 
 /** Aborted once the socket is closed. */

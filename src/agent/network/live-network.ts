@@ -10,7 +10,7 @@ import type { Effective } from "../../grant/index.ts";
 import type { Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { readInForce, startFolder, writeInForce } from "../grants/in-force.ts";
-import { networkInForce } from "./in-force.ts";
+import { isByRules, networkInForce } from "./in-force.ts";
 import type { Networks } from "./networks.ts";
 
 /** @returns a line for each network request that has changed since the start, or the last such change */
@@ -35,7 +35,7 @@ export async function changeNetwork(
     return service === "network" && JSON.stringify(before) !== JSON.stringify(contributions);
   });
   if (changed.length === 0) return [];
-  const byRules = spec.contributions.some(({ kind }) => kind === "named-network" || kind === "link");
+  const byRules = isByRules(spec);
   const otherKind = wanted.some(real);
   if (!byRules || otherKind)
     return changed.map(
