@@ -4,7 +4,7 @@
  * Starts the agent where none answers, and replaces one that was started from other sources.
  * Source: the Connect protocol's specification (unary JSON; streams in envelopes of one flag byte and four of length).
  */
-import { existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
@@ -180,19 +180,20 @@ export class AgentClient {
     const { argv, environment } = this.#program(["--nonblock", "--conflict-exit-code", "0"], []);
     const log = `${runtime}/agent.log`;
     const deadline = performance.now() + STARTS_WITHIN_MS;
+    const said = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
     while (performance.now() < deadline) {
       const started = startDetached(argv, { log, environment });
       // 0 says that another one has the lock. It answers in a moment, or it is just ending, and then it is our turn.
       while (performance.now() < deadline && started.ended() !== 0) {
         if ((await this.#call("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS))).ok) return success(undefined);
         const ended = started.ended();
-        if (ended !== undefined && ended !== 0) return doesNotStart(ended, log);
+        if (ended !== undefined && ended !== 0) return doesNotStart(ended, log, said);
         await pause(15);
       }
       if ((await this.#call("Info", {}, AbortSignal.timeout(SAYS_WHO_WITHIN_MS))).ok) return success(undefined);
       await pause(30);
     }
-    return doesNotStart("no answer", log);
+    return doesNotStart("no answer", log, said);
   }
 
   /** Does an agent answer? Starts none. */
@@ -248,8 +249,9 @@ function notResponding(runtime: string): Result<never, CallProblem> {
   return refusal({ kind: "call-failed", code: "unavailable", text });
 }
 
-function doesNotStart(ended: number | string, log: string): Result<never, CallProblem> {
-  const words = readFileSync(log, "utf8").slice(-2000).trim();
+/** @param said - bytes that were in its log before */
+function doesNotStart(ended: number | string, log: string, said: number): Result<never, CallProblem> {
+  const words = readFileSync(log).subarray(said).toString("utf8").slice(-2000).trim();
   const how = typeof ended === "number" ? `exit code ${ended}` : ended;
   return refusal({
     kind: "call-failed",

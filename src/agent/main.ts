@@ -10,7 +10,7 @@ import { dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { AuditLog } from "../audit/index.ts";
-import { parseMirrors, parseSettings, type Settings } from "../descriptor/index.ts";
+import { type Complaint, parseMirrors, parseSettings, type Settings, showComplaint } from "../descriptor/index.ts";
 import { claimFolder, HelperCare, readTextIfThere, realOrSelf, realPerformer } from "../host/index.ts";
 import { storeOf } from "../image/index.ts";
 import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
@@ -42,13 +42,18 @@ const STAYS = process.argv.includes("--stay");
 
 const PROGRAM = dirname(dirname(import.meta.dirname));
 
+/** What this user can mend: said in its words alone, without places in our own program. */
+class Unusable extends Error {}
+
+const EXIT = { unusable: 78, fault: 70 } as const;
+
 async function main(): Promise<void> {
   const places = placesFrom(process.env, process.getuid?.() ?? -1, PROGRAM);
   await claimFolders(places);
   // Before they are read: what is written meanwhile makes this agent stale, and not the mark wrong.
   const settings = settingsMark(places);
   const facts = await readFacts(process.env, places);
-  if (!facts.ok) throw new Error(facts.problem.text);
+  if (!facts.ok) throw new Unusable(facts.problem.text);
   const mirrors = await mirrorsOf(places);
   const { dns, auditKeepDays } = await settingsOf(places);
   const keepMs = auditKeepDays === undefined ? undefined : auditKeepDays * DAY_MS;
@@ -103,7 +108,7 @@ async function main(): Promise<void> {
   // `wait` may take as long as an app runs.
   server.requestTimeout = 0;
   const socketFile = socketPath(places);
-  if (!socketFile.ok) throw new Error(socketFile.problem.text);
+  if (!socketFile.ok) throw new Unusable(socketFile.problem.text);
   const socket = socketFile.value;
   rmSync(socket, { force: true });
   // Nobody else can open it even for the moment until its mode is set: the folder is this user's alone.
@@ -142,7 +147,8 @@ async function claimFolders(places: Places): Promise<void> {
     [`${places.runtime}/compartments`, open],
   ] as const;
   for (const [path, mode] of wanted) {
-    if (!(await claimFolder(path, mode))) throw new Error(`${path} belongs to somebody else; Skerry does not use it`);
+    if (!(await claimFolder(path, mode)))
+      throw new Unusable(`${path} belongs to somebody else; Skerry does not use it`);
   }
 }
 
@@ -160,8 +166,7 @@ async function mirrorsOf(places: Places): Promise<Mirrors> {
   const environment = process.env["http_proxy"] || undefined;
   if (text === undefined) return { mirrors: {}, proxy: environment, snapshot: undefined };
   const mirrors = parseMirrors(text, { file, name: "mirrors" });
-  if (!mirrors.ok)
-    throw new Error(mirrors.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
+  if (!mirrors.ok) throw unreadable(mirrors.problem.complaints);
   return { ...mirrors.value, proxy: mirrors.value.proxy ?? environment };
 }
 
@@ -169,13 +174,18 @@ async function settingsOf(places: Places): Promise<Settings> {
   const file = `${places.config}/settings.yaml`;
   const text = await readTextIfThere(file, { links: "followed" });
   const settings = text === undefined ? undefined : parseSettings(text, { file, name: "settings" });
-  if (settings?.ok === false)
-    throw new Error(settings.problem.complaints.map(({ line, message }) => `${file}:${line}: ${message}`).join("\n"));
+  if (settings?.ok === false) throw unreadable(settings.problem.complaints);
   return settings?.value ?? { dns: [], auditKeepDays: undefined };
+}
+
+function unreadable(complaints: readonly Complaint[]): Unusable {
+  return new Unusable(complaints.map((complaint) => showComplaint(complaint)).join("\n  "));
 }
 
 // No await up here: a bundle has none.
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exit(70);
+  const unusable = error instanceof Unusable;
+  const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${unusable ? error.message : fault}\n`);
+  process.exit(unusable ? EXIT.unusable : EXIT.fault);
 });

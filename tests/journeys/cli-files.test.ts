@@ -40,6 +40,24 @@ test("deploy --as makes a second instance, and neither name can be taken twice",
   ]);
 });
 
+test("settings that do not read as such are said with their place, and without places in our own program", async () => {
+  const wrong = makeTrial();
+  try {
+    const file = `${wrong.home}/config/settings.yaml`;
+    mkdirSync(join(wrong.home, "config"), { recursive: true });
+    writeFileSync(file, "skerry: settings/1\ndnss: []\n");
+    for (const _ of [1, 2]) {
+      const { stderr } = await done(wrong, ["deploy", "ripgrep"], { code: 69 });
+      const said = stderr.split("\n").filter((line) => line.includes("dnss"));
+      assert.equal(said.length, 1, stderr);
+      assert.match(said[0] ?? "", /settings\.yaml:2:1: dnss: .*Did you mean "dns"/);
+      assert.doesNotMatch(stderr, /^ +at /m);
+    }
+  } finally {
+    await wrong.close();
+  }
+});
+
 test("an edit that is right is saved with the owner's comments", async () => {
   const before = readFileSync(deploymentOf("second"), "utf8");
   const changed = await done(trial, ["edit", "second"], {
