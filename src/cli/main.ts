@@ -9,6 +9,7 @@ import { run } from "@stricli/core";
 import { buildApp, COMMANDS, exitCodeOf } from "./app.ts";
 import { COMPLETE_WORD, printCompletions } from "./complete.ts";
 import { EXIT } from "./exit.ts";
+import { overviewLines } from "./overview.ts";
 import { faultText } from "./fault.ts";
 import { say } from "./print.ts";
 import { realWorld } from "./world.ts";
@@ -29,6 +30,10 @@ async function main(words: readonly string[]): Promise<number> {
   const world = await realWorld(PROGRAM, endOnSignals(attached), attached);
   if (words[0] === COMPLETE_WORD) {
     await printCompletions(world, await buildApp(words.slice(1, -1), version()), words.slice(1));
+    return EXIT.done;
+  }
+  if (words.length === 0 || (words.length === 1 && ["help", "--help", "-h"].includes(words[0] ?? ""))) {
+    process.stdout.write(`${overviewLines(COMMANDS).join("\n")}\n`);
     return EXIT.done;
   }
   await run(await buildApp(words, version()), words, world);
