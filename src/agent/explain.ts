@@ -9,6 +9,7 @@ import { ANSWER_TEXT_FORMS, showComplaint } from "../descriptor/index.ts";
 import { migrateCommand } from "../image/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
+import { type BindProblem, bindWords } from "./grants/bind.ts";
 import type { BadAnswer } from "./grants/change-answers.ts";
 import type { AnswerProblem } from "./asks/asks.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
@@ -40,6 +41,7 @@ export type AgentProblem =
   | { readonly kind: "no-image"; readonly name: string; readonly meant: string | undefined }
   | AuditUnwritable
   | BadAnswer
+  | BindProblem
   | AnswerProblem
   | { readonly kind: "bad-lifetime"; readonly lifetime: string }
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
@@ -196,6 +198,8 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.deployment}: "${problem.option}" means nothing with the answer "${problem.answer}" to "${problem.request}"`,
         "take it out, or choose another answer",
       );
+    case "not-bindable":
+      return refused(...bindWords(problem));
     case "bad-answer":
       return {
         code: Code.InvalidArgument,

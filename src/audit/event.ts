@@ -13,6 +13,14 @@ export type AuditEvent =
   | { readonly kind: "undeploy"; readonly instance: string; readonly withData: boolean }
   /** `file` is the SHA-256 of the text after the edit. */
   | { readonly kind: "edit"; readonly instance: string; readonly file: string }
+  /** A request or a link gets from another provider: a folder, or an instance. */
+  | {
+      readonly kind: "bind";
+      readonly instance: string;
+      readonly request: string;
+      readonly from: string;
+      readonly to: string;
+    }
   /** Requests that their owner has answered by a command, each with what it gets: `notes: real, read-only …`. */
   | { readonly kind: "grant"; readonly instance: string; readonly answers: readonly string[] }
   /**

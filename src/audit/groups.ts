@@ -11,6 +11,7 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   undeploy: ["grants"],
   edit: ["grants"],
   grant: ["grants"],
+  bind: ["grants"],
   "grants-changed": ["grants"],
   pending: ["grants"],
   "pending-settled": ["grants"],

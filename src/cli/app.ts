@@ -62,6 +62,7 @@ export const COMMANDS: CommandTable = {
   edit: { brief: "Change what an instance is granted.", load: () => import("./commands/edit.ts") },
   grant: { brief: "Answer what an instance asks for.", load: () => import("./commands/grant.ts") },
   revoke: { brief: "Deny what an instance was granted.", load: () => import("./commands/revoke.ts") },
+  bind: { brief: "Give a request or a link another provider.", load: () => import("./commands/bind.ts") },
   apply: { brief: "Bring an edited deployment into force.", load: () => import("./commands/apply.ts") },
   describe: { brief: "Show an instance, and what it really gets.", load: () => import("./commands/describe.ts") },
   graph: {

@@ -11,6 +11,7 @@ export { parseRecipe } from "./recipe.ts";
 export { type FactOverrides, type Mirrors, type Settings, parseBase, parseFacts, parseMigration } from "./settings.ts";
 export { parseMirrors, parseSettings } from "./settings.ts";
 export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
+export { setLinkTargets } from "./edit-link.ts";
 export { writeDeployment, writeRecipe } from "./write.ts";
 export type { PlainData } from "./read-yaml.ts";
 export { keyFault, shortenHome } from "./schema-parts.ts";

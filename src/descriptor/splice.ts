@@ -158,12 +158,12 @@ function lineStart(text: string, offset: number): number {
   return offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
 }
 
-function lineEnd(text: string, offset: number): number {
+export function lineEnd(text: string, offset: number): number {
   const end = text.indexOf("\n", offset);
   return end === -1 ? text.length : end;
 }
 
 /** As many spaces as stand, or would stand, before this place of a line. */
-function indentAt(text: string, offset: number): string {
+export function indentAt(text: string, offset: number): string {
   return " ".repeat(offset - lineStart(text, offset));
 }

@@ -20,13 +20,23 @@ export interface AnswerChange {
   readonly answer: string;
 }
 
-interface Changed {
+export interface Changed {
   readonly file: string;
   /** Those that differ from before, with what the app gets now. */
   readonly changed: readonly Effective[];
   /** A line for each thing that has changed in the running instance, or will at its next start. */
   readonly live: readonly string[];
 }
+
+/** A deployment before it is changed, with all that is asked for by its recipe and its owner. */
+export interface Editable {
+  readonly text: string;
+  readonly file: string;
+  readonly deployment: Deployment;
+  readonly requests: Readonly<Record<string, Request>>;
+}
+
+type Promising<Value> = Result<Value, AgentProblem> | Promise<Result<Value, AgentProblem>>;
 
 export interface BadAnswer {
   readonly kind: "bad-answer";
@@ -52,7 +62,15 @@ export class AnswerChanges {
   }
 
   async change(name: string, changes: readonly AnswerChange[]): Promise<Result<Changed, AgentProblem>> {
-    return await this.inTurn(async () => await this.#change(name, changes));
+    const { home } = this.#context;
+    return await this.edit(name, ({ text, file, deployment, requests }) =>
+      changedText(text, file, deployment, requests, changes, home),
+    );
+  }
+
+  /** @param textOf - the file's new text; it is judged as a whole before it is kept */
+  async edit(name: string, textOf: (from: Editable) => Promising<string>): Promise<Result<Changed, AgentProblem>> {
+    return await this.inTurn(async () => await this.#edit(name, textOf));
   }
 
   async inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
@@ -61,7 +79,7 @@ export class AnswerChanges {
     return await done;
   }
 
-  async #change(name: string, changes: readonly AnswerChange[]): Promise<Result<Changed, AgentProblem>> {
+  async #edit(name: string, textOf: (from: Editable) => Promising<string>): Promise<Result<Changed, AgentProblem>> {
     const context = this.#context;
     const found = await findDeployment(name, context);
     if (!found.ok) return found;
@@ -69,7 +87,7 @@ export class AnswerChanges {
     const recipe = await findRecipe(deployment.recipe, context);
     if (!recipe.ok) return recipe;
     const requests = { ...recipe.value.thing.requests, ...deployment.requests };
-    const text = changedText(before, file, deployment, requests, changes, context.home);
+    const text = await textOf({ text: before, file, deployment, requests });
     if (!text.ok) return text;
     const parsed = parseDeployment(text.value, { file, name }, { home: context.home });
     if (!parsed.ok) return parsed;
@@ -81,7 +99,7 @@ export class AnswerChanges {
     if (!saved.ok) return saved;
     const changed = effective.value.filter(({ request }) => differs(request, deployment, parsed.value));
     const answers = changed.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}`);
-    await context.audit.append({ kind: "grant", instance: name, answers });
+    if (answers.length > 0) await context.audit.append({ kind: "grant", instance: name, answers });
     return success({ ...saved.value, changed });
   }
 }
@@ -90,13 +108,11 @@ function differs(request: string, before: Deployment, after: Deployment): boolea
   return JSON.stringify(before.answers[request]) !== JSON.stringify(after.answers[request]);
 }
 
-type Requests = Readonly<Record<string, Request>>;
-
 function changedText(
   before: string,
   file: string,
   { name }: Deployment,
-  requests: Requests,
+  requests: Editable["requests"],
   changes: readonly AnswerChange[],
   home: string,
 ): Result<string, AgentProblem> {

@@ -3,6 +3,8 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { GrantService } from "../../contract/index.ts";
 import type { Agent } from "../agent.ts";
 import { valueOf } from "../routes.ts";
+import { bind } from "./bind.ts";
+import type { Changed } from "./change-answers.ts";
 import { tighten } from "./tighten.ts";
 import { type InstancePending, listPending } from "./pending.ts";
 
@@ -22,18 +24,22 @@ export function grantRoutes(agent: Agent) {
         return { file, unneeded: all, notes: [...notes] };
       },
       async changeAnswers({ name, changes }) {
-        const { file, changed, live } = valueOf(await agent.answers.change(name, changes));
-        const answers = changed.map(({ request, answer, gets, warnings }) => ({
-          ...{ request, answer, gets },
-          warnings: [...warnings],
-        }));
-        return { file, changed: answers, live: [...live] };
+        return changedOf(valueOf(await agent.answers.change(name, changes)));
       },
+      bind: async (words) => changedOf(valueOf(await bind(words, agent.answers, agent.context))),
       async apply({ name }) {
         const { file, live } = valueOf(await agent.deployments.apply(name));
         return { file, live: [...live] };
       },
     });
+}
+
+function changedOf({ file, changed, live }: Changed) {
+  const answers = changed.map(({ request, answer, gets, warnings }) => ({
+    ...{ request, answer, gets },
+    warnings: [...warnings],
+  }));
+  return { file, changed: answers, live: [...live] };
 }
 
 function wireOf({ instance, request, change, now, before, line }: InstancePending) {

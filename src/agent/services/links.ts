@@ -30,12 +30,8 @@ export async function bringUpLinked(
   bringUp: BringUp,
   work: Work,
 ): Promise<Result<readonly string[], LinkProblem>> {
-  const { name, service } = deployment;
-  if (service.links.length === 0) return success([]);
-  const links = new Map([[name, service.links.map(({ to }) => to)]]);
-  const read = await readLinks(links, context);
-  if (!read.ok) return read;
-  const order = linkOrder([name], (one) => links.get(one) ?? []);
+  const { name } = deployment;
+  const order = await linkedOrder(deployment, context);
   if (!order.ok) return order;
   const started: string[] = [];
   for (const to of order.value.filter((one) => one !== name)) {
@@ -45,6 +41,16 @@ export async function bringUpLinked(
     if (up.value) started.push(to);
   }
   return success(started);
+}
+
+/** All that it needs, and last itself, each behind those that it links to. */
+export async function linkedOrder(
+  { name, service }: Deployment,
+  context: AgentContext,
+): Promise<Result<readonly string[], LinkCycle | CatalogueProblem>> {
+  const links = new Map([[name, service.links.map(({ to }) => to)]]);
+  const read = await readLinks(links, context);
+  return read.ok ? linkOrder([name], (one) => links.get(one) ?? []) : read;
 }
 
 /** Adds to the map whom each named one links to, until all that are named are known. */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/grants.proto.
  */
 export const file_skerry_agent_v1_grants: GenFile = /*@__PURE__*/
-  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0Ii8KDEFuc3dlckNoYW5nZRIPCgdyZXF1ZXN0GAEgASgJEg4KBmFuc3dlchgCIAEoCSJUChRDaGFuZ2VBbnN3ZXJzUmVxdWVzdBIMCgRuYW1lGAEgASgJEi4KB2NoYW5nZXMYAiADKAsyHS5za2VycnkuYWdlbnQudjEuQW5zd2VyQ2hhbmdlIlAKDUNoYW5nZWRBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEZ2V0cxgDIAEoCRIQCgh3YXJuaW5ncxgEIAMoCSJkChVDaGFuZ2VBbnN3ZXJzUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIvCgdjaGFuZ2VkGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZWRBbnN3ZXISDAoEbGl2ZRgDIAMoCSIcCgxBcHBseVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIrCg1BcHBseVJlc3BvbnNlEgwKBGZpbGUYASABKAkSDAoEbGl2ZRgCIAMoCSItCg5UaWdodGVuUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNpbmNlGAIgASgJIlsKD1RpZ2h0ZW5SZXNwb25zZRIMCgRmaWxlGAEgASgJEisKCHVubmVlZGVkGAIgAygLMhkuc2tlcnJ5LmFnZW50LnYxLlVubmVlZGVkEg0KBW5vdGVzGAMgAygJIkgKCFVubmVlZGVkEg8KB3JlcXVlc3QYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdiZWNhdXNlGAMgASgJEgwKBGxpbmUYBCABKAUyvgMKDEdyYW50U2VydmljZRJYCgtMaXN0UGVuZGluZxIjLnNrZXJyeS5hZ2VudC52MS5MaXN0UGVuZGluZ1JlcXVlc3QaJC5za2VycnkuYWdlbnQudjEuTGlzdFBlbmRpbmdSZXNwb25zZRJeCg1TZXR0bGVQZW5kaW5nEiUuc2tlcnJ5LmFnZW50LnYxLlNldHRsZVBlbmRpbmdSZXF1ZXN0GiYuc2tlcnJ5LmFnZW50LnYxLlNldHRsZVBlbmRpbmdSZXNwb25zZRJMCgdUaWdodGVuEh8uc2tlcnJ5LmFnZW50LnYxLlRpZ2h0ZW5SZXF1ZXN0GiAuc2tlcnJ5LmFnZW50LnYxLlRpZ2h0ZW5SZXNwb25zZRJeCg1DaGFuZ2VBbnN3ZXJzEiUuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZUFuc3dlcnNSZXF1ZXN0GiYuc2tlcnJ5LmFnZW50LnYxLkNoYW5nZUFuc3dlcnNSZXNwb25zZRJGCgVBcHBseRIdLnNrZXJyeS5hZ2VudC52MS5BcHBseVJlcXVlc3QaHi5za2VycnkuYWdlbnQudjEuQXBwbHlSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chxza2VycnkvYWdlbnQvdjEvZ3JhbnRzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoSTGlzdFBlbmRpbmdSZXF1ZXN0Eg0KBW5hbWVzGAEgAygJIkcKE0xpc3RQZW5kaW5nUmVzcG9uc2USMAoHcGVuZGluZxgBIAMoCzIfLnNrZXJyeS5hZ2VudC52MS5QZW5kaW5nUmVxdWVzdCKiAQoOUGVuZGluZ1JlcXVlc3QSEAoIaW5zdGFuY2UYASABKAkSDwoHcmVxdWVzdBgCIAEoCRIOCgZjaGFuZ2UYAyABKAkSDwoHc2VydmljZRgEIAEoCRINCgV2ZXJicxgFIAMoCRIMCgRuZWVkGAYgASgJEgsKA3doeRgHIAEoCRIUCgx2ZXJic19iZWZvcmUYCCADKAkSDAoEbGluZRgJIAEoCSJFChRTZXR0bGVQZW5kaW5nUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBmFjY2VwdBgCIAMoCRIPCgdkaXNtaXNzGAMgASgIIkkKFVNldHRsZVBlbmRpbmdSZXNwb25zZRIwCgdwZW5kaW5nGAEgAygLMh8uc2tlcnJ5LmFnZW50LnYxLlBlbmRpbmdSZXF1ZXN0Ii8KDEFuc3dlckNoYW5nZRIPCgdyZXF1ZXN0GAEgASgJEg4KBmFuc3dlchgCIAEoCSJUChRDaGFuZ2VBbnN3ZXJzUmVxdWVzdBIMCgRuYW1lGAEgASgJEi4KB2NoYW5nZXMYAiADKAsyHS5za2VycnkuYWdlbnQudjEuQW5zd2VyQ2hhbmdlIlAKDUNoYW5nZWRBbnN3ZXISDwoHcmVxdWVzdBgBIAEoCRIOCgZhbnN3ZXIYAiABKAkSDAoEZ2V0cxgDIAEoCRIQCgh3YXJuaW5ncxgEIAMoCSJkChVDaGFuZ2VBbnN3ZXJzUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIvCgdjaGFuZ2VkGAIgAygLMh4uc2tlcnJ5LmFnZW50LnYxLkNoYW5nZWRBbnN3ZXISDAoEbGl2ZRgDIAMoCSI+CgtCaW5kUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3JlcXVlc3QYAiABKAkSEAoIcHJvdmlkZXIYAyABKAkiWwoMQmluZFJlc3BvbnNlEgwKBGZpbGUYASABKAkSLwoHY2hhbmdlZBgCIAMoCzIeLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VkQW5zd2VyEgwKBGxpdmUYAyADKAkiHAoMQXBwbHlSZXF1ZXN0EgwKBG5hbWUYASABKAkiKwoNQXBwbHlSZXNwb25zZRIMCgRmaWxlGAEgASgJEgwKBGxpdmUYAiADKAkiLQoOVGlnaHRlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVzaW5jZRgCIAEoCSJbCg9UaWdodGVuUmVzcG9uc2USDAoEZmlsZRgBIAEoCRIrCgh1bm5lZWRlZBgCIAMoCzIZLnNrZXJyeS5hZ2VudC52MS5Vbm5lZWRlZBINCgVub3RlcxgDIAMoCSJICghVbm5lZWRlZBIPCgdyZXF1ZXN0GAEgASgJEgwKBHJ1bGUYAiABKAkSDwoHYmVjYXVzZRgDIAEoCRIMCgRsaW5lGAQgASgFMoMECgxHcmFudFNlcnZpY2USWAoLTGlzdFBlbmRpbmcSIy5za2VycnkuYWdlbnQudjEuTGlzdFBlbmRpbmdSZXF1ZXN0GiQuc2tlcnJ5LmFnZW50LnYxLkxpc3RQZW5kaW5nUmVzcG9uc2USXgoNU2V0dGxlUGVuZGluZxIlLnNrZXJyeS5hZ2VudC52MS5TZXR0bGVQZW5kaW5nUmVxdWVzdBomLnNrZXJyeS5hZ2VudC52MS5TZXR0bGVQZW5kaW5nUmVzcG9uc2USTAoHVGlnaHRlbhIfLnNrZXJyeS5hZ2VudC52MS5UaWdodGVuUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5UaWdodGVuUmVzcG9uc2USXgoNQ2hhbmdlQW5zd2VycxIlLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VBbnN3ZXJzUmVxdWVzdBomLnNrZXJyeS5hZ2VudC52MS5DaGFuZ2VBbnN3ZXJzUmVzcG9uc2USQwoEQmluZBIcLnNrZXJyeS5hZ2VudC52MS5CaW5kUmVxdWVzdBodLnNrZXJyeS5hZ2VudC52MS5CaW5kUmVzcG9uc2USRgoFQXBwbHkSHS5za2VycnkuYWdlbnQudjEuQXBwbHlSZXF1ZXN0Gh4uc2tlcnJ5LmFnZW50LnYxLkFwcGx5UmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message skerry.agent.v1.ListPendingRequest
@@ -480,6 +480,112 @@ export const ChangeAnswersResponseSchema: GenMessage<ChangeAnswersResponse, {jso
   messageDesc(file_skerry_agent_v1_grants, 8);
 
 /**
+ * @generated from message skerry.agent.v1.BindRequest
+ */
+export type BindRequest = Message<"skerry.agent.v1.BindRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * A request's name, or the name by which the app knows a linked instance.
+   *
+   * @generated from field: string request = 2;
+   */
+  request: string;
+
+  /**
+   * A folder, absolute or `~/`, or the name of an instance.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.BindRequest
+ */
+export type BindRequestJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * A request's name, or the name by which the app knows a linked instance.
+   *
+   * @generated from field: string request = 2;
+   */
+  request?: string;
+
+  /**
+   * A folder, absolute or `~/`, or the name of an instance.
+   *
+   * @generated from field: string provider = 3;
+   */
+  provider?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.BindRequest.
+ * Use `create(BindRequestSchema)` to create a new message.
+ */
+export const BindRequestSchema: GenMessage<BindRequest, {jsonType: BindRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 9);
+
+/**
+ * @generated from message skerry.agent.v1.BindResponse
+ */
+export type BindResponse = Message<"skerry.agent.v1.BindResponse"> & {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * As in ChangeAnswersResponse; none for a link.
+   *
+   * @generated from field: repeated skerry.agent.v1.ChangedAnswer changed = 2;
+   */
+  changed: ChangedAnswer[];
+
+  /**
+   * @generated from field: repeated string live = 3;
+   */
+  live: string[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.BindResponse
+ */
+export type BindResponseJson = {
+  /**
+   * @generated from field: string file = 1;
+   */
+  file?: string;
+
+  /**
+   * As in ChangeAnswersResponse; none for a link.
+   *
+   * @generated from field: repeated skerry.agent.v1.ChangedAnswer changed = 2;
+   */
+  changed?: ChangedAnswerJson[];
+
+  /**
+   * @generated from field: repeated string live = 3;
+   */
+  live?: string[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.BindResponse.
+ * Use `create(BindResponseSchema)` to create a new message.
+ */
+export const BindResponseSchema: GenMessage<BindResponse, {jsonType: BindResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_grants, 10);
+
+/**
  * @generated from message skerry.agent.v1.ApplyRequest
  */
 export type ApplyRequest = Message<"skerry.agent.v1.ApplyRequest"> & {
@@ -504,7 +610,7 @@ export type ApplyRequestJson = {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest, {jsonType: ApplyRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_grants, 9);
+  messageDesc(file_skerry_agent_v1_grants, 11);
 
 /**
  * @generated from message skerry.agent.v1.ApplyResponse
@@ -545,7 +651,7 @@ export type ApplyResponseJson = {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse, {jsonType: ApplyResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_grants, 10);
+  messageDesc(file_skerry_agent_v1_grants, 12);
 
 /**
  * @generated from message skerry.agent.v1.TightenRequest
@@ -586,7 +692,7 @@ export type TightenRequestJson = {
  * Use `create(TightenRequestSchema)` to create a new message.
  */
 export const TightenRequestSchema: GenMessage<TightenRequest, {jsonType: TightenRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_grants, 11);
+  messageDesc(file_skerry_agent_v1_grants, 13);
 
 /**
  * @generated from message skerry.agent.v1.TightenResponse
@@ -641,7 +747,7 @@ export type TightenResponseJson = {
  * Use `create(TightenResponseSchema)` to create a new message.
  */
 export const TightenResponseSchema: GenMessage<TightenResponse, {jsonType: TightenResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_grants, 12);
+  messageDesc(file_skerry_agent_v1_grants, 14);
 
 /**
  * @generated from message skerry.agent.v1.Unneeded
@@ -706,7 +812,7 @@ export type UnneededJson = {
  * Use `create(UnneededSchema)` to create a new message.
  */
 export const UnneededSchema: GenMessage<Unneeded, {jsonType: UnneededJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_grants, 13);
+  messageDesc(file_skerry_agent_v1_grants, 15);
 
 /**
  * @generated from service skerry.agent.v1.GrantService
@@ -751,6 +857,16 @@ export const GrantService: GenService<{
     methodKind: "unary";
     input: typeof ChangeAnswersRequestSchema;
     output: typeof ChangeAnswersResponseSchema;
+  },
+  /**
+   * What a request or a link gets from another provider, its answer as it was.
+   *
+   * @generated from rpc skerry.agent.v1.GrantService.Bind
+   */
+  bind: {
+    methodKind: "unary";
+    input: typeof BindRequestSchema;
+    output: typeof BindResponseSchema;
   },
   /**
    * Brings into force what stands in a deployment's file, after an edit by hand.
