@@ -237,7 +237,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       },
       showNetwork: async ({ name }) => {
         const standing = valueOf(await compartments.standing(name));
-        return networkOf(agent.life.networks.stateOf(standing.wall.spec.id));
+        return networkOf(await agent.life.networks.stateOf(standing.wall.spec.id));
       },
       async wait({ name }, { signal }) {
         const { record, exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));

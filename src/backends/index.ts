@@ -3,6 +3,7 @@ import type { Backend } from "./backend.ts";
 import { container } from "./container/container.ts";
 
 export * from "./backend.ts";
+export { changedFilter } from "./container/first-filter.ts";
 export { GATE, NAMED_NETWORK } from "./container/named-network.ts";
 export { RESOLVER_ADDRESS } from "./container/network.ts";
 export { planWith } from "./plan-with.ts";

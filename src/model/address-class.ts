@@ -73,6 +73,10 @@ export function carriedBy(address: IpAddress): IpAddress {
   return isInRange(ip, TRANSLATED) ? { family: 4, bits: ip.bits & 0xffff_ffffn } : ip;
 }
 
+export function rangesOfClass(wanted: AddressClass): readonly IpRange[] {
+  return CLASSES.flatMap(([name, ranges]) => (name === wanted ? ranges : []));
+}
+
 /** The class that all addresses of a range have, or undefined where they differ. */
 export function classOfRange(range: IpRange): AddressClass | undefined {
   const own = classOf(range);

@@ -27,9 +27,10 @@ import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
+import type { RefusedByKernel } from "./kernel-filter.ts";
 import { relay } from "./relay.ts";
 import { answerTo, serveStream } from "./resolver.ts";
-import type { Tally } from "./tally.ts";
+import type { Decided, Tally } from "./tally.ts";
 
 /** Connections at a time. */
 const CONNECTIONS_MOST = 1_000;
@@ -141,6 +142,20 @@ export class InstanceNetwork {
   async #openName(name: string): Promise<void> {
     const given = this.#parts.addresses.give(name);
     if (given.ok) await this.#datagramRelay?.openName(name, [given.value.four, given.value.six]);
+  }
+
+  /** What the kernel has refused before it came here: why, and by its name. */
+  decidedOf({ address, port, protocol }: RefusedByKernel): Decided {
+    const { rules, links, empty } = this.#granted;
+    const name = this.#parts.addresses.nameAt(address);
+    const to = `${name ?? shownAddress(address)}:${port}/${protocol}`;
+    const refused = (because: string) => ({ allowed: false, to, because });
+    if (links.some(({ as }) => as === name)) return refused("it is linked with another port");
+    if (empty) return refused("the network is empty");
+    const target = name === undefined ? { address } : { name };
+    const verdict = decideConnection(rules, { target, port, protocol }, hostAddresses());
+    // By now a rule may allow what none did then.
+    return refused(refusalWords(verdict.kind === "refused" ? verdict.because : "no-rule"));
   }
 
   close(): void {
@@ -337,5 +352,9 @@ function fault(error: unknown, socket?: Socket): void {
 
 /** Where the app wanted to go: to this address the listener was led, whatever its own is. */
 function targetOf({ localAddress: address = "", localPort: port = 0 }: Socket) {
-  return { address, port, shown: `${address.includes(":") ? `[${address}]` : address}:${port}` };
+  return { address, port, shown: `${shownAddress(address)}:${port}` };
+}
+
+function shownAddress(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }

@@ -45,9 +45,10 @@ export async function changeNetwork(
   const now = new Map([...inForce, ...changed.map(({ request, contributions }) => [request, contributions] as const)]);
   // Written first: an agent that takes over from here on gives no more than what is granted now.
   await writeInForce(folder, now, context);
-  const ended = await networks.change(spec.id, await networkInForce(spec, context));
+  const { ended, astray } = await networks.change(spec.id, await networkInForce(spec, context));
   for (const { request, gets } of changed)
     await context.audit.append({ kind: "live-change", instance: spec.name, id: spec.id, request, gets, held: ended });
   const also = ended === 0 ? "" : `; ${ended === 1 ? "one connection was" : `${ended} connections were`} ended`;
-  return changed.map(({ request, gets }) => `${request}: ${spec.name} now gets ${gets}${also}`);
+  const but = astray === undefined ? "" : `; what is new in it may be refused until the next start, since ${astray}`;
+  return changed.map(({ request, gets }) => `${request}: ${spec.name} now gets ${gets}${also}${but}`);
 }

@@ -17,8 +17,8 @@ import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
-import { watchRefused } from "./refused-watch.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
+import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
 
 /** Many names are often asked for at once. */
@@ -31,15 +31,23 @@ const NOTHING: NetworkGranted = { rules: [], links: [], requestOf: () => "", emp
 
 interface Standing {
   readonly spec: CompartmentSpec;
+  /** What holds now. */
+  contributions: readonly Contribution[];
   readonly tally: Tally;
   readonly network: InstanceNetwork;
   readonly addresses: NameAddresses;
   gate: Gate | undefined;
   listening: Promise<boolean> | undefined;
-  /** Ends the watch over what the kernel has refused. */
-  unwatch: () => void;
+  filter: KernelFilter | undefined;
   /** Writes down what has been used up, for the last time. */
   readonly keepAllowances: () => Promise<void>;
+}
+
+export interface NetworkChanged {
+  /** Connections that were ended. */
+  readonly ended: number;
+  /** Why the kernel goes on to let begin what it did. */
+  readonly astray: string | undefined;
 }
 
 export interface NetworkState {
@@ -55,7 +63,7 @@ export class Networks {
   readonly #childOf: (name: string) => ProcessName | undefined;
   readonly #names: HostNames;
   readonly #standing = new Map<string, Standing>();
-  readonly #takenOver = new Set<string>();
+  readonly #takingOver = new Map<string, Promise<void>>();
 
   /** @param childOf - the first process of a running instance's app */
   constructor(context: AgentContext, asks: Asks, childOf: (name: string) => ProcessName | undefined) {
@@ -67,9 +75,8 @@ export class Networks {
 
   /** Before the wall of a start is started: from here on it finds somebody at its gate. */
   async expect({ spec, passing }: StartRecord): Promise<void> {
-    const granted = grantedIn(spec.contributions);
-    if (granted === undefined) return;
-    const standing = await this.#make({ spec, passing }, granted, new NameAddresses());
+    if (grantedIn(spec.contributions) === undefined) return;
+    const standing = await this.#make({ spec, passing }, spec.contributions, new NameAddresses());
     standing.gate = await openGate(`${this.#folder(spec)}/${GATE}`, async () => {
       const wall = await this.#wallOf(spec);
       return wall !== undefined && (await this.#listen(standing, wall));
@@ -82,47 +89,58 @@ export class Networks {
     const known = this.#standing.get(spec.id);
     known?.gate?.close();
     if (known !== undefined || grantedIn(spec.contributions) === undefined || child === undefined) return;
-    void this.#takeOver(record, child).catch((error: unknown) => {
+    // Two looks may come to it at once.
+    if (this.#takingOver.has(spec.id)) return;
+    const taking = this.#takeOver(record, child).catch((error: unknown) => {
       process.stderr.write(`the network of ${spec.id} cannot be taken over: ${String(error)}\n`);
     });
+    this.#takingOver.set(spec.id, taking);
   }
 
   async ended(id: string): Promise<void> {
+    await this.#takingOver.get(id);
     const standing = this.#standing.get(id);
     this.#standing.delete(id);
-    this.#takenOver.delete(id);
+    this.#takingOver.delete(id);
     standing?.gate?.close();
-    standing?.unwatch();
+    await standing?.filter?.end();
     standing?.network.close();
     await standing?.tally.flush();
     await standing?.keepAllowances();
   }
 
   /**
-   * From now on the contributions hold in a running compartment that has such a network.
-   *
-   * @returns how many connections were ended
+   * From now on the contributions hold in a running compartment that has such a network: first for who decides, then in
+   * the kernel. In between is refused what either of them refuses.
    */
-  async change(id: string, contributions: readonly Contribution[]): Promise<number> {
-    return (await this.#standing.get(id)?.network.change(grantedIn(contributions) ?? NOTHING)) ?? 0;
+  async change(id: string, contributions: readonly Contribution[]): Promise<NetworkChanged> {
+    await this.#takingOver.get(id);
+    const standing = this.#standing.get(id);
+    if (standing === undefined) return { ended: 0, astray: undefined };
+    standing.contributions = contributions;
+    const ended = await standing.network.change(grantedIn(contributions) ?? NOTHING);
+    return { ended, astray: await filterAnew(standing) };
   }
 
   /** Undefined where the start has no such network. */
-  stateOf(id: string): NetworkState | undefined {
+  async stateOf(id: string): Promise<NetworkState | undefined> {
     const standing = this.#standing.get(id);
     if (standing === undefined) return undefined;
+    await standing.filter?.look();
     const { network, tally } = standing;
     return { connections: network.connections, counted: tally.counted, others: tally.others };
   }
 
   async #takeOver({ spec, passing }: StartRecord, child: ProcessName): Promise<void> {
-    // Two looks may come to it at once.
-    if (this.#takenOver.has(spec.id)) return;
-    this.#takenOver.add(spec.id);
-    const granted = grantedIn(await networkInForce(spec, this.#context)) ?? NOTHING;
+    const contributions = await networkInForce(spec, this.#context);
     const text = await this.#context.performer.readText(`${this.#folder(spec)}/names.json`);
     const addresses = NameAddresses.from(parsed(text ?? "")) ?? new NameAddresses();
-    await this.#listen(await this.#make({ spec, passing }, granted, addresses), child);
+    const standing = await this.#make({ spec, passing }, contributions, addresses);
+    if (!(await this.#listen(standing, child))) return;
+    // Whoever was here before may have been killed before the kernel had been told.
+    const astray = await filterAnew(standing);
+    if (astray !== undefined)
+      process.stderr.write(`${spec.id}: the filter of its network stays as it was: ${astray}\n`);
   }
 
   /** A connection to a port on the loopback of another instance, made in there. */
@@ -150,14 +168,14 @@ export class Networks {
 
   async #make(
     { spec, passing }: Pick<StartRecord, "spec" | "passing">,
-    granted: NetworkGranted,
+    contributions: readonly Contribution[],
     addresses: NameAddresses,
   ): Promise<Standing> {
     const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
     const changed = this.#writing(spec, addresses);
     const used = `${this.#context.places.state}/network/${spec.name}.json`;
     const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
-    const network = new InstanceNetwork(granted, {
+    const network = new InstanceNetwork(grantedIn(contributions) ?? NOTHING, {
       ...{ names: this.#names, tally, addresses, changed, allowances },
       ask: async (request, target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
@@ -173,7 +191,7 @@ export class Networks {
     };
     const timer = setInterval(() => void keepAllowances().catch(() => {}), USED_KEPT_EVERY_MS).unref();
     const standing: Standing = {
-      ...{ spec, tally, network, addresses, gate: undefined, listening: undefined, unwatch: () => {} },
+      ...{ spec, contributions, tally, network, addresses, gate: undefined, listening: undefined, filter: undefined },
       keepAllowances: async () => {
         clearInterval(timer);
         await keepAllowances();
@@ -204,7 +222,7 @@ export class Networks {
     standing.listening ??= standing.network.listen(helperPath(this.#context.places.program), of).then(async (done) => {
       const wall = await this.#wallOf(standing.spec);
       if (done.ok && wall !== undefined)
-        standing.unwatch = watchRefused(wall, this.#context.facts, standing.addresses, standing.tally);
+        standing.filter = KernelFilter.open(wall, this.#context.facts, await this.#filterParts(standing));
       if (!done.ok)
         process.stderr.write(`${standing.spec.id}: its network has no listeners: ${done.problem.because}\n`);
       return done.ok;
@@ -212,11 +230,30 @@ export class Networks {
     return await standing.listening;
   }
 
+  async #filterParts({ spec, network, tally }: Standing): Promise<FilterParts> {
+    const { performer } = this.#context;
+    const path = `${this.#folder(spec)}/refused.json`;
+    const told = parsed((await performer.readText(path)) ?? "");
+    const keep = async (now: unknown) => {
+      // Where the start has ended, its folder is gone, and is not made again.
+      if (!this.#standing.has(spec.id)) return;
+      await performer.perform({ kind: "write-file", path, mode: 0o600, content: JSON.stringify(now) }, QUIET);
+    };
+    return { tally, told, keep, decided: (one) => network.decidedOf(one) };
+  }
+
   async #record({ name, id }: CompartmentSpec, decided: Decided | undefined, times: number): Promise<void> {
     const { allowed = false, to = "others", because = "too many at once to be named" } = decided ?? {};
     const kind = allowed ? "net-allowed" : "net-refused";
     await this.#context.audit.append({ kind, instance: name, id, to, because, times });
   }
+}
+
+/** @returns why the kernel's filter stays as it was; undefined where it is that of what holds now */
+async function filterAnew(standing: Standing): Promise<string | undefined> {
+  const { filter } = standing;
+  if (filter === undefined) return "its wall has ended, or nsenter or nft is missing";
+  return await filter.change(() => standing.contributions);
 }
 
 /** What the contributions of a start let through; undefined where it has no such network. */

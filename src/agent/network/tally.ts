@@ -60,6 +60,13 @@ export class Tally {
     return counted;
   }
 
+  /** What was refused of which only the number is known. */
+  noteOthers(times: number): void {
+    this.#rest.times += times;
+    this.#beyond += times;
+    this.#timer ??= setTimeout(() => void this.flush(), COLLECTED_FOR_MS).unref();
+  }
+
   get counted(): readonly Readonly<Counted>[] {
     return [...this.#counted.values()];
   }

@@ -14,7 +14,7 @@ test("the filter is in force before the gate, and nothing connects the namespace
   assert.ok(!words.includes("--outside"));
 });
 
-test("every connection but loopback's is led to the listener, and what nobody listens for is counted", () => {
+test("a connection that may begin is led to the listener, and what nobody listens for is counted", () => {
   const plan = planNetwork(granted, CONTEXT, "/f");
   const [step] = plan.ok ? plan.value.steps : [];
   assert.ok(step?.kind === "write-file" && typeof step.content === "string");
@@ -24,6 +24,15 @@ test("every connection but loopback's is led to the listener, and what nobody li
   assert.ok(loopback > 0 && led > loopback);
   assert.ok(lines.some((line) => line.includes("l4proto tcp tproxy ip6 to [::1]:1 accept")));
   assert.ok(lines.some((line) => line.includes("update @refused4")));
+  // What comes after the granted is refused, whatever it is.
+  assert.deepEqual(lines.slice(lines.indexOf("jump granted")), [
+    "jump granted",
+    "counter name refusedtcp",
+    "meta nfproto ipv4 update @refusedtcp4 { ip daddr . tcp dport }",
+    "meta nfproto ipv6 update @refusedtcp6 { ip6 daddr . tcp dport }",
+    "reject with tcp reset",
+    ...["}", "}", ""],
+  ]);
 });
 
 test("a host that cannot lead connections is told so", () => {

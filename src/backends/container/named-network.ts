@@ -1,13 +1,15 @@
 /**
  * A network in which an app asks by name: a namespace with nothing in it but loopback, in which every address is its own.
  *
- * There is no way out of it but through the agent: nftables hands each TCP connection, whatever its address, to the one
- * listener that the agent has there (tproxy), and counts what is refused. The helper waits at the gate until the agent
+ * There is no way out of it but through the agent: nftables hands each TCP connection that may begin, whatever its address,
+ * to the one listener that the agent has there (tproxy), and refuses and counts all others (first-filter.ts). The helper waits at the gate until the agent
  * listens; where the agent is gone, nothing answers. The filter belongs to the outer user namespace; the app runs in an
  * inner one and can change neither. Source: nft(8), ip(7).
  */
+import type { Contribution } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
+import { firstFilter } from "./first-filter.ts";
 import type { NetworkPlan } from "./network.ts";
 
 /**
@@ -27,7 +29,11 @@ export const NAMED_NETWORK = {
 /** The socket at which a start waits, below its folder. */
 export const GATE = "gate";
 
-export function planNamedNetwork(context: BackendContext, folder: string): Result<NetworkPlan, BackendProblem> {
+export function planNamedNetwork(
+  contributions: readonly Contribution[],
+  context: BackendContext,
+  folder: string,
+): Result<NetworkPlan, BackendProblem> {
   const nft = context.facts.programs["nft"]?.path;
   if (nft === undefined || !context.facts.tproxy) {
     const lacks = "the kernel's nft_tproxy and nft_socket: nftables cannot lead connections to one listener here";
@@ -37,26 +43,28 @@ export function planNamedNetwork(context: BackendContext, folder: string): Resul
   const rules = `${folder}/filter.nft`;
   return success({
     shared: true,
-    steps: [{ kind: "write-file", path: rules, mode: 0o644, content: RULES }],
+    steps: [{ kind: "write-file", path: rules, mode: 0o644, content: filterFor(contributions) }],
     helper: ["--network-namespace", "--inside", nft, "-f", rules, ";", "--gate", `${folder}/${GATE}`],
   });
 }
 
 /** What no socket inside waits for is refused by the kernel at once; here it is counted, by address and port. */
 const [FOUR, SIX] = NAMED_NETWORK.connections;
-const RULES = `table inet skerry {
-  set refused4 { type ipv4_addr . inet_service; flags dynamic; size 1024; counter; }
-  set refused6 { type ipv6_addr . inet_service; flags dynamic; size 1024; counter; }
-  chain arriving {
-    type filter hook prerouting priority mangle; policy accept;
-    ip daddr 127.0.0.0/8 accept
-    ip6 daddr ::1 accept
-    meta nfproto ipv4 meta l4proto tcp tproxy ip to ${FOUR.address}:${FOUR.port} accept
-    meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [${SIX.address}]:${SIX.port} accept
-    socket wildcard 0 accept
-    socket wildcard 1 accept
-    meta nfproto ipv4 meta l4proto udp update @refused4 { ip daddr . udp dport }
-    meta nfproto ipv6 meta l4proto udp update @refused6 { ip6 daddr . udp dport }
-  }
+const ARRIVING = `set refused4 { type ipv4_addr . inet_service; flags dynamic; size 1024; counter; }
+set refused6 { type ipv6_addr . inet_service; flags dynamic; size 1024; counter; }
+chain arriving {
+  type filter hook prerouting priority mangle; policy accept;
+  ip daddr 127.0.0.0/8 accept
+  ip6 daddr ::1 accept
+  meta nfproto ipv4 meta l4proto tcp tproxy ip to ${FOUR.address}:${FOUR.port} accept
+  meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [${SIX.address}]:${SIX.port} accept
+  socket wildcard 0 accept
+  socket wildcard 1 accept
+  meta nfproto ipv4 meta l4proto udp update @refused4 { ip daddr . udp dport }
+  meta nfproto ipv6 meta l4proto udp update @refused6 { ip6 daddr . udp dport }
+}`;
+
+function filterFor(contributions: readonly Contribution[]): string {
+  const lines = [...ARRIVING.split("\n"), ...firstFilter(contributions)].map((line) => `  ${line}`);
+  return `${["table inet skerry {", ...lines, "}"].join("\n")}\n`;
 }
-`;

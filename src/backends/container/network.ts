@@ -61,7 +61,7 @@ export function planNetwork(
     return refusal({ kind: "network-unavailable", backend: "container", missing });
   }
   if (linked || spec.contributions.some(({ kind }) => kind === "named-network"))
-    return planNamedNetwork(context, folder);
+    return planNamedNetwork(spec.contributions, context, folder);
   if (granted === undefined) return success({ shared: false, helper: [], steps: [] });
   const { facts } = context;
   const [pasta, nft] = [facts.programs["pasta"]?.path, facts.programs["nft"]?.path];
