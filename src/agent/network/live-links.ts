@@ -12,7 +12,7 @@ import type { Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { readInForce, startFolder, writeInForce } from "../grants/in-force.ts";
 import { isByRules, LINKS_KEY, linksInForce, networkInForce } from "./in-force.ts";
-import type { Networks } from "./networks.ts";
+import { butWords, type Networks } from "./networks.ts";
 
 /**
  * @param runs - whether an instance of that name runs
@@ -33,13 +33,13 @@ export async function changeLinks(
     return [`links: take effect at the next start of ${spec.name}, since it runs without a network by rules or links`];
   // Written first: an agent that takes over from here on connects no more than what is linked now.
   await writeInForce(folder, new Map([...inForce, [LINKS_KEY, wanted]]), context);
-  const held = await networks.change(spec.id, await networkInForce(spec, context));
+  const { ended: held, astray } = await networks.change(spec.id, await networkInForce(spec, context));
   const gets = wanted.length === 0 ? "nobody" : wanted.map(({ to, port, as }) => `${as}:${port} of ${to}`).join(", ");
   await context.audit.append({ kind: "live-change", instance: spec.name, id: spec.id, request: "links", gets, held });
   const also = held === 0 ? "" : `; ${held === 1 ? "one connection was" : `${held} connections were`} ended`;
   const absent = [...new Set(wanted.map(({ to }) => to))].filter((to) => !runs(to));
   return [
-    `links: ${spec.name} now reaches ${gets}${also}`,
+    `links: ${spec.name} now reaches ${gets}${also}${butWords(astray)}`,
     ...absent.map((to) => `links: ${to} does not run, so nobody answers there: skerry start ${to}`),
   ];
 }

@@ -11,7 +11,7 @@ import type { Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { readInForce, startFolder, writeInForce } from "../grants/in-force.ts";
 import { isByRules, networkInForce } from "./in-force.ts";
-import type { Networks } from "./networks.ts";
+import { butWords, type Networks } from "./networks.ts";
 
 /** @returns a line for each network request that has changed since the start, or the last such change */
 export async function changeNetwork(
@@ -49,6 +49,5 @@ export async function changeNetwork(
   for (const { request, gets } of changed)
     await context.audit.append({ kind: "live-change", instance: spec.name, id: spec.id, request, gets, held: ended });
   const also = ended === 0 ? "" : `; ${ended === 1 ? "one connection was" : `${ended} connections were`} ended`;
-  const but = astray === undefined ? "" : `; what is new in it may be refused until the next start, since ${astray}`;
-  return changed.map(({ request, gets }) => `${request}: ${spec.name} now gets ${gets}${also}${but}`);
+  return changed.map(({ request, gets }) => `${request}: ${spec.name} now gets ${gets}${also}${butWords(astray)}`);
 }

@@ -256,6 +256,11 @@ async function filterAnew(standing: Standing): Promise<string | undefined> {
   return await filter.change(() => standing.contributions);
 }
 
+/** For the line that says what has changed. */
+export function butWords(astray: NetworkChanged["astray"]): string {
+  return astray === undefined ? "" : `; what is new in it may be refused until the next start, since ${astray}`;
+}
+
 /** What the contributions of a start let through; undefined where it has no such network. */
 function grantedIn(contributions: readonly Contribution[]): NetworkGranted | undefined {
   const found = contributions.filter((entry) => entry.kind === "named-network");
