@@ -201,7 +201,7 @@ export class Agent {
     try {
       const linkedNames = linked.value;
       const from = { words, caller, again, session, chosen: chosen.value, linkedNames };
-      return await this.#launchFrom(held.value.image, from);
+      return await this.#launchFrom(held.value.image, from, work);
     } finally {
       held.value.release();
     }
@@ -211,6 +211,7 @@ export class Agent {
   async #launchFrom(
     image: Image,
     { words, caller, again, session, chosen, linkedNames }: LaunchFrom,
+    work: Work,
   ): ReturnType<Agent["launch"]> {
     const background = caller === undefined;
     const prepared = await prepare(words, chosen, image, this.context, { background, session, dry: false });
@@ -222,9 +223,11 @@ export class Agent {
     const policy = chosen.deployment.service.restart;
     await this.life.services.begins(record, { words, policy, again });
     const copies = spec.contributions.filter((entry) => entry.kind === "copy");
-    const begun = await this.changes.begin(spec.name, copies);
+    const changed = await this.changes.begin(spec.name, copies);
+    const begun = changed.ok ? await this.life.learning.begin(record, chosen, words.learn, work) : changed;
     const made = begun.ok ? await this.#make(prepared.value, record, background) : begun;
     if (!made.ok) {
+      this.life.learning.failed(spec.id);
       await this.life.services.failed(record, again);
       await this.life.networks.ended(spec.id);
       await this.compartments.forget(spec.id);
@@ -232,7 +235,7 @@ export class Agent {
     }
     const said = await noteOnce(plan.weaker, this.context);
     // What is started in the background is no concern of the start script.
-    if (!record.passing && !background) this.#launchers.want(spec.name);
+    if (!record.passing && record.learning !== true && !background) this.#launchers.want(spec.name);
     return success({
       prepared: prepared.value,
       argv: background ? [] : plan.argv,
@@ -263,6 +266,7 @@ export class Agent {
       caller: processOf(caller ?? process.pid),
       ready: readyOf(deployment, recipe),
       passing: isPassing(words),
+      ...(words.learn === undefined ? {} : { learning: true }),
       ownAnswers: answeredForThisStart(at),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };

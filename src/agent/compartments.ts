@@ -49,6 +49,8 @@ export interface StartRecord {
   readonly caller: ProcessName | undefined;
   /** Nothing of the instance is kept after its end. */
   readonly passing: boolean;
+  /** It has more than was granted, and is watched. */
+  readonly learning?: boolean;
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;

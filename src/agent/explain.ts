@@ -22,11 +22,14 @@ import type { PurgeProblem } from "./store/purge.ts";
 import type { MigrateProblem } from "./store/migrate.ts";
 import type { LinkProblem } from "./services/links.ts";
 import { describeSign, type ReadyProblem } from "./services/readiness.ts";
+import { explainLearn } from "./learn/explain-learn.ts";
+import type { LearnRefused } from "./learn/learn-problem.ts";
 import { explainWiring, type WiringProblem } from "./wiring/explain-wiring.ts";
 import type { SessionProblem } from "./services/session-files.ts";
 
 export type AgentProblem =
   | WiringProblem
+  | LearnRefused
   | LaunchProblem
   | LinkProblem
   | PendingProblem
@@ -338,6 +341,8 @@ export function explain(problem: AgentProblem): Explained {
     case "no-such-target":
     case "too-many-claims":
       return explainWiring(problem);
+    case "learn":
+      return explainLearn(problem.because);
     case "deployed-already":
       return refused(`${problem.name} is deployed already: ${problem.file}`, "choose another name with --as");
     case "limit-unenforceable":

@@ -13,6 +13,7 @@ import type { Asks } from "./asks/asks.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./services/links.ts";
+import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { Networks } from "./network/networks.ts";
 import { ReadyWatch } from "./services/readiness.ts";
@@ -20,6 +21,9 @@ import { Services } from "./services/services.ts";
 import { NO_WORDS, type WantedWords } from "./launch/wanted.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
+
+/** For a run that learns, and whose agent has ended. */
+const LEFT_ALONE_GRACE_MS = 2_000;
 
 export interface Acts {
   /** Starts in the background. @param again - by its restart policy, not by its owner */
@@ -34,6 +38,7 @@ export class Life {
   readonly readiness: ReadyWatch;
   readonly networks: Networks;
   readonly live: LiveChanges;
+  readonly learning: Learning;
   readonly #context: AgentContext;
   readonly #acts: Acts;
   /** Starts that their owner has stopped or killed; only those that are still known. */
@@ -42,6 +47,7 @@ export class Life {
   constructor(context: AgentContext, asks: Asks, acts: Acts) {
     this.#context = context;
     this.#acts = acts;
+    this.learning = new Learning(context);
     this.networks = new Networks(context, asks, (name) => this.compartments.running(name)?.child);
     this.compartments = new Compartments(context, {
       stands: (start) => {
@@ -51,6 +57,7 @@ export class Life {
       },
       ended: async (start) => {
         asks.forget(start.record.spec.id);
+        await this.learning.ended(start, await this.networks.stateOf(start.record.spec.id));
         await this.networks.ended(start.record.spec.id);
         this.live.ended(start.record.spec.id);
         await this.services.ended(start);
@@ -73,6 +80,10 @@ export class Life {
   /** Takes over what an earlier agent left. */
   async adopt(): Promise<void> {
     await this.compartments.adopt();
+    // Nobody has watched it meanwhile, and its owner's word was for being watched.
+    for (const { record, state } of this.compartments.all())
+      if (record.learning === true && (state === "running" || state === "frozen"))
+        void this.compartments.stop(record.spec.name, LEFT_ALONE_GRACE_MS).catch(() => {});
     await this.services.adopt(this.compartments.all());
   }
 

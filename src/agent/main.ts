@@ -21,6 +21,7 @@ import { readAnswers } from "./asks/asks-world.ts";
 import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
+import { learnRoutes } from "./learn/learn-routes.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store/store-routes.ts";
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
       storeRoutes(agent)(router);
       asksRoutes(agent.asks)(router);
       grantRoutes(agent)(router);
+      learnRoutes(agent)(router);
       wiringRoutes(agent)(router);
     },
     readMaxBytes: 4 * 1024 * 1024,

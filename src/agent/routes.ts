@@ -280,6 +280,7 @@ function wireOf({ record, state, child, exitCode, ended }: Start) {
     recipe: record.recipe,
     isolation: record.isolation,
     state,
+    learning: record.learning === true,
     started: record.started,
     pid: child?.pid ?? 0,
     command: [...spec.command],

@@ -173,6 +173,16 @@ export type AuditEvent =
       readonly changes: number;
       readonly left: number;
     }
+  /** Its owner lets it have more for one run, and be watched; a line for each request that is opened. */
+  | { readonly kind: "learn"; readonly instance: string; readonly id: string; readonly opened: readonly string[] }
+  /** That run has ended. A line for each request with the smallest answer; `whole` where it was watched to its end. */
+  | {
+      readonly kind: "learned";
+      readonly instance: string;
+      readonly id: string;
+      readonly whole: boolean;
+      readonly answers: readonly string[];
+    }
   | {
       readonly kind: "weaker-accepted";
       readonly instance: string;

@@ -39,6 +39,8 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   "changes-begun": ["grants"],
   "changes-applied": ["grants"],
   "changes-discarded": ["grants"],
+  learn: ["grants", "life"],
+  learned: ["grants"],
   "weaker-accepted": ["grants"],
   refused: ["grants", "life"],
   adopted: ["life"],

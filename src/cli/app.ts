@@ -78,6 +78,10 @@ export const COMMANDS: CommandTable = {
     brief: "Show what recipes ask for beyond what you have answered.",
     load: () => import("./commands/pending.ts"),
   },
+  learn: {
+    brief: "Run an app once with more than it was granted, and see how little would do.",
+    load: () => import("./commands/learn.ts"),
+  },
   tighten: {
     brief: "Show which grants were not used and could be taken out.",
     load: () => import("./commands/tighten.ts"),

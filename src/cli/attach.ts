@@ -13,11 +13,12 @@ export async function attach(
   world: World,
   argv: readonly string[],
   end: AttachedOptions["onEndAsked"],
+  outputToError = false,
 ): Promise<number> {
   if (!streamsFit(world)) return APP_EXIT.skerryFailed;
   world.attached.now = true;
   try {
-    return await runAttached(argv, { environment: CLEAN, signal: world.signal, onEndAsked: end });
+    return await runAttached(argv, { environment: CLEAN, signal: world.signal, onEndAsked: end, outputToError });
   } finally {
     world.attached.now = false;
   }

@@ -12,6 +12,6 @@ export { type FactOverrides, type Mirrors, type Settings, parseBase, parseFacts,
 export { parseMirrors, parseSettings } from "./settings.ts";
 export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";
 export { setLinkTargets } from "./edit-link.ts";
-export { writeDeployment, writeRecipe } from "./write.ts";
+export { grantData, writeDeployment, writeRecipe } from "./write.ts";
 export type { PlainData } from "./read-yaml.ts";
 export { keyFault, shortenHome } from "./schema-parts.ts";

@@ -2,6 +2,9 @@
 export * from "./answers.ts";
 export * from "./graph/index.ts";
 export * from "./join.ts";
+export type { Learned, LearnedOf } from "./learn.ts";
+export { type FolderEvent, type FolderSeen, learnFolder, NOTHING_SEEN, withEvent } from "./learn-folder.ts";
+export { learnNetwork, type NetworkSeen, type TargetSeen } from "./learn-network.ts";
 export * from "./pending.ts";
 export * from "./prove/index.ts";
 export * from "./start-up-files.ts";

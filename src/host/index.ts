@@ -24,3 +24,4 @@ export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.
 export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";
 export { secretsFolder, startsWithSecrets } from "./secrets.ts";
 export * from "./upper-folder.ts";
+export { type OpensWatch, watchOpens } from "./watch-opens.ts";

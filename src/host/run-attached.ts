@@ -15,6 +15,8 @@ import { constants } from "node:os";
 export interface AttachedOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** What it prints goes to our standard error: the other stream is for an answer of ours. */
+  readonly outputToError?: boolean;
   /** Called when we are asked to end, with the way to send the program a signal. */
   readonly onEndAsked: (send: (signal: NodeJS.Signals) => void) => void;
 }
@@ -34,7 +36,8 @@ export async function runAttached(argv: readonly string[], options: AttachedOpti
   if (unfit !== undefined) throw new Error(`${unfit} is a folder`);
   const way = (descriptor: number) => (typeOf(descriptor) === "file" ? "pipe" : "inherit");
   return await new Promise((resolve) => {
-    const child = spawn(program, rest, { stdio: [way(0), way(1), way(2)], env: { ...options.environment } });
+    const output = options.outputToError === true ? "pipe" : way(1);
+    const child = spawn(program, rest, { stdio: [way(0), output, way(2)], env: { ...options.environment } });
     if (child.stdin !== null) {
       // A program may end without reading its input.
       child.stdin.on("error", () => {});
@@ -42,7 +45,7 @@ export async function runAttached(argv: readonly string[], options: AttachedOpti
       input.on("error", () => child.stdin?.end());
       input.pipe(child.stdin);
     }
-    child.stdout?.pipe(process.stdout, { end: false });
+    child.stdout?.pipe(options.outputToError === true ? process.stderr : process.stdout, { end: false });
     child.stderr?.pipe(process.stderr, { end: false });
     const endAsked = () => options.onEndAsked((signal) => void child.kill(signal));
     options.signal.addEventListener("abort", endAsked, { once: true });

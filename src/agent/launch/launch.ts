@@ -34,6 +34,7 @@ import type { Step, StepProblem } from "../../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "../catalogue.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { type AnsweredAt, answeredAt, answeredForThisStart } from "../grants/answered-at.ts";
+import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
@@ -48,6 +49,7 @@ export type LaunchProblem =
   | JoinProblem
   | SpecProblem
   | BackendProblem
+  | OpenWideProblem
   | BadFlag
   | NoIdsLeft
   | StepProblem
@@ -112,15 +114,11 @@ export async function choose(
     if (!dry) await noteGrantChanges(written, text, context);
     const deployment = withFlags(recipe.value.thing, written, words);
     if (!deployment.ok) return deployment;
-    const at = answeredAt({ text, deployment: written }, deployment.value);
-    return success({
-      recipe: recipe.value.thing,
-      deployment: deployment.value,
-      instance,
-      notes: [],
-      seen: seen.value,
-      at,
-    });
+    const opened = words.learn && openWide(recipe.value.thing, written, words.learn);
+    if (opened?.ok === false) return opened;
+    const counted = opened?.value.deployment ?? deployment.value;
+    const at = answeredAt({ text, deployment: written }, counted);
+    return success({ recipe: recipe.value.thing, deployment: counted, instance, notes: [], seen: seen.value, at });
   }
   if (found.problem.kind !== "no-such") return found;
   const recipe = await findRecipe(words.name, context);
@@ -213,7 +211,7 @@ export async function prepare(
     ...(await argumentFiles(words, chosen, context)),
     terminal: words.terminal === "" ? undefined : words.terminal,
     acceptWeaker: words.acceptWeaker,
-    endsWithCaller: words.remove && !options.background,
+    endsWithCaller: (words.remove || words.learn !== undefined) && !options.background,
     slotsFor: isPassing(words) ? [] : answeredByFile(chosen),
   };
   const spec = specFor(start, context.facts, context.places);

@@ -17,6 +17,7 @@ import {
 } from "../../model/index.ts";
 import { ANSWER_TEXT_FORMS, insideFault, parseAnswerText } from "../../descriptor/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
+import type { LearnWish } from "../learn/open-wide.ts";
 
 /** As it comes over the wire. */
 export interface WantedWords {
@@ -29,6 +30,8 @@ export interface WantedWords {
   readonly terminal: string;
   readonly acceptWeaker: readonly string[];
   readonly remove: boolean;
+  /** More than was granted, for this one run; comes over a way of its own. */
+  readonly learn?: LearnWish;
 }
 
 /** No name and no flag: what all starts have that only say what is meant. */

@@ -88,6 +88,8 @@ export class Networks {
     const { spec } = record;
     const known = this.#standing.get(spec.id);
     known?.gate?.close();
+    // What it has for being watched is not given back to it when nobody has watched it.
+    if (record.learning === true) return;
     if (known !== undefined || grantedIn(spec.contributions) === undefined || child === undefined) return;
     // Two looks may come to it at once.
     if (this.#takingOver.has(spec.id)) return;

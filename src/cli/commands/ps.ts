@@ -39,7 +39,8 @@ export default defineCommand<{ readonly all: boolean; readonly json: boolean }>(
   },
 });
 
-function stateOf({ state = "", exitCode, service }: CompartmentJson): string {
+function stateOf({ state = "", exitCode, service, learning = false }: CompartmentJson): string {
+  if (learning && state === "running") return "learning";
   const ended = state === "ended" ? `ended (${exitCode ?? "?"})` : state;
   if (service?.state === "waiting") return `${ended}, starts again ${service.due ?? ""}`;
   return service?.state === "given-up" ? `${ended}, given up` : ended;
