@@ -3,6 +3,7 @@
  */
 import type { Socket } from "node:net";
 import { ClientHelloReader, type Hello } from "../../broker/index.ts";
+import { readInto } from "./reading.ts";
 
 /** A client says hello at once; who waits is none, or holds a place open. */
 const HELLO_MS = 10_000;
@@ -16,18 +17,17 @@ export async function firstBytes(app: Socket): Promise<{ readonly hello: Hello; 
     const finish = () => {
       clearTimeout(timer);
       app.pause();
-      app.off("data", take);
       for (const name of ["end", "close"]) app.off(name, finish);
       resolve({ hello, bytes: Buffer.concat(pieces) });
     };
-    const take = (piece: Buffer) => {
-      pieces.push(piece);
+    const take = (piece: Uint8Array) => {
+      pieces.push(Buffer.from(piece));
       hello = reader.push(piece);
       if (hello.kind !== "more") finish();
+      return undefined;
     };
     const timer = setTimeout(finish, HELLO_MS);
-    app.on("data", take);
     for (const name of ["end", "close"]) app.once(name, finish);
-    app.resume();
+    readInto(app, take, { mayBorrow: false });
   });
 }

@@ -28,6 +28,7 @@ import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
 import type { RefusedByKernel } from "./kernel-filter.ts";
+import { bufferedAgain } from "./reading.ts";
 import { relay } from "./relay.ts";
 import { answerTo, serveStream } from "./resolver.ts";
 import type { Decided, Tally } from "./tally.ts";
@@ -118,9 +119,13 @@ export class InstanceNetwork {
     if (four === undefined || six === undefined || names === undefined || datagrams === undefined)
       throw new Error("fewer sockets than were asked for");
     for (const handle of [four, six])
-      await this.#serve(handle, (socket) => {
-        this.#take(socket).catch((error: unknown) => fault(error, socket));
-      });
+      await this.#serve(
+        handle,
+        (socket) => {
+          this.#take(socket).catch((error: unknown) => fault(error, socket));
+        },
+        bufferedAgain,
+      );
     await this.#serve(names, (socket) => serveStream(socket, async (query) => await this.#answer(query)));
     await this.#answerDatagrams(datagrams);
     this.#make = async (wanted) => await makeSockets(helper, of, wanted);
@@ -170,8 +175,9 @@ export class InstanceNetwork {
     return this.#apps.size;
   }
 
-  async #serve(handle: SocketHandle, take: (socket: Socket) => void): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
+  async #serve(handle: SocketHandle, take: (socket: Socket) => void, adopt = asItIs): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (accepted) => {
+      const socket = adopt(accepted);
       socket.on("error", () => {});
       const why = this.#whyNoMore();
       if (why !== undefined) {
@@ -336,6 +342,8 @@ function holds({ rules, links, empty }: NetworkGranted, made: Made): boolean {
 function sameLink(one: LinkGranted, other: LinkGranted): boolean {
   return one.to === other.to && one.port === other.port && one.as === other.as;
 }
+
+const asItIs = (socket: Socket) => socket;
 
 /** Aborted once the socket is closed. */
 function untilClosed(socket: Socket): AbortSignal {

@@ -4,7 +4,7 @@
  *
  * Which address a name has is written beside the start: an app that was told it goes on with it under the next agent.
  */
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
@@ -19,6 +19,7 @@ import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
+import { bufferedOf } from "./reading.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
 
 /** Many names are often asked for at once. */
@@ -152,9 +153,7 @@ export class Networks {
     const helper = helperPath(this.#context.places.program);
     const made = await makeSockets(helper, of, [{ kind: "dial", address: "127.0.0.1", port }]);
     const [handle] = made.ok ? made.value : [];
-    // Node takes such a handle, and does not say so (net.js, `Socket`).
-    const options: object = { handle, allowHalfOpen: true };
-    return handle === undefined ? undefined : new Socket(options);
+    return handle === undefined ? undefined : bufferedOf(handle);
   }
 
   /** Its user namespace is the one that the network belongs to. */

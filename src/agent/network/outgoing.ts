@@ -1,10 +1,11 @@
 /** Outgoing: where a name leads, as far as the rule that granted it lets it, and a connection to the first that answers. */
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { decideAddress, HOST_NAME, type Refusal } from "../../broker/index.ts";
 import { hostAddresses } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { HostNames } from "./host-names.ts";
+import { connectBuffered } from "./reading.ts";
 
 /** To one address of a server; the next one is tried then. */
 const CONNECT_MS = 10_000;
@@ -46,7 +47,7 @@ export async function connectToFirst(
 ): Promise<Socket | undefined> {
   for (const host of addresses) {
     if (app.destroyed) return undefined;
-    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true, timeout: CONNECT_MS });
+    const socket = connectBuffered({ host, port, allowHalfOpen: true, noDelay: true, timeout: CONNECT_MS });
     const answered = await new Promise<boolean>((resolve) => {
       const gone = () => resolve(false);
       socket.once("connect", () => {

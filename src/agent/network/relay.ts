@@ -10,6 +10,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Allowance } from "../../broker/index.ts";
+import { readInto } from "./reading.ts";
 
 /** As long as TCP's keep-alive waits by default: who is silent for longer is gone, or will connect anew. */
 const IDLE_MS = 2 * 60 * 60_000;
@@ -49,50 +50,46 @@ export async function relay(app: Socket, server: Socket, allowance: Allowance | 
       other.destroy();
     });
     one.on("error", () => other.resetAndDestroy());
-    one.on("end", () => {
+    const ended = () => {
       one.setTimeout(HALF_OPEN_MS);
       other.setTimeout(HALF_OPEN_MS);
-    });
+      other.end();
+    };
+    if (one.readableEnded) ended();
+    else one.once("end", ended);
     // Closed without an end of its words: the other must not take what it got for all.
     one.on("close", () => {
       if (!one.readableEnded) other.resetAndDestroy();
     });
-    if (allowance === undefined) one.pipe(other);
-    else void pass(one, other, allowance).catch(() => other.resetAndDestroy());
+    const take = (bytes: Uint8Array) => (allowance === undefined ? write(other, bytes) : pass(bytes, other, allowance));
+    readInto(one, take, { mayBorrow: allowance === undefined });
   }
 
-  async function pass(one: Socket, other: Socket, by: Allowance): Promise<void> {
-    for await (const piece of one as AsyncIterable<Buffer>) {
-      for (let rest = piece; rest.length > 0; ) {
-        if (other.destroyed) return;
-        const take = by.take(rest.length, Date.now(), performance.now());
-        if (take.kind === "used-up") {
-          usedUp = true;
-          for (const socket of [one, other]) socket.resetAndDestroy();
-          return;
-        }
-        if (take.kind === "wait") {
-          await pause(Math.min(take.milliseconds, WAIT_MOST_MS));
-          continue;
-        }
-        const passes = rest.subarray(0, take.bytes);
-        rest = rest.subarray(take.bytes);
-        if (!other.write(passes)) await drained(other);
+  /** @returns when all has passed, or nothing passes any more */
+  async function pass(piece: Uint8Array, other: Socket, by: Allowance): Promise<void> {
+    for (let rest = piece; rest.length > 0; ) {
+      if (other.destroyed) return;
+      const take = by.take(rest.length, Date.now(), performance.now());
+      if (take.kind === "used-up") {
+        usedUp = true;
+        for (const socket of [app, server]) socket.resetAndDestroy();
+        return;
       }
+      if (take.kind === "wait") {
+        await pause(Math.min(take.milliseconds, WAIT_MOST_MS));
+        continue;
+      }
+      const passes = rest.subarray(0, take.bytes);
+      rest = rest.subarray(take.bytes);
+      await write(other, passes);
     }
-    other.end();
   }
 }
 
-async function drained(socket: Socket): Promise<void> {
-  if (socket.destroyed) return;
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      socket.off("drain", done);
-      socket.off("close", done);
-      resolve();
-    };
-    socket.once("drain", done);
-    socket.once("close", done);
-  });
+/** @returns undefined once the kernel has taken all of it at once; else what ends when its memory may be used again */
+function write(socket: Socket, bytes: Uint8Array): Promise<void> | undefined {
+  let written = () => {};
+  socket.write(bytes, () => written());
+  // Also called for what is never written, once the socket has ended.
+  return socket.writableLength === 0 ? undefined : new Promise((resolve) => (written = resolve));
 }
