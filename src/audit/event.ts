@@ -191,7 +191,9 @@ export type AuditEvent =
     }
   /**
    * An instance reached, or tried to reach, `to` (`example.org:443/tcp`) so many times within a second. `because` is the
-   * rule that allowed it as its owner wrote it, or why none did.
+   * rule that allowed it as its owner wrote it, or why none did. `rule` is the one that came nearest where it was refused,
+   * `at` where that rule or the allowing one is written (`deployments/web.yaml:7`), `program` which program inside it was the
+   * first time, where that is known.
    */
   | {
       readonly kind: "net-allowed" | "net-refused";
@@ -200,6 +202,9 @@ export type AuditEvent =
       readonly to: string;
       readonly because: string;
       readonly times: number;
+      readonly rule: string | undefined;
+      readonly at: string | undefined;
+      readonly program: string | undefined;
     }
   /** `what` is what was asked for: `start`, `deploy`. */
   | { readonly kind: "refused"; readonly instance: string | undefined; readonly what: string; readonly because: string }

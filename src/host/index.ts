@@ -18,6 +18,7 @@ export { probePrograms } from "./probe-programs.ts";
 export * from "./probe-texts.ts";
 export * from "./network-sockets.ts";
 export * from "./processes.ts";
+export { inodeOfSocket, programWith, type SocketEnd } from "./socket-owner.ts";
 export { changeTable, countRefused, listRefused } from "./refused-targets.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";

@@ -15,6 +15,7 @@ import type { NetworkRule } from "../../model/index.ts";
 import type { Result } from "../../result.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor } from "./outgoing.ts";
+import type { Asker, Programs } from "./programs.ts";
 import { refusalWords } from "./reasons.ts";
 import type { Counted, Tally } from "./tally.ts";
 
@@ -39,6 +40,7 @@ export interface DatagramParts {
   readonly addresses: NameAddresses;
   readonly allowanceOf: (rule: NetworkRule) => Allowance | undefined;
   readonly make: MakeSockets;
+  readonly programs: Programs;
 }
 
 interface Conversation {
@@ -115,12 +117,17 @@ export class DatagramRelay {
       const shown = `${name ?? (to.address.includes(":") ? `[${to.address}]` : to.address)}:${to.port}/udp`;
       if (this.#conversations.size >= CONVERSATIONS_MOST) {
         const because = `more than ${CONVERSATIONS_MOST} conversations at a time`;
-        this.#parts.tally.note({ allowed: false, to: shown, because });
+        this.#parts.tally.note({ allowed: false, to: shown, because }, 1, this.#parts.programs.sending(from.port));
         return;
       }
       const target = name === undefined ? { address: to.address } : { name };
       const reply = (said: Buffer) => inside.send(said, from.port, from.address, () => {});
-      conversation = this.#begin(target, to.port, { key, shown, reply });
+      conversation = this.#begin(target, to.port, {
+        key,
+        shown,
+        reply,
+        asker: this.#parts.programs.sending(from.port),
+      });
       this.#conversations.set(key, conversation);
     }
     conversation.send(datagram);
@@ -129,7 +136,17 @@ export class DatagramRelay {
   #begin(
     target: { readonly name: string } | { readonly address: string },
     port: number,
-    { key, shown, reply }: { readonly key: string; readonly shown: string; readonly reply: (said: Buffer) => void },
+    {
+      key,
+      shown,
+      reply,
+      asker,
+    }: {
+      readonly key: string;
+      readonly shown: string;
+      readonly reply: (said: Buffer) => void;
+      readonly asker: Asker;
+    },
   ): Conversation {
     const { addresses, tally, names } = this.#parts;
     const release = "name" in target ? addresses.hold(target.name) : () => {};
@@ -148,7 +165,7 @@ export class DatagramRelay {
     };
     const timer = setTimeout(close, IDLE_MS).unref();
     const refuse = (because: string) => {
-      tally.note({ allowed: false, to: shown, because });
+      tally.note({ allowed: false, to: shown, because }, 1, asker);
       close();
     };
     const passes = (bytes: number) => {
@@ -185,7 +202,7 @@ export class DatagramRelay {
       await new Promise<void>((resolve) => socket.connect(port, address, resolve));
       if (over) return;
       allowance = this.#parts.allowanceOf(rule);
-      counted = tally.note({ allowed: true, to: shown, because: rule.text });
+      counted = tally.note({ allowed: true, to: shown, because: rule.text, rule }, 1, asker);
       const kept = waiting ?? [];
       waiting = undefined;
       for (const datagram of kept) send(datagram);

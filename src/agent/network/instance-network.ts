@@ -26,6 +26,7 @@ import type { Allowances } from "./allowances.ts";
 import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
+import { type Asker, Programs } from "./programs.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
 import type { RefusedByKernel } from "./kernel-filter.ts";
 import { bufferedAgain } from "./reading.ts";
@@ -79,6 +80,7 @@ export class InstanceNetwork {
   #make: DatagramParts["make"] | undefined;
   /** Connections that are made, with what each was made under, and what ends it. */
   readonly #made = new Map<Socket, Made & { readonly end: () => void }>();
+  readonly #programs = new Programs();
   readonly #servers: Server[] = [];
   readonly #datagrams: Datagrams[] = [];
   readonly #apps = new Set<Socket>();
@@ -115,6 +117,7 @@ export class InstanceNetwork {
       { kind: "datagrams", ...resolver },
     ]);
     if (!made.ok) return made;
+    this.#programs.listen(of);
     const [four, six, names, datagrams] = made.value;
     if (four === undefined || six === undefined || names === undefined || datagrams === undefined)
       throw new Error("fewer sockets than were asked for");
@@ -126,7 +129,9 @@ export class InstanceNetwork {
         },
         bufferedAgain,
       );
-    await this.#serve(names, (socket) => serveStream(socket, async (query) => await this.#answer(query)));
+    await this.#serve(names, (socket) =>
+      serveStream(socket, async (query) => await this.#answer(query, this.#programs.behind(socket))),
+    );
     await this.#answerDatagrams(datagrams);
     this.#make = async (wanted) => await makeSockets(helper, of, wanted);
     await this.#relayDatagrams();
@@ -139,7 +144,15 @@ export class InstanceNetwork {
     const make = this.#make;
     if (make === undefined || empty || !rules.some(({ protocol }) => protocol === "udp")) return;
     const allowanceOf = (rule: NetworkRule) => allowances.of(rule);
-    this.#datagramRelay = new DatagramRelay({ rules, names, tally, addresses, allowanceOf, make });
+    this.#datagramRelay = new DatagramRelay({
+      rules,
+      names,
+      tally,
+      addresses,
+      allowanceOf,
+      make,
+      programs: this.#programs,
+    });
     await this.#datagramRelay.openAddresses();
     for (const [name] of addresses.state.names) await this.#openName(name);
   }
@@ -154,13 +167,15 @@ export class InstanceNetwork {
     const { rules, links, empty } = this.#granted;
     const name = this.#parts.addresses.nameAt(address);
     const to = `${name ?? shownAddress(address)}:${port}/${protocol}`;
-    const refused = (because: string) => ({ allowed: false, to, because });
+    const refused = (because: string, rule?: NetworkRule) => ({ allowed: false, to, because, rule });
     if (links.some(({ as }) => as === name)) return refused("it is linked with another port");
     if (empty) return refused("the network is empty");
     const target = name === undefined ? { address } : { name };
     const verdict = decideConnection(rules, { target, port, protocol }, hostAddresses());
     // By now a rule may allow what none did then.
-    return refused(refusalWords(verdict.kind === "refused" ? verdict.because : "no-rule"));
+    return verdict.kind === "refused"
+      ? refused(refusalWords(verdict.because), verdict.rule)
+      : refused(refusalWords("no-rule"));
   }
 
   close(): void {
@@ -181,7 +196,8 @@ export class InstanceNetwork {
       socket.on("error", () => {});
       const why = this.#whyNoMore();
       if (why !== undefined) {
-        this.#parts.tally.note({ allowed: false, to: `${targetOf(socket).shown}/tcp`, because: why });
+        const to = `${targetOf(socket).shown}/tcp`;
+        this.#parts.tally.note({ allowed: false, to, because: why }, 1, this.#programs.behind(socket));
         socket.resetAndDestroy();
         return;
       }
@@ -210,16 +226,16 @@ export class InstanceNetwork {
       const send = (answer: Uint8Array | undefined) => {
         if (answer !== undefined && !this.#closed) socket.send(answer, from.port, from.address, () => {});
       };
-      this.#answer(query).then(send, fault);
+      this.#answer(query, this.#programs.sending(from.port)).then(send, fault);
     });
     // Of its own kind of handles Node takes one here, and does not say so (dgram.js, `bind`).
     const options: object = handle;
     await new Promise<void>((resolve) => socket.bind(options, resolve));
   }
 
-  async #answer(query: Uint8Array): Promise<Uint8Array | undefined> {
+  async #answer(query: Uint8Array, asker: Asker): Promise<Uint8Array | undefined> {
     const { addresses, tally, changed } = this.#parts;
-    const { answer, given } = answerTo(query, this.#granted, addresses, tally);
+    const { answer, given } = answerTo(query, this.#granted, addresses, (decided) => tally.note(decided, 1, asker));
     changed();
     if (given !== undefined) await this.#datagramRelay?.openName(given.name, given.addresses);
     return answer;
@@ -248,7 +264,7 @@ export class InstanceNetwork {
       }
       const revoked = this.#keep(app, server, { link });
       const to = `${name}:${port}/tcp`;
-      const counted = tally.note({ allowed: true, to, because: `link to ${link.to}` });
+      const counted = tally.note({ allowed: true, to, because: `link to ${link.to}` }, 1, this.#programs.behind(app));
       const passed = await relay(app, server, undefined);
       if (revoked.aborted) tally.note({ allowed: false, to, because: LINK_GONE });
       counted.sent += passed.sent;
@@ -276,8 +292,9 @@ export class InstanceNetwork {
     const { address, port } = targetOf(app);
     const name = addresses.nameAt(address);
     const to = `${name === undefined ? targetOf(app).shown : `${name}:${port}`}/tcp`;
-    const refuse = (because: string) => {
-      tally.note({ allowed: false, to, because });
+    const asker = this.#programs.behind(app);
+    const refuse = (because: string, rule?: NetworkRule) => {
+      tally.note({ allowed: false, to, because, rule }, 1, asker);
       app.resetAndDestroy();
     };
     if (granted.links.some(({ as }) => as === name))
@@ -286,22 +303,25 @@ export class InstanceNetwork {
     const target = name === undefined ? { address } : { name };
     const wanted = { target, port, protocol: "tcp" } as const;
     const verdict = decideConnection(granted.rules, wanted, hostAddresses());
-    if (verdict.kind === "refused") return refuse(refusalWords(verdict.because));
+    if (verdict.kind === "refused") return refuse(refusalWords(verdict.because), verdict.rule);
     const { rule } = verdict;
     const release = name === undefined ? () => {} : addresses.hold(name);
     try {
       const asked = rule.answer === "ask";
       const request = granted.requestOf(rule);
       if (asked && !(await this.#parts.ask(request, `${name ?? address}:${port}`, untilClosed(app))))
-        return refuse("its owner was asked, and it was not allowed");
+        return refuse("its owner was asked, and it was not allowed", rule);
       const begun = rule.sameName ? await firstBytes(app) : undefined;
       const other = begun === undefined ? undefined : whyNotSameName(begun.hello, name ?? "");
-      if (other !== undefined) return refuse(sameNameWords(other));
+      if (other !== undefined) return refuse(sameNameWords(other), rule);
       const found = await addressesFor(rule, target, names);
       if (!found.ok)
-        return refuse(found.problem.because === "unknown" ? "it has no address" : refusalWords(found.problem.because));
+        return refuse(
+          found.problem.because === "unknown" ? "it has no address" : refusalWords(found.problem.because),
+          rule,
+        );
       const server = await connectToFirst(found.value, port, app);
-      if (server === undefined) return refuse("nobody answers there");
+      if (server === undefined) return refuse("nobody answers there", rule);
       this.#outgoing.add(server);
       server.once("close", () => this.#outgoing.delete(server));
       // Rules may have changed while it was being made.
@@ -310,13 +330,13 @@ export class InstanceNetwork {
         return refuse("its rule has been taken away");
       }
       const revoked = this.#keep(app, server, { wanted, rule });
-      const counted = tally.note({ allowed: true, to, because: rule.text });
+      const counted = tally.note({ allowed: true, to, because: rule.text, rule }, 1, asker);
       if (begun !== undefined) server.write(begun.bytes);
       const passed = await relay(app, server, this.#parts.allowances.of(rule));
       if (revoked.aborted) tally.note({ allowed: false, to, because: "its rule has been taken away" });
       counted.sent += passed.sent;
       counted.received += passed.received;
-      if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up` });
+      if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up`, rule });
     } finally {
       release();
     }

@@ -20,6 +20,7 @@ import { HostNames } from "./host-names.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { bufferedOf } from "./reading.ts";
+import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
 
 /** Many names are often asked for at once. */
@@ -172,7 +173,7 @@ export class Networks {
     contributions: readonly Contribution[],
     addresses: NameAddresses,
   ): Promise<Standing> {
-    const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
+    const tally = new Tally(async (...decided) => await this.#record(spec, ...decided));
     const changed = this.#writing(spec, addresses);
     const used = `${this.#context.places.state}/network/${spec.name}.json`;
     const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
@@ -243,10 +244,17 @@ export class Networks {
     return { tally, told, keep, decided: (one) => network.decidedOf(one) };
   }
 
-  async #record({ name, id }: CompartmentSpec, decided: Decided | undefined, times: number): Promise<void> {
-    const { allowed = false, to = "others", because = "too many at once to be named" } = decided ?? {};
+  async #record(
+    { name, id }: CompartmentSpec,
+    decided: Decided | undefined,
+    times: number,
+    program: string | undefined,
+  ): Promise<void> {
+    const { allowed = false, to = "others", because = "too many at once to be named", rule } = decided ?? {};
     const kind = allowed ? "net-allowed" : "net-refused";
-    await this.#context.audit.append({ kind, instance: name, id, to, because, times });
+    const at = rule === undefined ? undefined : await placeOf(rule, name, this.#context);
+    const written = rule === undefined || allowed ? undefined : rule.text;
+    await this.#context.audit.append({ kind, instance: name, id, to, because, times, rule: written, at, program });
   }
 }
 

@@ -14,9 +14,10 @@ import {
   writeAnswer,
   writeCode,
 } from "../../broker/index.ts";
+import type { NetworkRule } from "../../model/index.ts";
 import type { NetworkGranted } from "./instance-network.ts";
 import { refusalWords } from "./reasons.ts";
-import type { Tally } from "./tally.ts";
+import type { Decided } from "./tally.ts";
 
 /** A name keeps its address for longer than anybody may remember it. */
 const REMEMBERED_S = 60;
@@ -41,19 +42,19 @@ export function answerTo(
   bytes: Uint8Array,
   { rules, links, empty }: Pick<NetworkGranted, "rules" | "links" | "empty">,
   addresses: NameAddresses,
-  tally: Tally,
+  note: (decided: Decided) => void,
 ): Answered {
   const query = readQuery(bytes);
   if (!query.ok) return { answer: query.problem.answer };
   const { name, shown } = query.value;
-  const refuse = (because: string, code: number) => {
-    tally.note({ allowed: false, to: `${shown} (name)`, because });
+  const refuse = (because: string, code: number, rule?: NetworkRule) => {
+    note({ allowed: false, to: `${shown} (name)`, because, rule });
     return { answer: writeCode(query.value, code) };
   };
   if (name === undefined) return refuse("it is no name that could be granted", DNS_CODES.noSuchName);
   const linked = links.some(({ as }) => as === name);
   const verdict = empty || linked ? undefined : decideName(rules, name);
-  if (verdict?.kind === "refused") return refuse(refusalWords(verdict.because), DNS_CODES.noSuchName);
+  if (verdict?.kind === "refused") return refuse(refusalWords(verdict.because), DNS_CODES.noSuchName, verdict.rule);
   const given = addresses.give(name);
   if (!given.ok) return refuse(`more than ${given.problem.limit} names at a time`, DNS_CODES.failed);
   const both = [given.value.four, given.value.six];
