@@ -79,6 +79,7 @@ export class Life {
 
   /** Takes over what an earlier agent left. */
   async adopt(): Promise<void> {
+    await this.learning.clear();
     await this.compartments.adopt();
     // Nobody has watched it meanwhile, and its owner's word was for being watched.
     for (const { record, state } of this.compartments.all())

@@ -16,6 +16,7 @@ export const PROGRAMS = [
   "notify-send",
   "git",
   "gpg",
+  "inotifywait",
   "mount",
   "newgidmap",
   "newuidmap",

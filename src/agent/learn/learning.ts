@@ -14,7 +14,7 @@ import { type Result, success } from "../../result.ts";
 import type { AuditUnwritable } from "../../audit/index.ts";
 import { type CatalogueProblem, findDeployment } from "../catalogue.ts";
 import type { Start, StartRecord } from "../compartments.ts";
-import type { AgentContext, Work } from "../context.ts";
+import { type AgentContext, QUIET, type Work } from "../context.ts";
 import type { Chosen } from "../launch/launch.ts";
 import type { NetworkState } from "../network/networks.ts";
 import { answerWord } from "./answer-word.ts";
@@ -54,6 +54,12 @@ export class Learning {
     this.#context = context;
   }
 
+  /** Takes away what an agent has left that was killed while it watched. */
+  async clear(): Promise<void> {
+    const path = `${this.#context.places.runtime}/learn`;
+    await this.#context.performer.perform({ kind: "remove-tree", path }, QUIET);
+  }
+
   /**
    * Before a start that learns is made. From here on it is watched.
    *
@@ -75,10 +81,12 @@ export class Learning {
       const watched = wish.folders.some(({ request }) => request === name) || (wish.network && service === "network");
       return watched ? [{ name, service, need, verbs, grant: before[name] }] : [];
     });
+    const { places, facts } = this.#context;
     const watches = new Map<string, FolderWatch>();
-    for (const { request, folder } of wish.folders) {
+    for (const [request, folder] of new Map(wish.folders.map((one) => [one.request, one.folder]))) {
       work.report({ kind: "phase", text: `watching ${folder}` });
-      const watch = await FolderWatch.begin(folder);
+      const markFolder = `${places.runtime}/learn/${id}-${watches.size}`;
+      const watch = await FolderWatch.begin(folder, markFolder, facts, work.signal);
       if (!watch.ok) {
         for (const other of watches.values()) other.close();
         return watch;
