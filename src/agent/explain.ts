@@ -11,7 +11,7 @@ import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import { type BindProblem, bindWords } from "./grants/bind.ts";
 import type { BadAnswer } from "./grants/change-answers.ts";
-import type { AnswerProblem } from "./asks/asks.ts";
+import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./store/export.ts";
@@ -45,8 +45,7 @@ export type AgentProblem =
   | AuditUnwritable
   | BadAnswer
   | BindProblem
-  | AnswerProblem
-  | { readonly kind: "bad-lifetime"; readonly lifetime: string }
+  | AskProblem
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -74,20 +73,10 @@ export function explain(problem: AgentProblem): Explained {
         ].join("\n  "),
       };
     case "no-such-question":
-      return {
-        code: Code.NotFound,
-        text: `no question ${escapeText(problem.id, 80)} waits for an answer\n  skerry asks lists those that do; without an answer in time it is no`,
-      };
     case "not-written-down":
-      return refused(
-        `the answer for ${problem.instance} cannot be written into its deployment: ${problem.because}`,
-        "it still waits; it can be answered with --session or --for TIME",
-      );
+    case "answer-not-on-record":
     case "bad-lifetime":
-      return {
-        code: Code.InvalidArgument,
-        text: `an answer cannot last "${escapeText(problem.lifetime, 80)}"; it is once, session, until or for-ever`,
-      };
+      return explainAsk(problem);
     case "image-in-use":
       return refused(
         `${problem.instance} runs from the image of ${problem.recipe}; nothing was removed`,

@@ -17,17 +17,16 @@ export function makeAsks(context: AgentContext, writeDown: AsksWorld["writeDown"
       },
       async record({ instance, compartment, request, target }, id, about) {
         const question = { instance, id: compartment, request, target, question: id };
-        if (about.kind === "asked") await context.audit.append({ kind: "ask", ...question });
-        else {
-          const { allow, by, lifetime } = about;
-          await context.audit.append({ kind: "answer", ...question, allow, by, lifetime });
-        }
+        const done = await context.audit.append(
+          about.kind === "asked" ? { kind: "ask", ...question } : { ...about, kind: "answer", ...question },
+        );
+        return done.ok ? undefined : done.problem.because;
       },
       async keep(answers) {
         const content = `${JSON.stringify({ skerry: "answers/1", answers }, undefined, 1)}\n`;
         const step = { kind: "write-file", path: answersFile(context.places), mode: 0o600, content } as const;
         const kept = await context.performer.perform(step, QUIET);
-        if (!kept.ok) throw new Error(`answers cannot be kept: ${JSON.stringify(kept.problem)}`);
+        return kept.ok ? undefined : `${answersFile(context.places)}: ${kept.problem.kind}`;
       },
       writeDown,
       show: (waiting, signal) => void notify(waiting, signal, context, asks),

@@ -17,6 +17,7 @@ function made(remembered: readonly Remembered[] = []) {
   const written: string[] = [];
   const clock = { now: Date.parse("2026-01-01T00:00:00Z"), alarms: new Set<() => void>() };
   let because: string | undefined;
+  let full = false;
   const asks = new Asks(
     {
       now: () => clock.now,
@@ -24,8 +25,15 @@ function made(remembered: readonly Remembered[] = []) {
         clock.alarms.add(act);
         return () => void clock.alarms.delete(act);
       },
-      record: async (_question, _id, about) => void told.push(about),
-      keep: async (answers) => void kept.push(answers),
+      record: async (_question, _id, about) => {
+        if (full) return "the disk is full";
+        told.push(about);
+        return undefined;
+      },
+      keep: async (answers) => {
+        kept.push(answers);
+        return because;
+      },
       writeDown: async ({ target }, allow) => {
         written.push(`${target} ${allow}`);
         return because;
@@ -34,7 +42,8 @@ function made(remembered: readonly Remembered[] = []) {
     },
     remembered,
   );
-  return { asks, told, kept, written, clock, refuse: (words: string) => (because = words) };
+  const fill = (is: boolean) => (full = is);
+  return { asks, told, kept, written, clock, fill, refuse: (words: string) => (because = words) };
 }
 
 /** Once it waits: what comes before is on its way. */
@@ -96,17 +105,62 @@ test("without an answer it is no, and a later answer is told that nothing waits"
   assert.deepEqual(asks.list(), []);
 });
 
-test("for ever is written down first, and where that fails it still waits", async () => {
-  const { asks, written, refuse } = made();
+test("where for ever cannot be written down it still waits, and both are on record", async () => {
+  const { asks, told, written, refuse } = made();
   const asked = asks.ask(QUESTION, STAYS);
   const id = await waiting(asks);
   refuse("the file is not yours");
   const refused = await asks.answer(id, true, { kind: "for-ever" });
   assert.ok(!refused.ok && refused.problem.kind === "not-written-down");
+  assert.deepEqual(told.slice(1), [
+    { kind: "answered", allow: true, by: "owner", lifetime: "for-ever" },
+    { kind: "answered", allow: false, by: "not-written-down", lifetime: "once" },
+  ]);
   assert.equal(asks.list().length, 1);
   await asks.answer(id, true, { kind: "once" });
   assert.equal(await asked, true);
   assert.deepEqual(written, ["example.org:443 true"]);
+});
+
+test("an answer counts only if it is on record, whatever its time", async () => {
+  const time = "2026-01-01T01:00:00.000Z";
+  for (const lifetime of [
+    { kind: "once" },
+    { kind: "session" },
+    { kind: "until", time },
+    { kind: "for-ever" },
+  ] as const) {
+    const { asks, told, kept, written, fill } = made();
+    const asked = asks.ask(QUESTION, STAYS);
+    const id = await waiting(asks);
+    fill(true);
+    const refused = await asks.answer(id, true, lifetime);
+    assert.ok(!refused.ok && refused.problem.kind === "answer-not-on-record");
+    assert.deepEqual([told.length, kept, written, asks.list().length], [1, [], [], 1]);
+    fill(false);
+    assert.ok((await asks.answer(id, true, lifetime)).ok);
+    assert.equal(await asked, true);
+  }
+});
+
+test("an answer for a time that cannot be kept does not count", async () => {
+  const { asks, refuse } = made();
+  const asked = asks.ask(QUESTION, STAYS);
+  const id = await waiting(asks);
+  refuse("the disk is full");
+  const refused = await asks.answer(id, true, { kind: "until", time: "2026-01-01T01:00:00.000Z" });
+  assert.ok(!refused.ok && refused.problem.kind === "not-written-down");
+  await asks.answer(id, false, { kind: "once" });
+  assert.equal(await asked, false);
+  void asks.ask(QUESTION, STAYS);
+  await waiting(asks);
+});
+
+test("a question that cannot be put on record is not asked, and the answer is no", async () => {
+  const { asks, told, fill } = made();
+  fill(true);
+  assert.equal(await asks.ask(QUESTION, STAYS), false);
+  assert.deepEqual([told, asks.list()], [[], []]);
 });
 
 test("questions have a limit for each instance, and others do not feel it", async () => {

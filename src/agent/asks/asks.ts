@@ -8,7 +8,7 @@
  * - Without an answer the answer is no.
  * - The same question of the same instance waits once, and all who wait for it hear one answer.
  * - The number of questions that wait is bounded for each instance; beyond it the answer is no at once.
- * - Every question and every answer is on record.
+ * - Every question and every answer is on record: what cannot be put there is not asked, and does not count.
  */
 import { randomBytes } from "node:crypto";
 import { type Result, refusal, success } from "../../result.ts";
@@ -41,7 +41,7 @@ export interface Waiting extends Question {
 }
 
 /** Who gave an answer. */
-export type AnsweredBy = "owner" | "notification" | "earlier-answer" | "time-limit" | "too-many";
+export type AnsweredBy = "owner" | "notification" | "earlier-answer" | "time-limit" | "too-many" | "not-written-down";
 
 /** An answer that outlives its question. */
 export interface Remembered {
@@ -57,9 +57,14 @@ export interface AsksWorld {
   readonly now: () => number;
   /** @returns what calls it off */
   readonly after: (milliseconds: number, act: () => void) => () => void;
-  readonly record: (question: Question, id: string, about: Told) => Promise<void>;
-  /** Keeps the answers with a time over a restart. */
-  readonly keep: (answers: readonly Remembered[]) => Promise<void>;
+  /** @returns why it is not on record, in words; undefined where it is */
+  readonly record: (question: Question, id: string, about: Told) => Promise<string | undefined>;
+  /**
+   * Keeps the answers with a time over a restart.
+   *
+   * @returns why they are not kept, in words; undefined where they are
+   */
+  readonly keep: (answers: readonly Remembered[]) => Promise<string | undefined>;
   /** Writes the answer into the deployment; what is wrong with that, in words, else undefined. */
   readonly writeDown: (question: Question, allow: boolean) => Promise<string | undefined>;
   /** Shows it to the owner where there is a way. */
@@ -78,7 +83,8 @@ export type Told =
 
 export type AnswerProblem =
   | { readonly kind: "no-such-question"; readonly id: string }
-  | { readonly kind: "not-written-down"; readonly instance: string; readonly because: string };
+  | { readonly kind: "not-written-down"; readonly instance: string; readonly because: string }
+  | { readonly kind: "answer-not-on-record"; readonly instance: string; readonly because: string };
 
 interface Open {
   readonly waiting: Waiting;
@@ -157,20 +163,25 @@ export class Asks {
     const open = this.#open.get(id);
     if (open === undefined) return refusal({ kind: "no-such-question", id });
     const { waiting } = open;
-    if (lifetime.kind === "for-ever") {
-      const because = await this.#world.writeDown(waiting, allow);
-      if (because !== undefined) return refusal({ kind: "not-written-down", instance: waiting.instance, because });
+    const { instance, request, target } = waiting;
+    const unrecorded = await this.#world.record(waiting, id, { kind: "answered", allow, by, lifetime: lifetime.kind });
+    if (unrecorded !== undefined) return refusal({ kind: "answer-not-on-record", instance, because: unrecorded });
+    const others = this.#remembered.filter((one) => !this.#isOver(one) && keyOf(one) !== keyOf(waiting));
+    const remembered =
+      lifetime.kind === "until" ? [...others, { instance, request, target, allow, until: lifetime.time }] : undefined;
+    const because =
+      lifetime.kind === "for-ever"
+        ? await this.#world.writeDown(waiting, allow)
+        : remembered && (await this.#world.keep(remembered));
+    if (because !== undefined) {
+      // It is on record already; what comes of it has to be as well.
+      await this.#world.record(waiting, id, told(false, "not-written-down"));
+      return refusal({ kind: "not-written-down", instance, because });
     }
-    await this.#world.record(waiting, id, { kind: "answered", allow, by, lifetime: lifetime.kind });
     // Also for ever: until a change of the deployment is in force, the same may be asked again.
     if (lifetime.kind === "session" || lifetime.kind === "for-ever")
       this.#forSession(waiting).set(keyOf(waiting), allow);
-    if (lifetime.kind === "until") {
-      const { instance, request, target } = waiting;
-      const others = this.#remembered.filter((one) => !this.#isOver(one) && keyOf(one) !== keyOf(waiting));
-      this.#remembered = [...others, { instance, request, target, allow, until: lifetime.time }];
-      await this.#world.keep(this.#remembered);
-    }
+    if (remembered !== undefined) this.#remembered = remembered;
     this.#close(open, allow);
     return success(waiting);
   }
@@ -200,7 +211,10 @@ export class Asks {
     });
     const open: Open = { waiting, settle, settled, gone: new AbortController(), callOff, waiters: 0 };
     this.#open.set(id, open);
-    await this.#world.record(waiting, id, { kind: "asked" });
+    if ((await this.#world.record(waiting, id, { kind: "asked" })) !== undefined) {
+      this.#close(open, false);
+      return undefined;
+    }
     this.#tellWatchers();
     this.#world.show(waiting, open.gone.signal);
     return open;
