@@ -23,6 +23,7 @@ import type { NetworkRule } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type DatagramParts, DatagramRelay } from "./datagrams.ts";
 import type { Allowances } from "./allowances.ts";
+import { relayCounted } from "./counted-relay.ts";
 import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
@@ -30,7 +31,6 @@ import { type Asker, Programs } from "./programs.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
 import type { RefusedByKernel } from "./kernel-filter.ts";
 import { bufferedAgain } from "./reading.ts";
-import { relay } from "./relay.ts";
 import { answerTo, serveStream } from "./resolver.ts";
 import type { Decided, Tally } from "./tally.ts";
 
@@ -265,10 +265,8 @@ export class InstanceNetwork {
       const revoked = this.#keep(app, server, { link });
       const to = `${name}:${port}/tcp`;
       const counted = tally.note({ allowed: true, to, because: `link to ${link.to}` }, 1, this.#programs.behind(app));
-      const passed = await relay(app, server, undefined);
+      await relayCounted(app, server, counted);
       if (revoked.aborted) tally.note({ allowed: false, to, because: LINK_GONE });
-      counted.sent += passed.sent;
-      counted.received += passed.received;
     } finally {
       release();
     }
@@ -332,10 +330,8 @@ export class InstanceNetwork {
       const revoked = this.#keep(app, server, { wanted, rule });
       const counted = tally.note({ allowed: true, to, because: rule.text, rule }, 1, asker);
       if (begun !== undefined) server.write(begun.bytes);
-      const passed = await relay(app, server, this.#parts.allowances.of(rule));
+      const passed = await relayCounted(app, server, counted, this.#parts.allowances.of(rule));
       if (revoked.aborted) tally.note({ allowed: false, to, because: "its rule has been taken away" });
-      counted.sent += passed.sent;
-      counted.received += passed.received;
       if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up`, rule });
     } finally {
       release();

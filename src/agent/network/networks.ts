@@ -8,18 +8,18 @@ import type { Socket } from "node:net";
 import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
-import { helperPath, makeSockets, type ProcessName } from "../../host/index.ts";
+import { helperPath, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
 import type { Start, StartRecord } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";
+import { dial } from "./dial.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
-import { bufferedOf } from "./reading.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
 
@@ -151,10 +151,7 @@ export class Networks {
   async #dial(to: string, port: number): Promise<Socket | undefined> {
     const of = this.#childOf(to);
     if (of === undefined) return undefined;
-    const helper = helperPath(this.#context.places.program);
-    const made = await makeSockets(helper, of, [{ kind: "dial", address: "127.0.0.1", port }]);
-    const [handle] = made.ok ? made.value : [];
-    return handle === undefined ? undefined : bufferedOf(handle);
+    return await dial(helperPath(this.#context.places.program), of, port);
   }
 
   /** Its user namespace is the one that the network belongs to. */
