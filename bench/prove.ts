@@ -23,6 +23,7 @@ export function manyApps(): readonly WiredApp[] {
       tags: [number % 2 === 0 ? "even" : "odd"],
       volumes: ["data"],
       secretFiles: [],
+      publish: [],
       links: number % 5 === 0 ? [{ to: `app-${(number + 1) % DEPLOYMENTS}`, port: 80, as: undefined }] : [],
       blocked: undefined,
       effective: grants.map((contribution, index) => ({

@@ -31,6 +31,7 @@ import { readyOf, type WantedWords } from "./launch/wanted.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce } from "./note-once.ts";
+import { publishLines } from "./network/publish-words.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
 import { AnswerChanges } from "./grants/change-answers.ts";
@@ -122,7 +123,7 @@ export class Agent {
         ? [`lock, fetch and build the image of ${chosen.value.recipe.name}; it is missing`]
         : [];
     return success({
-      lines: [...building, ...[...steps, ...plan.steps, start].flatMap(describe)],
+      lines: [...building, ...publishLines(spec), ...[...steps, ...plan.steps, start].flatMap(describe)],
       imageBuilt: image.value !== undefined,
     });
   }
@@ -230,6 +231,7 @@ export class Agent {
       this.life.learning.failed(spec.id);
       await this.life.services.failed(record, again);
       await this.life.networks.ended(spec.id);
+      await this.life.entrances.ended(spec);
       await this.compartments.forget(spec.id);
       return made;
     }
@@ -285,6 +287,8 @@ export class Agent {
       const done = await performer.perform(step, QUIET);
       if (!done.ok) return done;
     }
+    const opened = await this.life.entrances.open(record);
+    if (!opened.ok) return opened;
     await this.life.networks.expect(record);
     const { id, name: instance } = spec;
     const accepted = acceptedWeaker(plan);

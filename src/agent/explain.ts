@@ -15,11 +15,14 @@ import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import type { ImageExportProblem } from "./store/export.ts";
+import { explainExchange } from "./store/explain-exchange.ts";
 import type { ImageImportProblem } from "./store/import.ts";
 import type { LaunchProblem } from "./launch/launch.ts";
 import type { PendingProblem } from "./grants/pending.ts";
 import type { PurgeProblem } from "./store/purge.ts";
 import type { MigrateProblem } from "./store/migrate.ts";
+import type { NotPublished } from "./network/published-port.ts";
+import { explainNotPublished } from "./network/publish-words.ts";
 import type { LinkProblem } from "./services/links.ts";
 import { describeSign, type ReadyProblem } from "./services/readiness.ts";
 import { explainLearn } from "./learn/explain-learn.ts";
@@ -32,6 +35,7 @@ export type AgentProblem =
   | LearnRefused
   | LaunchProblem
   | LinkProblem
+  | NotPublished
   | PendingProblem
   | ReadyProblem
   | ChangesProblem
@@ -85,49 +89,15 @@ export function explain(problem: AgentProblem): Explained {
     case "no-lock":
       return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
     case "bad-target":
-      return refused(
-        `${escapeText(problem.target, 500)} cannot be written: ${problem.because}`,
-        "name a new folder, or a new file that ends in .tar",
-      );
     case "layer-not-there":
-      return refused(
-        `the image of ${problem.recipe} is not whole: layer ${problem.layer} is not there, or nothing says what it was`,
-        `skerry purge ${problem.recipe} and skerry build ${problem.recipe} make it anew`,
-      );
     case "was-imported":
-      return refused(
-        `the image of ${problem.recipe} was imported: nothing says how to build it, or what is newer`,
-        `skerry images import SOURCE --as ${problem.recipe} brings it in again, from the same image`,
-      );
     case "bad-source":
-      return refused(
-        `${escapeText(problem.source, 500)} cannot be imported: ${problem.because}`,
-        "name an OCI image layout: a folder with an index.json, or a tar archive of one",
-      );
     case "bad-layout":
-      return refused(
-        `${escapeText(problem.source, 500)} cannot be imported: ${escapeText(problem.because, 500)}`,
-        "nothing of it was taken; skopeo copy makes an OCI layout of images in other forms",
-      );
     case "other-architecture":
-      return refused(
-        `${escapeText(problem.source, 500)} cannot be imported: it is for ${problem.architecture}`,
-        "bring the image of this machine's architecture",
-      );
     case "no-such-image":
-      return refused(
-        `${escapeText(problem.source, 500)} has not exactly one image for ${problem.architecture}${problem.tag === undefined ? "" : ` that is called ${escapeText(problem.tag, 100)}`}`,
-        problem.offered.length === 0
-          ? "it has none at all"
-          : `it has ${problem.offered.map((each) => escapeText(each, 100)).join(", ")}; say which by --tag`,
-      );
     case "bad-name":
-      return {
-        code: Code.InvalidArgument,
-        text: `"${escapeText(problem.name, 80)}" cannot be an image's name: a letter, then letters, digits and -, at most 40, all in lower case`,
-      };
     case "name-taken":
-      return refused(`${problem.name} is the name of ${problem.by}`, problem.wayOut);
+      return explainExchange(problem);
     case "no-previous":
       return refused(
         `nothing was kept that ${problem.recipe} could go back to`,
@@ -326,6 +296,8 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.path} ${problem.whose === "edited" ? "was edited since Skerry wrote it" : "was not written by Skerry"}; it was left alone`,
         "take it away to have it written anew",
       );
+    case "not-published":
+      return explainNotPublished(problem);
     case "unreadable-wiring":
     case "no-such-target":
     case "too-many-claims":

@@ -15,6 +15,7 @@ import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./services/links.ts";
 import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
+import { Entrances } from "./network/entrances.ts";
 import { Networks } from "./network/networks.ts";
 import { ReadyWatch } from "./services/readiness.ts";
 import { Services } from "./services/services.ts";
@@ -37,6 +38,7 @@ export class Life {
   readonly services: Services;
   readonly readiness: ReadyWatch;
   readonly networks: Networks;
+  readonly entrances: Entrances;
   readonly live: LiveChanges;
   readonly learning: Learning;
   readonly #context: AgentContext;
@@ -49,14 +51,17 @@ export class Life {
     this.#acts = acts;
     this.learning = new Learning(context);
     this.networks = new Networks(context, asks, (name) => this.compartments.running(name)?.child);
+    this.entrances = new Entrances(context, (id) => this.compartments.byId(id)?.child);
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);
+        this.entrances.stands(start);
         this.live.stands(start);
         this.readiness.watch(start);
       },
       ended: async (start) => {
         asks.forget(start.record.spec.id);
+        await this.entrances.ended(start.record.spec);
         await this.learning.ended(start, await this.networks.stateOf(start.record.spec.id));
         await this.networks.ended(start.record.spec.id);
         this.live.ended(start.record.spec.id);
@@ -64,7 +69,7 @@ export class Life {
         this.readiness.tellOfEnd(start);
       },
     });
-    this.live = new LiveChanges(context, this.compartments, this.networks, async (name) => {
+    this.live = new LiveChanges(context, this.compartments, this, async (name) => {
       const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };
       await this.services.stopping(name);
       return (await acts.launch(words, { signal: new AbortController().signal, report: () => {} }, false)).ok;

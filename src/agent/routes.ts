@@ -16,7 +16,7 @@ import type { Start } from "./compartments.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import type { Life } from "./life.ts";
-import { networkOf } from "./network/wire.ts";
+import { networkOf, publishedOf } from "./network/wire.ts";
 import { hasChanged } from "./version.ts";
 import { volumesOf } from "./volumes.ts";
 import { settingsMark } from "./settings-mark.ts";
@@ -119,6 +119,10 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
           copies: [...(await listCopies(context, name))],
           state: compartments.newest(name)?.state ?? "never started",
           ...livingOf(name, agent.life),
+          published: publishedOf(
+            agent.life.entrances.stateOf(compartments.running(name)?.record.spec.id ?? ""),
+            found.thing.publish,
+          ),
         };
       },
 
@@ -201,6 +205,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
               return {
                 ...wireOf(start),
                 ...livingOf(start.record.spec.name, agent.life, start),
+                published: publishedOf(agent.life.entrances.stateOf(start.record.spec.id)),
                 ...(used === undefined ? {} : { usage: used }),
               };
             }),
@@ -237,7 +242,11 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       },
       showNetwork: async ({ name }) => {
         const standing = valueOf(await compartments.standing(name));
-        return networkOf(await agent.life.networks.stateOf(standing.wall.spec.id));
+        const { id } = standing.wall.spec;
+        return {
+          ...networkOf(await agent.life.networks.stateOf(id)),
+          published: publishedOf(agent.life.entrances.stateOf(id)),
+        };
       },
       async wait({ name }, { signal }) {
         const { record, exitCode, ended, notes = [] } = valueOf(await compartments.wait(name, signal));

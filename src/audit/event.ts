@@ -206,6 +206,19 @@ export type AuditEvent =
       readonly at: string | undefined;
       readonly program: string | undefined;
     }
+  /**
+   * At a place on this host where a port of an instance is published, so many connections came within a second. `let`: they
+   * were led inside; otherwise `because` says why not.
+   */
+  | {
+      readonly kind: "net-published";
+      readonly instance: string;
+      readonly id: string;
+      readonly at: string;
+      readonly let: boolean;
+      readonly because: string;
+      readonly times: number;
+    }
   /** `what` is what was asked for: `start`, `deploy`. */
   | { readonly kind: "refused"; readonly instance: string | undefined; readonly what: string; readonly because: string }
   | { readonly kind: "adopted"; readonly instance: string; readonly id: string; readonly pid: number }

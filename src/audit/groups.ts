@@ -49,6 +49,7 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   "live-change": ["grants", "life"],
   "net-allowed": ["net"],
   "net-refused": ["net"],
+  "net-published": ["net"],
   trimmed: [],
   torn: [],
 };

@@ -8,7 +8,9 @@ import { escapeText } from "../model/index.ts";
 import { targetWords } from "./rights.ts";
 import type { World } from "./world.ts";
 
-const SHAPES: Readonly<Record<string, string>> = { folder: "folder", network: "ellipse", volume: "cylinder" };
+const SHAPES: Readonly<Record<string, string>> = {
+  ...{ folder: "folder", network: "ellipse", volume: "cylinder", place: "cds" },
+};
 
 export function dotOf(world: World, { instances = [], rights = [] }: GraphResponseJson): string {
   const targets = new Map<string, string>();
@@ -67,6 +69,7 @@ function nested(folders: readonly string[]): readonly (readonly [string, string]
 /** Of what an arrow leads to: one node for a folder that two instances may read. */
 function idOf({ instance = "", kind = "", target = "" }: WiredRightJson): string {
   if (kind === "instance") return `app ${target.slice(0, target.lastIndexOf(":"))}`;
+  if (kind === "place") return `place ${instance} ${target}`;
   return kind === "volume" ? `volume ${instance}/${target}` : `${kind} ${target}`;
 }
 

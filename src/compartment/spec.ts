@@ -50,6 +50,8 @@ export type SpecProblem =
     }
   | { readonly kind: "no-arguments"; readonly program: string };
 
+type PublishContribution = Extract<Contribution, { readonly kind: "publish" }>;
+
 export const HOME_INSIDE = "/home/app";
 
 /** Where a host file that was named as an argument appears, in a folder of its own. */
@@ -74,6 +76,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...volumes(wanted, places),
     ...wanted.effective.flatMap((effective) => [...slots(effective, wanted), ...effective.contributions]),
     ...linkContributions(deployment),
+    ...publishContributions(deployment),
     ...argumentFiles(wanted),
     ...Object.entries(deployment.secrets ?? {}).map(([name, source]) => ({ kind: "secret", name, source }) as const),
     ...variables(wanted, facts),
@@ -133,6 +136,11 @@ function volumes({ recipe, deployment }: StartWanted, places: Places): readonly 
 /** Links without a port are about the order of starts, and let nothing through. */
 export function linkContributions({ service }: Deployment): readonly Extract<Contribution, { kind: "link" }>[] {
   return service.links.flatMap(({ to, port, as = to }) => (port === undefined ? [] : [{ kind: "link", to, port, as }]));
+}
+
+/** What is let in from the host. */
+export function publishContributions({ publish = [] }: Pick<Deployment, "publish">): readonly PublishContribution[] {
+  return publish.map(({ port, at }) => ({ kind: "publish", port, at }));
 }
 
 /** Where a volume of an instance lies on the host. */

@@ -5,6 +5,7 @@ import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
 import { checkRules, toRule, zonesOf } from "./network-rule.ts";
+import { checkPublish, toPublish } from "./publish.ts";
 import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
 import { bytesOf, resolveHome } from "./schema-parts.ts";
 import { deploymentSchema } from "./schemas.ts";
@@ -29,7 +30,10 @@ export function parseDeployment(
 ): Result<Deployment, DescriptorProblem> {
   if (!isCleanAbsolutePath(context.home))
     throw new Error(`the home folder must be absolute and clean: ${context.home}`);
-  const file = readChecked(text, source, "deployment", deploymentSchema, checkDeploymentFile);
+  const file = readChecked(text, source, "deployment", deploymentSchema, (read) => [
+    ...checkDeploymentFile(read),
+    ...checkPublish(read.publish ?? [], context.home),
+  ]);
   if (!file.ok) return file;
   const {
     recipe,
@@ -56,6 +60,7 @@ export function parseDeployment(
     },
     environment,
     ...(file.value.secrets === undefined ? {} : { secrets: toSecrets(file.value.secrets, context.home) }),
+    ...toPublish(file.value.publish ?? [], context.home),
     service: toService(file.value),
   });
 }

@@ -41,6 +41,7 @@ import {
   wants,
 } from "./schema-parts.ts";
 import { rulesSchema } from "./network-rule.ts";
+import { publishSchema } from "./publish.ts";
 import { secretsSchema } from "./secret.ts";
 import { readySchema, SERVICE_KEYS } from "./service.ts";
 
@@ -215,6 +216,7 @@ export const deploymentSchema = titled("a deployment", {
     .optional()
     .describe("Variables that are set inside. Default: none"),
   secrets: secretsSchema,
+  publish: publishSchema,
   ...SERVICE_KEYS,
 });
 

@@ -7,6 +7,8 @@ import {
   type Grant,
   type NetworkRule,
   NO_SERVICE,
+  placeText,
+  type Publish,
   type Recipe,
   type Request,
   type SecretSource,
@@ -317,8 +319,26 @@ const deployment = plain({
   service: anyService(name, text),
 }).chain((value): fc.Arbitrary<Deployment> => {
   const secrets = record(secret);
-  return fc.option(secrets, { nil: undefined }).map((some) => withSecrets(value, some));
+  return fc
+    .tuple(fc.option(secrets, { nil: undefined }), anyPublish)
+    .map(([some, publish]) => ({ ...withSecrets(value, some), ...(publish.length === 0 ? {} : { publish }) }));
 });
+
+const portNumber = fc.integer({ min: 1, max: 65_535 });
+const anyPublish: fc.Arbitrary<readonly Publish[]> = fc.uniqueArray(
+  plain({
+    port: portNumber,
+    at: fc.oneof(
+      plain({
+        kind: fc.constant("loopback" as const),
+        address: fc.constantFrom("127.0.0.1", "127.1.2.3", "::1"),
+        port: portNumber,
+      }),
+      path.map((below) => ({ kind: "socket" as const, path: `${HOME}/${below}`.slice(0, 60).replace(/\/$/, "") })),
+    ),
+  }),
+  { maxLength: 5, selector: ({ at }) => placeText(at) },
+);
 
 function withSecrets(value: Deployment, secrets: Deployment["secrets"]): Deployment {
   return secrets === undefined || Object.keys(secrets).length === 0 ? value : { ...value, secrets };

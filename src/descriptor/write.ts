@@ -16,6 +16,7 @@ import {
 import { desktopData } from "./desktop.ts";
 import { inline, inlineText } from "./inline.ts";
 import { ruleData } from "./network-rule.ts";
+import { publishData } from "./publish.ts";
 import type { PlainData, PlainMap } from "./read-yaml.ts";
 import { shortenHome, sizeOf } from "./schema-parts.ts";
 import { secretData } from "./secret.ts";
@@ -69,6 +70,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     ...block("environment", environment, ""),
     "",
     ...secretLines(deployment.secrets ?? {}, context.home),
+    ...publishLines(deployment.publish ?? [], context.home),
     ...serviceLines(deployment.service),
   ];
   return `${lines.join("\n")}\n`;
@@ -78,6 +80,12 @@ function secretLines(secrets: NonNullable<Deployment["secrets"]>, home: string):
   if (Object.keys(secrets).length === 0) return [];
   const written = mapData(secrets, (source) => secretData(source, home));
   return ["# Files in memory, at /run/secrets/NAME.", ...block("secrets", written, ""), ""];
+}
+
+function publishLines(publish: NonNullable<Deployment["publish"]>, home: string): readonly string[] {
+  if (publish.length === 0) return [];
+  const written = publish.map((one) => publishData(one, home));
+  return ["# Ports of it that are reached from this host.", ...block("publish", written, ""), ""];
 }
 
 /** The text of a new recipe. */

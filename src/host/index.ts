@@ -17,6 +17,7 @@ export type { NamespaceBan } from "./probe-namespaces.ts";
 export { probePrograms } from "./probe-programs.ts";
 export * from "./probe-texts.ts";
 export * from "./network-sockets.ts";
+export * from "./owner-socket.ts";
 export * from "./processes.ts";
 export { inodeOfSocket, programWith, type SocketEnd } from "./socket-owner.ts";
 export { changeTable, countRefused, listRefused } from "./refused-targets.ts";

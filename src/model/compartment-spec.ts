@@ -11,6 +11,7 @@
  */
 import type { Limits, NetworkZone } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
+import type { Publish } from "./publish.ts";
 import type { SecretSource } from "./secret.ts";
 
 /** One thing let through the wall. The list is closed: a new kind is a decision, not an option. */
@@ -42,7 +43,9 @@ export type Contribution =
       readonly empty?: boolean;
     }
   /** One TCP port of another instance is reached under a host name. */
-  | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string };
+  | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string }
+  /** One TCP port of its own is reached from the host, at that place and no other. */
+  | ({ readonly kind: "publish" } & Publish);
 
 export interface CompartmentSpec {
   /** The instance's name. */

@@ -5,6 +5,7 @@
  */
 import type { Answer } from "./answer.ts";
 import type { NetworkRule } from "./network-rule.ts";
+import type { Publish } from "./publish.ts";
 import type { Request } from "./recipe.ts";
 import type { SecretSource } from "./secret.ts";
 import type { Service } from "./service.ts";
@@ -28,6 +29,8 @@ export interface Deployment {
   readonly environment: Readonly<Record<string, string>>;
   /** By name: where what is at /run/secrets/NAME comes from. */
   readonly secrets?: Readonly<Record<string, SecretSource>>;
+  /** Ports of it that are reached from this host; at least one where it is there. */
+  readonly publish?: readonly Publish[];
   /** How it lives in the background. */
   readonly service: Service;
 }

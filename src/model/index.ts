@@ -13,6 +13,7 @@ export * from "./network-rule.ts";
 export * from "./os-base.ts";
 export * from "./os-component.ts";
 export * from "./places.ts";
+export * from "./publish.ts";
 export * from "./recipe.ts";
 export * from "./secret.ts";
 export * from "./service.ts";

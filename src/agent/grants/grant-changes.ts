@@ -5,7 +5,7 @@
  * Kept beside the state: `grants/NAME.json`, one line of words for each request that is not denied. A value that the
  * owner made up for a variable is not among the words.
  */
-import type { Deployment, Grant } from "../../model/index.ts";
+import { type Deployment, type Grant, placeText } from "../../model/index.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { sha256 } from "../store/images.ts";
 import { answeredAt } from "./answered-at.ts";
@@ -37,10 +37,11 @@ function of(words: Readonly<Record<string, string>>, request: string, otherwise 
   return (Object.hasOwn(words, request) ? words[request] : undefined) ?? otherwise;
 }
 
-function wordsOf({ answers, secrets = {} }: Deployment): Readonly<Record<string, string>> {
+function wordsOf({ answers, secrets = {}, publish = [] }: Deployment): Readonly<Record<string, string>> {
   const granted = Object.entries(answers).filter(([, { answer }]) => answer !== "deny");
   const from = Object.entries(secrets).map(([name, { kind }]) => [`secret ${name}`, `from a ${kind}`] as const);
-  return Object.fromEntries([...granted.map(([name, grant]) => [name, wordsFor(grant)] as const), ...from]);
+  const places = publish.map(({ port, at }) => [`publish ${placeText(at)}`, `port ${port}`] as const);
+  return Object.fromEntries([...granted.map(([name, grant]) => [name, wordsFor(grant)] as const), ...from, ...places]);
 }
 
 function wordsFor({ answer, folder, files = [], allow = [], rules = [] }: Grant): string {

@@ -14,15 +14,23 @@ import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
 import { changeLinks } from "../network/live-links.ts";
 import { changeNetwork } from "../network/live-network.ts";
+import type { Entrances } from "../network/entrances.ts";
+import { changePublished } from "../network/live-publish.ts";
 import type { Networks } from "../network/networks.ts";
 import { ChosenFiles } from "./chosen-files.ts";
 import { effectiveFor } from "./effective.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
 
+/** Of what passes between apps and others. */
+interface AgentEnds {
+  readonly networks: Networks;
+  readonly entrances: Entrances;
+}
+
 export class LiveChanges {
   readonly #context: AgentContext;
   readonly #compartments: Compartments;
-  readonly #networks: Networks;
+  readonly #ends: AgentEnds;
   readonly #startAgain: (name: string) => Promise<boolean>;
   readonly #chosen: ChosenFiles;
   #last: Promise<unknown> = Promise.resolve();
@@ -31,10 +39,10 @@ export class LiveChanges {
   constructor(
     context: AgentContext,
     compartments: Compartments,
-    networks: Networks,
+    ends: AgentEnds,
     startAgain: (name: string) => Promise<boolean>,
   ) {
-    this.#networks = networks;
+    this.#ends = ends;
     this.#startAgain = startAgain;
     this.#context = context;
     this.#compartments = compartments;
@@ -82,13 +90,15 @@ export class LiveChanges {
       const open = effective.value.filter(({ request }) => !own.includes(request));
       const onRevoke = deployment.service.onRevoke ?? "end";
       const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
-      const rules = await changeNetwork(start, open, this.#networks, this.#context);
+      const rules = await changeNetwork(start, open, this.#ends.networks, this.#context);
       const runs = (other: string) => this.#compartments.running(other) !== undefined;
-      const links = await changeLinks(start, deployment, runs, this.#networks, this.#context);
+      const links = await changeLinks(start, deployment, runs, this.#ends.networks, this.#context);
+      const published = await changePublished(start, deployment, this.#ends.entrances);
       const changes = await changeFolders(open, around);
       const lines = [
         ...changes.map((change) => liveWords(name, change)),
         ...rules,
+        ...published,
         ...waiting(open, start.record.spec),
         ...links,
         ...own.map((request) => `${request}: ${name} keeps what was said for this start alone, until its end`),

@@ -4,7 +4,7 @@
  * The file's words end in NUL: the record that the launcher brought, the process id of the wall, the terminal, then the
  * arguments. It is removed when the audit has it.
  */
-import { type CompartmentSpec, type Deployment, type Places, SECRETS_INSIDE } from "../../model/index.ts";
+import { type CompartmentSpec, type Deployment, placeText, type Places, SECRETS_INSIDE } from "../../model/index.ts";
 import type { StartRecord } from "../compartments.ts";
 import type { AnsweredAt } from "../grants/answered-at.ts";
 import type { Prepared } from "./launch.ts";
@@ -48,7 +48,7 @@ export function acceptedWeaker(plan: Prepared["plan"]): readonly string[] {
 
 export function grantLines(
   effective: Prepared["effective"],
-  { secrets = {} }: Pick<Deployment, "secrets">,
+  { secrets = {}, publish = [] }: Pick<Deployment, "secrets" | "publish">,
   at: AnsweredAt,
 ): readonly string[] {
   const place = (name: string) => ` (${Object.hasOwn(at, name) ? (at[name] ?? "") : "not answered"})`;
@@ -58,6 +58,9 @@ export function grantLines(
   return [
     ...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}${place(request)}`),
     ...secretLines,
+    ...publish.map(
+      ({ port, at: where }) => `publish: port ${port} at ${placeText(where)}${place(`publish ${placeText(where)}`)}`,
+    ),
   ];
 }
 

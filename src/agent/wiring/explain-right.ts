@@ -16,7 +16,7 @@ import {
   whatCan,
 } from "../../grant/index.ts";
 import { hostAddresses, realOrSelf } from "../../host/index.ts";
-import { type Contribution, isCleanAbsolutePath, nearest, type Request } from "../../model/index.ts";
+import { type Contribution, isCleanAbsolutePath, nearest, placeText, type Request } from "../../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../../result.ts";
 import type { AgentContext } from "../context.ts";
 import { type AgentProblem, explain } from "../explain.ts";
@@ -217,6 +217,8 @@ function contributionText(one: Contribution): string {
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
     case "secret":
       return `the secret ${one.name}`;
+    case "publish":
+      return `port ${one.port} is reached at ${placeText(one.at)} of this host`;
     case "link":
       return `${one.to}:${one.port} under the name ${one.as}`;
     default:

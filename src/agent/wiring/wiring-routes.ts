@@ -2,6 +2,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { WiringService } from "../../contract/index.ts";
 import { buildGraph, describePart, type Right, type RightTarget, type StatementFinding } from "../../grant/index.ts";
+import { placeText } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { Agent } from "../agent.ts";
 import { valueOf } from "../routes.ts";
@@ -113,7 +114,7 @@ function statementOf({ text, holds, way, perhaps, cannot }: StatementFinding, li
   };
 }
 
-const VERBS = { read: "reads", write: "writes", reach: "reaches" } as const;
+const VERBS = { read: "reads", write: "writes", reach: "reaches", publish: "publishes" } as const;
 
 function rightOf(right: Right, linesOf: Proof["linesOf"]) {
   const { app, verb, target, because } = right;
@@ -138,6 +139,8 @@ function targetText(target: RightTarget): string {
       return describePart(target.part);
     case "app":
       return `${target.to}:${target.port}`;
+    case "place":
+      return `port ${target.port} at ${placeText(target.at)}`;
     default:
       return unreachable(target);
   }

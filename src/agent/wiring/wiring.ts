@@ -7,7 +7,7 @@
 import { coveredBy, type Effective, type JoinContext, joinGrants, type WiredApp } from "../../grant/index.ts";
 import { BACKENDS } from "../../backends/index.ts";
 import { realOrSelf } from "../../host/index.ts";
-import type { Deployment, Recipe, Request } from "../../model/index.ts";
+import type { Deployment, Publish, Recipe, Request } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { deploymentNames, type Found, findDeployment, findRecipe } from "../catalogue.ts";
 import type { AgentContext } from "../context.ts";
@@ -73,6 +73,7 @@ export async function readWired(
     effective: whole.ok ? whole.value : eachByItself(requests, covered.deployment, asIfThere(found)),
     volumes: Object.keys(recipe.value.thing.volumes),
     links: thing.service.links,
+    publish: (thing.publish ?? []).map(realPlace),
     secretFiles: Object.entries(thing.secrets ?? {}).flatMap(([secret, source]) =>
       source.kind === "file" ? [{ secret, path: realOrSelf(source.path) }] : [],
     ),
@@ -81,8 +82,14 @@ export async function readWired(
   return success({ app, deployment: deployment.value, recipe: recipe.value });
 }
 
-/** A wall that cannot connect links refuses each start of what has one. */
-function unconnected({ isolation, service }: Deployment): string | undefined {
+function realPlace({ port, at }: Publish): Publish {
+  return { port, at: at.kind === "socket" ? { ...at, path: realOrSelf(at.path) } : at };
+}
+
+/** A wall that cannot connect links refuses each start of what has one; the same with ports that are published. */
+function unconnected({ isolation, service, publish = [] }: Deployment): string | undefined {
+  if (publish.length > 0 && BACKENDS[isolation]?.enforces.has("publish") !== true)
+    return `${isolation} cannot publish ports`;
   const connects = BACKENDS[isolation]?.enforces.has("link") === true;
   const link = connects ? undefined : service.links.find(({ port }) => port !== undefined);
   return link === undefined ? undefined : `${isolation} cannot connect it to port ${link.port} of ${link.to}`;

@@ -42,6 +42,7 @@ export const container: Backend = {
     "network",
     "named-network",
     "link",
+    "publish",
   ]),
 
   missing(facts: HostFacts): readonly string[] {

@@ -168,7 +168,8 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       case "network":
       case "named-network":
       case "link":
-        // network.ts makes it; here it shows in nothing.
+      case "publish":
+        // network.ts or the agent makes it; here it shows in nothing.
         break;
       default:
         unreachable(contribution);

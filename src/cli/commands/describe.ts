@@ -4,6 +4,7 @@ import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { proposeDeployments } from "../names.ts";
+import { publishedText } from "../published.ts";
 import { formatBytes, print, printJson, printTable, warn } from "../print.ts";
 
 export default defineCommand<{ readonly effective: boolean; readonly json: boolean }, [string]>({
@@ -33,6 +34,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
       recipe = "",
       ready = "",
       service,
+      published = [],
     } = answer.value;
     if (flags.json) {
       printJson(world, answer.value);
@@ -61,6 +63,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
     );
     for (const { name: volume = "", inside = "", folder = "" } of volumes)
       print(world, `volume ${volume} at ${inside}: ${folder === "" ? "in memory" : folder}`);
+    for (const one of published) print(world, `published ${publishedText(one)}`);
     for (const { request = "", folder = "", files = 0, bytes = 0, more = false } of copies) {
       const waits =
         files === 0

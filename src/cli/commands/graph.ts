@@ -56,7 +56,9 @@ function byOwn(rights: readonly WiredRightJson[]): readonly WiredRightJson[] {
 }
 
 function over(by: readonly WiredRightJson[]): string {
-  const [first] = by;
+  const [first, second] = by;
+  const there = first?.kind === "place" ? first : second?.kind === "place" ? second : undefined;
+  if (there !== undefined) return `over ${there.target ?? ""} of ${there.instance ?? ""}`;
   if (first?.kind === "instance") return `over the link of ${first.instance ?? ""} to ${first.target ?? ""}`;
   return `over ${first?.target ?? ""}`;
 }

@@ -3,6 +3,7 @@ import type { CompartmentJson, ListCompartmentsResponseJson } from "../../contra
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { publishedText } from "../published.ts";
 import { printJson, printTable } from "../print.ts";
 
 export default defineCommand<{ readonly all: boolean; readonly json: boolean }>({
@@ -30,6 +31,14 @@ export default defineCommand<{ readonly all: boolean; readonly json: boolean }>(
           { title: "ISOLATION", cell: ({ isolation = "" }) => isolation },
           { title: "STARTED", cell: ({ started = "" }) => started },
           { title: "PID", cell: ({ pid = 0 }) => String(pid), right: true },
+          ...(compartments.some(({ published = [] }) => published.length > 0)
+            ? [
+                {
+                  title: "PUBLISHED",
+                  cell: ({ published = [] }: CompartmentJson) => published.map(publishedText).join(", ") || "-",
+                },
+              ]
+            : []),
           { title: "COMMAND", cell: ({ command = [] }) => command.join(" ") },
         ],
         all ? "nothing has run yet" : "nothing runs",

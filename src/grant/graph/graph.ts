@@ -3,7 +3,7 @@
  *
  * Rights come from contributions, which are what a wall lets through; so an answer that opens nothing is no right. A
  * channel leads from one app to another: a folder that the first can write and the second can read, or a link with a port,
- * over which both sides talk. What is outside (a network) is an end and no channel: two apps that reach the same server are
+ * over which both sides talk; and so do an app that publishes a port on this host, and who may go there. What is outside (a network) is an end and no channel: two apps that reach the same server are
  * not joined by it. A folder that is granted as a copy is read; what is written to it stays with the app until its owner
  * applies it.
  *
@@ -11,10 +11,11 @@
  * - Pure, and plain data but for the maps.
  * - Nesting counts: who can write ~/a and who can read ~/a/b share what is in ~/a/b.
  */
-import type { Answer, Contribution, Link, NetworkRule } from "../../model/index.ts";
+import type { Answer, Contribution, Link, NetworkRule, Publish, PublishPlace } from "../../model/index.ts";
 import { isWithin } from "../../model/index.ts";
 import type { Effective } from "../join.ts";
 import type { NetworkPart } from "./network.ts";
+import { reachesPlace } from "./places.ts";
 import { readersByPath } from "./readers.ts";
 
 /** A deployment, as far as it matters here. */
@@ -27,13 +28,15 @@ export interface WiredApp {
   /** Names of the recipe's volumes. */
   readonly volumes: readonly string[];
   readonly links: readonly Link[];
+  /** Sockets with every link followed. */
+  readonly publish: readonly Publish[];
   /** Those that come from a file, with every link followed. */
   readonly secretFiles: readonly { readonly secret: string; readonly path: string }[];
   /** Why it cannot be started as things are, in words. What it is granted then counts against it, and not for it. */
   readonly blocked: string | undefined;
 }
 
-export type RightVerb = "read" | "write" | "reach";
+export type RightVerb = "read" | "write" | "reach" | "publish";
 
 /** One thing that one app may do by itself. */
 export interface Right {
@@ -48,7 +51,9 @@ export type RightTarget =
   /** Of the app itself: nobody else has a door to it. */
   | { readonly kind: "volume"; readonly volume: string }
   | { readonly kind: "network"; readonly part: NetworkPart }
-  | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string };
+  | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string }
+  /** Where others reach it. */
+  | { readonly kind: "place"; readonly port: number; readonly at: PublishPlace };
 
 export interface FolderTarget {
   readonly kind: "folder";
@@ -69,14 +74,17 @@ export type Reason =
     }
   | { readonly kind: "volume"; readonly volume: string }
   | { readonly kind: "secret"; readonly secret: string }
-  | { readonly kind: "link"; readonly index: number };
+  | { readonly kind: "link"; readonly index: number }
+  | { readonly kind: "publish"; readonly index: number };
 
 /** A way by which `from` can hand something to `to`. */
 export interface Channel {
   readonly from: string;
   readonly to: string;
-  /** The right to write and the right to read it, or the one link. */
+  /** The right to write and the right to read it, the one link, or what leads to a place and who is there. */
   readonly by: readonly [Right, ...Right[]];
+  /** False where it is only not ruled out. */
+  readonly sure: boolean;
 }
 
 export interface Graph {
@@ -87,7 +95,8 @@ export interface Graph {
   readonly channels: ReadonlyMap<string, ReadonlyMap<string, Channel>>;
 }
 
-export function buildGraph(apps: readonly WiredApp[]): Graph {
+/** @param least - with `surely` there is no channel of which it is not known that it is one */
+export function buildGraph(apps: readonly WiredApp[], least: "surely" | "perhaps" = "perhaps"): Graph {
   const rights = apps.flatMap(rightsOfApp);
   const rightsOf = new Map<string, Right[]>(apps.map(({ name }) => [name, []]));
   for (const right of rights) rightsOf.get(right.app)?.push(right);
@@ -95,11 +104,11 @@ export function buildGraph(apps: readonly WiredApp[]): Graph {
     apps: new Map(apps.map((app) => [app.name, app])),
     rights,
     rightsOf,
-    channels: channelsOf(rights, rightsOf),
+    channels: channelsOf(rights, rightsOf, least),
   };
 }
 
-function rightsOfApp({ name: app, effective, volumes, links, secretFiles }: WiredApp): readonly Right[] {
+function rightsOfApp({ name: app, effective, volumes, links, publish, secretFiles }: WiredApp): readonly Right[] {
   // One network for all that is granted of it.
   const beside = effective.flatMap(({ contributions }) =>
     contributions.flatMap((one) => (one.kind === "named-network" ? one.rules : [])),
@@ -125,7 +134,10 @@ function rightsOfApp({ name: app, effective, volumes, links, secretFiles }: Wire
     const target = { kind: "folder", path, except: [] } as const;
     return { app, verb: "read", target, because: { kind: "secret", secret } };
   });
-  return [...granted, ...secrets, ...own, ...linked];
+  const published = publish.map(({ port, at }, index): Right => {
+    return { app, verb: "publish", target: { kind: "place", port, at }, because: { kind: "publish", index } };
+  });
+  return [...granted, ...secrets, ...own, ...linked, ...published];
 }
 
 /** @param contributions - of one request: what it opens first, then what hides or pins parts of that */
@@ -183,13 +195,17 @@ export function foldersMeet(left: FolderTarget, right: FolderTarget): boolean {
   return inner !== undefined && ![...left.except, ...right.except].some((hidden) => isWithin(inner, hidden));
 }
 
-function channelsOf(rights: readonly Right[], known: ReadonlyMap<string, unknown>): Graph["channels"] {
+function channelsOf(
+  rights: readonly Right[],
+  known: ReadonlyMap<string, unknown>,
+  least: "surely" | "perhaps",
+): Graph["channels"] {
   const channels = new Map<string, Map<string, Channel>>();
-  const add = (from: string, to: string, by: Channel["by"]) => {
+  const add = (from: string, to: string, by: Channel["by"], sure = true) => {
     if (from === to || !known.has(from) || !known.has(to)) return;
     const leaving = channels.get(from) ?? new Map<string, Channel>();
     channels.set(from, leaving);
-    if (!leaving.has(to)) leaving.set(to, { from, to, by });
+    if (!leaving.has(to)) leaving.set(to, { from, to, by, sure });
   };
   const readers = readersByPath(rights);
   for (const right of rights) {
@@ -202,5 +218,26 @@ function channelsOf(rights: readonly Right[], known: ReadonlyMap<string, unknown
     add(app, target.to, [right]);
     add(target.to, app, [right]);
   }
+  const places = placesReached(rights);
+  // What surely is a channel first: it shows more.
+  for (const how of least === "surely" ? (["surely"] as const) : (["surely", "perhaps"] as const))
+    for (const { going, there, meeting } of places) {
+      if (meeting !== how) continue;
+      add(going.app, there.app, [going, there], how === "surely");
+      add(there.app, going.app, [there, going], how === "surely");
+    }
   return channels;
+}
+
+/** Each right that leads to where another app is published. */
+function placesReached(rights: readonly Right[]) {
+  const published = rights.flatMap((there) => (there.target.kind === "place" ? [{ there, at: there.target.at }] : []));
+  if (published.length === 0) return [];
+  const leading = rights.filter(({ verb, target }) => verb !== "write" && target.kind !== "place");
+  return published.flatMap(({ there, at }) =>
+    leading.flatMap((going) => {
+      const meeting = going.app === there.app ? "never" : reachesPlace(going, at);
+      return meeting === "never" ? [] : [{ going, there, meeting }];
+    }),
+  );
 }

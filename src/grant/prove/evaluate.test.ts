@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isWithin } from "../../model/index.ts";
+import { isWithin, type NetworkRule } from "../../model/index.ts";
 import { buildGraph, type Right, type WiredApp } from "../graph/graph.ts";
 import { parseClaim } from "./parse.ts";
 import { evaluateClaim } from "./evaluate.ts";
@@ -38,6 +38,7 @@ function app(
     tags: [],
     volumes: [],
     links: [],
+    publish: [],
     secretFiles: [],
     blocked: undefined,
     ...parts,
@@ -55,6 +56,17 @@ function app(
 
 const shown = ({ app: who, verb, target }: Right) =>
   `${who} ${verb} ${target.kind === "folder" ? target.path : target.kind === "app" ? target.to : target.kind}`;
+
+const HOST_RULE = (port: number, answer: "real" | "ask" | "deny" = "real"): NetworkRule => ({
+  ...{ text: `host:${port}`, target: { kind: "zone", zone: "host" }, protocol: "tcp", port, answer },
+  ...{ sameName: false, private: false, bytesPerDay: undefined, bytesPerSecond: undefined },
+});
+
+function withRules(one: WiredApp, ...rules: readonly NetworkRule[]): WiredApp {
+  const contributions = [{ kind: "named-network", request: "net", rules } as const];
+  const granted = { request: "net", service: "network", answer: "subset", gets: "", warnings: [] } as const;
+  return { ...one, effective: [...one.effective, { ...granted, because: "answered", contributions }] };
+}
 
 test("what an app reads gets to a network over a folder that another one reads, and the way is shown", () => {
   const apps = [
@@ -85,6 +97,40 @@ test("over a link with a port both sides hear of each other; one without a port 
   assert.ok(holds(apps(5432), "web can reach app db and web can read volume db/data and web can write volume db"));
   assert.ok(holds(apps(5432), "db can reach network and web can read folder /srv/seed"));
   assert.ok(holds(apps(undefined), "not (web can reach app db or db can reach network)"));
+});
+
+test("a port that is published is reached by who may go to this host there, and both hear of each other", () => {
+  const web = app("web", {
+    reads: "/srv/web",
+    publish: [{ port: 1, at: { kind: "loopback", address: "127.0.0.1", port: 8080 } }],
+  });
+  const guest = (...rules: readonly NetworkRule[]) => withRules(app("guest", { reads: "/srv/guest" }), ...rules);
+  const reached = [web, guest(HOST_RULE(8080))];
+  assert.ok(holds(reached, "guest can reach app web and web can read folder /srv/guest"));
+  const { findings } = verdict(reached, "no app that is guest can read folder /srv/web");
+  assert.deepEqual(findings[0]?.way?.rights.map(shown), [
+    "web read /srv/web",
+    "web publish place",
+    "guest reach network",
+  ]);
+  for (const apart of [
+    [web, guest(HOST_RULE(8081))],
+    [web, guest()],
+    [web, guest(HOST_RULE(8080, "deny"))],
+    [web, app("guest", { net: true })],
+  ])
+    assert.ok(holds(apart, "no app that is guest can reach app web"));
+  // The owner is asked, and may say no.
+  const asked = [web, guest(HOST_RULE(8080, "ask"))];
+  assert.ok(!holds(asked, "no app that is guest can reach app web"));
+  assert.ok(!holds(asked, "guest can reach app web"));
+});
+
+test("a published socket is reached by who is granted a folder that it lies in", () => {
+  const web = app("web", { publish: [{ port: 1, at: { kind: "socket", path: "/srv/run/web.sock" } }] });
+  assert.ok(holds([web, app("guest", { reads: "/srv/run" })], "guest can reach app web"));
+  assert.ok(holds([web, app("guest", { reads: "/srv" })], "guest can reach app web"));
+  assert.ok(holds([web, app("guest", { reads: "/srv/other", net: true })], "no app that is guest can reach app web"));
 });
 
 test("every, tags and conditions mean what they say", () => {
@@ -154,8 +200,26 @@ function bruteForce(
   from: (name: string) => boolean,
   verb: "read" | "write" | "reach",
   folder: string | undefined,
+  sure: boolean,
 ): boolean {
   const { rights } = buildGraph(apps);
+  const goesTo = ({ target, because }: Right, there: Right["target"]) => {
+    if (there.kind !== "place") return false;
+    const { at } = there;
+    if (target.kind === "folder" && at.kind === "socket")
+      return (
+        isWithin(at.path, target.path) &&
+        !target.except.some((one) => isWithin(at.path, one)) &&
+        (!sure || (because.kind === "answer" && because.answer === "real"))
+      );
+    if (target.kind !== "network" || at.kind !== "loopback") return false;
+    const { part } = target;
+    if (part.kind === "everything") return part.zones.includes("host") && !sure;
+    // Of all rules for this host that fit, one with the port, or else the first.
+    const fitting = part.beside.filter(({ port }) => port === undefined || port === at.port);
+    const decides = fitting.find(({ port }) => port === at.port) ?? fitting[0];
+    return decides === part.rule && (part.rule.answer === "real" || !sure);
+  };
   const common = (left: Right["target"], right: Right["target"]) => {
     if (left.kind !== "folder" || right.kind !== "folder") return false;
     return (
@@ -170,7 +234,10 @@ function bruteForce(
           ((right.app === one && right.target.to === other) || (right.app === other && right.target.to === one))) ||
         (right.app === one &&
           right.verb === "write" &&
-          rights.some((two) => two.app === other && two.verb === "read" && common(right.target, two.target))),
+          rights.some((two) => two.app === other && two.verb === "read" && common(right.target, two.target))) ||
+        rights.some(
+          (two) => right.app === one && two.app === other && (goesTo(right, two.target) || goesTo(two, right.target)),
+        ),
     );
   const does = (name: string) =>
     rights.some(
@@ -178,7 +245,8 @@ function bruteForce(
         right.app === name &&
         right.verb === verb &&
         (folder === undefined
-          ? right.target.kind === "network"
+          ? right.target.kind === "network" &&
+            !(sure && right.target.part.kind === "rule" && right.target.part.rule.answer === "ask")
           : common(right.target, { kind: "folder", path: folder, except: [] })),
     );
   const names = apps.map(({ name }) => name);
@@ -208,13 +276,20 @@ test("on small wirings of all kinds the answer is that of looking at every way",
           who === "any" ||
           (who === "first" ? name === first : apps.find((one) => one.name === name)?.tags.includes("work") === true);
         const startable = apps.filter(({ blocked }) => blocked === undefined);
-        assert.equal(holds(apps, `no ${subject} can ${verb} ${words}`), !bruteForce(apps, isMeant, verb, folder));
-        assert.equal(holds(apps, `${subject} can ${verb} ${words}`), bruteForce(startable, isMeant, verb, folder));
+        assert.equal(
+          holds(apps, `no ${subject} can ${verb} ${words}`),
+          !bruteForce(apps, isMeant, verb, folder, false),
+        );
+        assert.equal(
+          holds(apps, `${subject} can ${verb} ${words}`),
+          bruteForce(startable, isMeant, verb, folder, true),
+        );
         const all = apps.filter(({ name }) => isMeant(name));
         assert.equal(
           holds(apps, `every ${subject} can ${verb} ${words}`),
           all.every(
-            ({ name, blocked }) => blocked === undefined && bruteForce(startable, (one) => one === name, verb, folder),
+            ({ name, blocked }) =>
+              blocked === undefined && bruteForce(startable, (one) => one === name, verb, folder, true),
           ),
         );
       },
@@ -234,9 +309,20 @@ test("a way that is shown can be walked: each right is there, and each is follow
       for (const right of [...way.meant, ...way.rights]) assert.ok(rights.some((one) => shown(one) === shown(right)));
       assert.equal(way.rights.at(-1)?.target.kind, "network");
       let at = way.app;
-      for (const { app: who, verb, target } of way.rights) {
+      for (let index = 0; index < way.rights.length; index += 1) {
+        const right: Right | undefined = way.rights[index];
+        const next: Right | undefined = way.rights[index + 1];
+        assert.ok(right !== undefined);
+        const who: string = right.app;
+        const { verb, target } = right;
+        const toPlace = next !== undefined && next.verb === "publish" && next.app !== who;
         if (target.kind === "app") at = who === at ? target.to : who;
-        else if (verb === "read") at = who;
+        else if (next !== undefined && (verb === "publish" || toPlace)) {
+          // One goes to where the other is published; the two rights are one step.
+          assert.equal(who, at);
+          at = next.app;
+          index += 1;
+        } else if (verb === "read") at = who;
         else assert.equal(who, at);
       }
     }),

@@ -134,7 +134,10 @@ class Weighing {
 
   #graph(sureness: Sureness): Graph {
     if (sureness === "perhaps") return (this.#all ??= buildGraph(this.#apps));
-    this.#startable ??= buildGraph(this.#apps.filter(({ blocked }) => blocked === undefined));
+    this.#startable ??= buildGraph(
+      this.#apps.filter(({ blocked }) => blocked === undefined),
+      "surely",
+    );
     return this.#startable;
   }
 

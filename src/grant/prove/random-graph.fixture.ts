@@ -1,11 +1,29 @@
 /** Small random wirings, for properties: few apps, few folders that lie in each other, few targets. */
 import fc from "fast-check";
-import type { Contribution } from "../../model/index.ts";
+import type { Contribution, NetworkRule, Publish } from "../../model/index.ts";
 import type { WiredApp } from "../graph/graph.ts";
 
 export const NAMES = ["a", "b", "c", "d", "e"] as const;
 export const FOLDERS = ["/", "/x", "/x/y", "/x/y/z", "/x-1", "/w"] as const;
 export const TAGS = ["work", "home"] as const;
+
+const HOST_RULE: NetworkRule = {
+  text: "host",
+  target: { kind: "zone", zone: "host" },
+  protocol: "tcp",
+  port: undefined,
+  sameName: false,
+  private: false,
+  bytesPerDay: undefined,
+  bytesPerSecond: undefined,
+  answer: "real",
+};
+
+const published: fc.Arbitrary<Publish> = fc.constantFrom(
+  { port: 1, at: { kind: "loopback", address: "127.0.0.1", port: 80 } },
+  { port: 1, at: { kind: "loopback", address: "127.0.0.1", port: 81 } },
+  { port: 1, at: { kind: "socket", path: "/x/y/s" } },
+);
 
 const contribution: fc.Arbitrary<readonly Contribution[]> = fc.oneof(
   fc
@@ -21,6 +39,12 @@ const contribution: fc.Arbitrary<readonly Contribution[]> = fc.oneof(
     .constantFrom(...FOLDERS)
     .map((source): readonly Contribution[] => [{ kind: "pick", source, files: ["y", "f"], target: "/in" }]),
   fc.constant<readonly Contribution[]>([{ kind: "network", zones: [] }]),
+  fc.constant<readonly Contribution[]>([{ kind: "network", zones: ["host"] }]),
+  fc
+    .tuple(fc.constantFrom(80, undefined), fc.constantFrom("real" as const, "ask" as const))
+    .map(([port, answer]): readonly Contribution[] => [
+      { kind: "named-network", request: "r", rules: [{ ...HOST_RULE, port, answer }] },
+    ]),
   fc.constant<readonly Contribution[]>([]),
 );
 
@@ -32,8 +56,9 @@ const app = (name: string): fc.Arbitrary<WiredApp> =>
       fc.uniqueArray(fc.constantFrom(...TAGS)),
       fc.boolean(),
       fc.integer({ min: 0, max: 9 }),
+      fc.array(published, { maxLength: 2 }),
     )
-    .map(([all, links, tags, volume, luck]) => ({
+    .map(([all, links, tags, volume, luck, publish]) => ({
       name,
       recipe: "r",
       tags,
@@ -48,6 +73,7 @@ const app = (name: string): fc.Arbitrary<WiredApp> =>
         warnings: [],
       })),
       secretFiles: [],
+      publish,
       links: links.map(([to, port]) => ({ to, port, as: undefined })),
       blocked: luck === 0 ? "unlucky" : undefined,
     }));

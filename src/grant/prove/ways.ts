@@ -14,6 +14,8 @@ export interface Way {
   readonly meant: readonly Right[];
   /** In the order in which something is handed on; at least one. */
   readonly rights: readonly Right[];
+  /** False where a part of it is only not ruled out. */
+  readonly sure: boolean;
 }
 
 export interface Question {
@@ -23,9 +25,9 @@ export interface Question {
   readonly sureness: Sureness;
 }
 
-/** A way whose end is only perhaps what was asked about: a name can lead to any address. */
-export function isPerhaps({ rights }: Way, { verb, object }: Pick<Question, "verb" | "object">): boolean {
-  return !rights.some((right) => concerns(right, verb, object, "surely") || object.kind === "app");
+/** A way of which a part, or the end, is only perhaps what was asked about: a name can lead to any address. */
+export function isPerhaps({ rights, sure }: Way, { verb, object }: Pick<Question, "verb" | "object">): boolean {
+  return !sure || !rights.some((right) => concerns(right, verb, object, "surely") || object.kind === "app");
 }
 
 /** @param subjects - who is asked about, each with the rights by which it is meant */
@@ -35,7 +37,7 @@ export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, questio
     // An app is reached by others than itself.
     const others = [...subjects.keys()].filter((name) => name !== object.name);
     const met = search(others, (name) => name === object.name, graph);
-    return met && { app: met.from, meant: subjects.get(met.from) ?? [], rights: met.channels.flatMap(({ by }) => by) };
+    return met && { app: met.from, meant: subjects.get(met.from) ?? [], ...alongOf(met) };
   }
   const direct = directRights(question);
   if (verb === "read") {
@@ -45,7 +47,8 @@ export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, questio
     return {
       app: met.to,
       meant: subjects.get(met.to) ?? [],
-      rights: [...(first === undefined ? [] : [first]), ...met.channels.flatMap(({ by }) => by)],
+      rights: [...(first === undefined ? [] : [first]), ...alongOf(met).rights],
+      sure: alongOf(met).sure,
     };
   }
   const met = search([...subjects.keys()], (name) => direct.has(name), graph);
@@ -54,8 +57,13 @@ export function wayFrom(subjects: ReadonlyMap<string, readonly Right[]>, questio
   return {
     app: met.from,
     meant: subjects.get(met.from) ?? [],
-    rights: [...met.channels.flatMap(({ by }) => by), ...(last === undefined ? [] : [last])],
+    rights: [...alongOf(met).rights, ...(last === undefined ? [] : [last])],
+    sure: alongOf(met).sure,
   };
+}
+
+function alongOf({ channels }: Met): Pick<Way, "rights" | "sure"> {
+  return { rights: channels.flatMap(({ by }) => by), sure: channels.every(({ sure }) => sure) };
 }
 
 /** Who may do it by itself, each with one right to. */

@@ -73,21 +73,21 @@ export type WiredRight = Message<"skerry.agent.v1.WiredRight"> & {
   instance: string;
 
   /**
-   * `reads`, `writes`, `reaches`, `links to`.
+   * `reads`, `writes`, `reaches`, `links to`, `publishes`.
    *
    * @generated from field: string verb = 2;
    */
   verb: string;
 
   /**
-   * `folder`, `volume`, `network`, `instance`.
+   * `folder`, `volume`, `network`, `instance`, `place`.
    *
    * @generated from field: string kind = 3;
    */
   kind: string;
 
   /**
-   * A path, a volume, `example.org:443`, `postgresql:5432`.
+   * A path, a volume, `example.org:443`, `postgresql:5432`, `port 80 at 127.0.0.1:8080`.
    *
    * @generated from field: string target = 4;
    */
@@ -132,21 +132,21 @@ export type WiredRightJson = {
   instance?: string;
 
   /**
-   * `reads`, `writes`, `reaches`, `links to`.
+   * `reads`, `writes`, `reaches`, `links to`, `publishes`.
    *
    * @generated from field: string verb = 2;
    */
   verb?: string;
 
   /**
-   * `folder`, `volume`, `network`, `instance`.
+   * `folder`, `volume`, `network`, `instance`, `place`.
    *
    * @generated from field: string kind = 3;
    */
   kind?: string;
 
   /**
-   * A path, a volume, `example.org:443`, `postgresql:5432`.
+   * A path, a volume, `example.org:443`, `postgresql:5432`, `port 80 at 127.0.0.1:8080`.
    *
    * @generated from field: string target = 4;
    */

@@ -1,0 +1,154 @@
+/**
+ * Entrances: of each start with published ports, the agent's end of them. Open before the app runs, taken over by the next
+ * agent, gone with the compartment.
+ *
+ * What was changed while it runs lies beside the start, in `publish.json`.
+ */
+import { helperPath, type ProcessName } from "../../host/index.ts";
+import { type CompartmentSpec, placeText, type Publish } from "../../model/index.ts";
+import { type Result, success } from "../../result.ts";
+import type { Start, StartRecord } from "../compartments.ts";
+import { type AgentContext, QUIET } from "../context.ts";
+import { startFolder } from "../grants/in-force.ts";
+import { dial } from "./dial.ts";
+import { Doorway } from "./doorway.ts";
+import { type Change, Entrance, type PublishedState } from "./entrance.ts";
+import type { NotPublished } from "./published-port.ts";
+import { SocketMemory } from "./socket-memory.ts";
+import { type Counted, type Decided, Tally } from "./tally.ts";
+
+interface Standing {
+  readonly spec: CompartmentSpec;
+  readonly entrance: Entrance;
+  readonly tally: Tally;
+}
+
+export interface EntranceState {
+  readonly published: readonly PublishedState[];
+  readonly counted: readonly Readonly<Counted>[];
+}
+
+export class Entrances {
+  readonly #context: AgentContext;
+  readonly #childOf: (id: string) => ProcessName | undefined;
+  readonly #sockets: SocketMemory;
+  readonly #standing = new Map<string, Standing>();
+  /** Starts that have ended, until their places are free. */
+  #ending: Promise<unknown> = Promise.resolve();
+
+  /** @param childOf - the first process of a start's app; undefined before it stands */
+  constructor(context: AgentContext, childOf: (id: string) => ProcessName | undefined) {
+    this.#context = context;
+    this.#childOf = childOf;
+    this.#sockets = new SocketMemory(context);
+  }
+
+  /** Before the wall of a start is started. */
+  async open({ spec }: StartRecord): Promise<Result<void, NotPublished>> {
+    const publishes = publishedIn(spec);
+    if (publishes.length === 0) return success(undefined);
+    await this.#ending;
+    return await this.#of(spec).entrance.open(publishes);
+  }
+
+  /** A start whose app runs: one that this agent has not begun itself is taken over. */
+  stands({ record: { spec } }: Start): void {
+    if (this.#standing.has(spec.id)) return;
+    const takeOver = async () => {
+      const publishes = await this.#inForce(spec);
+      if (publishes.length > 0) await this.#of(spec).entrance.become(publishes);
+    };
+    takeOver().catch((error: unknown) => {
+      process.stderr.write(`the published ports of ${spec.id} cannot be taken over: ${String(error)}\n`);
+    });
+  }
+
+  async ended({ id, name }: Pick<CompartmentSpec, "id" | "name">): Promise<void> {
+    const standing = this.#standing.get(id);
+    this.#standing.delete(id);
+    standing?.entrance.close();
+    const before = this.#ending;
+    const ending = async () => {
+      await before;
+      await standing?.entrance.settled();
+      // Also what an agent before this one has made for it.
+      await this.#sockets.drop(name, id);
+      await standing?.tally.flush();
+    };
+    const mine = ending();
+    this.#ending = mine.catch(() => {});
+    await mine;
+  }
+
+  /** From now on these are open in a running instance. @returns what has changed */
+  async change({ spec }: StartRecord, publishes: readonly Publish[]): Promise<readonly Change[]> {
+    const known = this.#standing.has(spec.id);
+    if (!known && publishes.length === 0) return [];
+    if (JSON.stringify(await this.#inForce(spec)) !== JSON.stringify(publishes)) {
+      // Written first: an agent that takes over from here on opens no more than is published now.
+      const path = `${startFolder(spec, this.#context)}/publish.json`;
+      const content = JSON.stringify(publishes);
+      const done = await this.#context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
+      if (!done.ok) throw new Error(`${path} could not be written`);
+    }
+    const changes = await this.#of(spec).entrance.become(publishes);
+    for (const { publish, kind, cut } of changes) {
+      const request = `publish ${placeText(publish.at)}`;
+      const gets = kind === "closed" ? "nothing" : `port ${publish.port}`;
+      if (kind === "closed") await this.#sockets.drop(spec.name, spec.id, placeText(publish.at));
+      await this.#context.audit.append({
+        kind: "live-change",
+        instance: spec.name,
+        id: spec.id,
+        request,
+        gets,
+        held: cut,
+      });
+    }
+    return changes;
+  }
+
+  stateOf(id: string): EntranceState {
+    const standing = this.#standing.get(id);
+    return { published: standing?.entrance.state ?? [], counted: standing?.tally.counted ?? [] };
+  }
+
+  #of(spec: CompartmentSpec): Standing {
+    const known = this.#standing.get(spec.id);
+    if (known !== undefined) return known;
+    const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
+    const helper = helperPath(this.#context.places.program);
+    const doorway = new Doorway(async (port) => {
+      const child = this.#childOf(spec.id);
+      return child === undefined ? undefined : await dial(helper, child, port);
+    });
+    const entrance = new Entrance({
+      ...{ instance: spec.name, doorway, tally },
+      ownerSocket: async (path) => await this.#sockets.wantedAt(path, spec),
+      tell: async ({ at }, because) => {
+        process.stderr.write(`${spec.id}: ${placeText(at)} cannot be opened: ${because}\n`);
+        await this.#record(spec, { allowed: false, to: placeText(at), because: `it is not open: ${because}` }, 1);
+      },
+    });
+    const standing = { spec, entrance, tally };
+    this.#standing.set(spec.id, standing);
+    return standing;
+  }
+
+  async #inForce(spec: CompartmentSpec): Promise<readonly Publish[]> {
+    const path = `${startFolder(spec, this.#context)}/publish.json`;
+    const text = await this.#context.performer.readText(path);
+    if (text === undefined) return publishedIn(spec);
+    const written: readonly Publish[] = JSON.parse(text);
+    return written;
+  }
+
+  async #record({ name, id }: CompartmentSpec, decided: Decided | undefined, times: number): Promise<void> {
+    const { allowed = false, to: at = "others", because = "too many at once to be named" } = decided ?? {};
+    await this.#context.audit.append({ kind: "net-published", instance: name, id, at, let: allowed, because, times });
+  }
+}
+
+function publishedIn({ contributions }: CompartmentSpec): readonly Publish[] {
+  return contributions.flatMap((one) => (one.kind === "publish" ? [{ port: one.port, at: one.at }] : []));
+}

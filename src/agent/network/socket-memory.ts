@@ -1,0 +1,75 @@
+/**
+ * Socket memory: which Unix sockets were made for published ports, so that one that a killed agent has left can be told
+ * from what its owner has put there. Kept beside the state, `published/NAME.json`: it outlives a restart of this host.
+ */
+import { listenAtOwnerSocket, removeOwnerSocket, type SocketId } from "../../host/index.ts";
+import type { CompartmentSpec } from "../../model/index.ts";
+import { type AgentContext, QUIET } from "../context.ts";
+import { ownFoldersOf } from "../launch/launch.ts";
+
+interface Made extends SocketId {
+  readonly path: string;
+  /** Of the start that it was made for. */
+  readonly id: string;
+}
+
+export class SocketMemory {
+  readonly #context: AgentContext;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  async wantedAt(
+    path: string,
+    { name, id }: CompartmentSpec,
+  ): Promise<Omit<Parameters<typeof listenAtOwnerSocket>[1], "path">> {
+    const made = await this.#read(name);
+    return {
+      before: made.find((one) => one.path === path),
+      ownFolders: ownFoldersOf(this.#context).ownFolders,
+      remember: async (socket) =>
+        await this.#change(name, (all) => [...all.filter((one) => one.path !== path), { path, id, ...socket }]),
+    };
+  }
+
+  /** Takes away what was made for a start, but for what is not wanted to go. */
+  async drop(name: string, id: string, path?: string): Promise<void> {
+    await this.#change(name, (all) => {
+      const going = all.filter((one) => one.id === id && (path === undefined || one.path === path));
+      for (const one of going) removeOwnerSocket(one.path, one);
+      return all.filter((one) => !going.includes(one));
+    });
+  }
+
+  async #change(name: string, change: (all: readonly Made[]) => readonly Made[]): Promise<void> {
+    const act = async () => {
+      const before = await this.#read(name);
+      const after = change(before);
+      if (before.length === 0 && after.length === 0) return;
+      const path = this.#file(name);
+      const content = JSON.stringify(after);
+      const { performer } = this.#context;
+      const done = await performer.perform(
+        after.length === 0 ? { kind: "remove-tree", path } : { kind: "write-file", path, mode: 0o600, content },
+        QUIET,
+      );
+      if (!done.ok) throw new Error(`${path} could not be written`);
+    };
+    const done = this.#last.then(act, act);
+    this.#last = done.catch(() => {});
+    await done;
+  }
+
+  async #read(name: string): Promise<readonly Made[]> {
+    const text = await this.#context.performer.readText(this.#file(name));
+    if (text === undefined) return [];
+    const made: readonly Made[] = JSON.parse(text);
+    return made;
+  }
+
+  #file(name: string): string {
+    return `${this.#context.places.state}/published/${name}.json`;
+  }
+}

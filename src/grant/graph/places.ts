@@ -1,0 +1,43 @@
+/**
+ * Places: which rights lead to where a port of another app is published on this host.
+ *
+ * Invariant: `never` is only said where no connection can be made. By a rule for this host an app reaches its loopback; no
+ * name leads there. A Unix socket is reached by who is granted a folder that it lies in.
+ */
+import { isWithin, type NetworkRule, parseIp, type PublishPlace, widthOf } from "../../model/index.ts";
+import type { Right } from "./graph.ts";
+import { type Meeting, meets, type NetworkAsked } from "./network.ts";
+
+export function reachesPlace({ target, because }: Right, at: PublishPlace): Meeting {
+  if (target.kind === "folder" && at.kind === "socket") {
+    const inside = isWithin(at.path, target.path) && !target.except.some((hidden) => isWithin(at.path, hidden));
+    if (!inside) return "never";
+    return because.kind === "answer" && because.answer === "real" ? "surely" : "perhaps";
+  }
+  if (target.kind !== "network" || at.kind !== "loopback") return "never";
+  const { part } = target;
+  if (part.kind === "rule" && leadsToNames(part.rule)) return "never";
+  const byZone = part.kind === "rule" && part.rule.target.kind === "zone";
+  const meeting = meets(part, byZone ? asHost(at.port) : asAddress(at));
+  // The host's own name leads to these, and real networks and ranges to none that is known here.
+  return byZone && (at.address === "127.0.0.1" || at.address === "::1") ? meeting : atMostPerhaps(meeting);
+}
+
+function atMostPerhaps(meeting: Meeting): Meeting {
+  return meeting === "never" ? "never" : "perhaps";
+}
+
+function leadsToNames({ target }: NetworkRule): boolean {
+  return target.kind !== "zone" && target.kind !== "addresses";
+}
+
+function asHost(port: number): NetworkAsked {
+  return { text: `host:${port}`, target: { kind: "zone", zone: "host" }, port, protocol: "tcp" };
+}
+
+function asAddress({ address, port }: Extract<PublishPlace, { readonly kind: "loopback" }>): NetworkAsked {
+  const ip = parseIp(address);
+  if (ip === undefined) throw new Error(`an address was let in that is none: ${address}`);
+  const target = { kind: "addresses", family: ip.family, address, prefix: widthOf(ip) } as const;
+  return { text: address, target, port, protocol: "tcp" };
+}
