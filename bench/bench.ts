@@ -1,13 +1,14 @@
 /**
  * Measures Skerry beside what one would use instead, and prints a table: `node bench/bench.ts [PART]... [--json]`.
  *
- * Parts: start, scale, prove, store. Images are built first where they are missing, which fetches packages. Figures are medians,
+ * Parts: start, scale, prove, store, network. Images are built first where they are missing, which fetches packages. Figures are medians,
  * and each ratio is of two medians of one run; `--rounds N` says of how many starts.
  */
 import { arch, cpus, release, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { client, skerry } from "./home.ts";
 import type { Figure } from "./measure.ts";
+import { measureNetwork } from "./network.ts";
 import { measureProve } from "./prove.ts";
 import { measureScale } from "./scale.ts";
 import { measureStarts } from "./start.ts";
@@ -21,8 +22,9 @@ const rounds = Number(values.rounds);
 const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   start: async () => await measureStarts(rounds),
   scale: async () => await measureScale(200),
-  prove: async () => await Promise.resolve(measureProve(rounds)),
+  prove: async () => await measureProve(rounds),
   store: async () => await measureStore(Math.max(3, Math.round(rounds / 5))),
+  network: async () => await measureNetwork(rounds),
 };
 const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) throw new Error(`${unknown} is no part; there are ${Object.keys(parts).join(", ")}`);

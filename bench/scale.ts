@@ -53,7 +53,7 @@ function figure(what: string, value: string, reached: boolean | undefined, goal:
 const mebibytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 
-async function start(name: string): Promise<void> {
+export async function start(name: string): Promise<void> {
   const question = { wanted: { name, arguments: ["sleep", "1000"], directory: "/" }, background: true };
   const events = agent.stream<LaunchResponseJson>("Launch", question, new AbortController().signal);
   for (let event = await events.next(); ; event = await events.next()) {
@@ -63,7 +63,7 @@ async function start(name: string): Promise<void> {
   }
 }
 
-async function stop(name: string): Promise<void> {
+export async function stop(name: string): Promise<void> {
   const killed = await agent.call("Kill", { name });
   if (!killed.ok) throw new Error(killed.problem.text);
 }
@@ -73,7 +73,7 @@ async function listed() {
   return answer.ok ? (answer.value.compartments ?? []) : [];
 }
 
-async function agentBytes(): Promise<number> {
+export async function agentBytes(): Promise<number> {
   const info = await agent.call<InfoResponseJson>("Info", {});
   if (!info.ok) throw new Error(info.problem.text);
   const text = readFileSync(`/proc/${info.value.pid}/status`, "utf8");
@@ -109,7 +109,7 @@ function isBelowOurs(pid: string): boolean {
   return false;
 }
 
-async function inParallel(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {
+export async function inParallel(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {
   const waiting = [...names];
   const worker = async () => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await act(name);

@@ -28,7 +28,7 @@ export async function measureStarts(rounds: number): Promise<readonly Figure[]> 
     for (const one of await inTurn([launcher, bare, stacked, node, ...peers], rounds)) byName.set(one.name, one);
     // By themselves: what starts the full way writes a new launcher afterwards.
     for (const one of await inTurn(
-      [off, throughAgent(), { ...bare, name: "bare again" }, { ...stacked, name: "stacked again" }],
+      [off, throughAgent(NAME), { ...bare, name: "bare again" }, { ...stacked, name: "stacked again" }],
       rounds,
     ))
       byName.set(one.name, one);
@@ -62,10 +62,10 @@ async function launcherThere(): Promise<void> {
 }
 
 /** Preparing by the agent, then the wall, with no process of the command line's. */
-function throughAgent(): Runner {
+export function throughAgent(instance: string): Runner {
   const agent = client();
   const question = {
-    wanted: { name: NAME, arguments: ["true"], directory: "/" },
+    wanted: { name: instance, arguments: ["true"], directory: "/" },
     background: false,
     callerPid: process.pid,
   };
