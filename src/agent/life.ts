@@ -91,6 +91,8 @@ export class Life {
       if (record.learning === true && (state === "running" || state === "frozen"))
         void this.compartments.stop(record.spec.name, LEFT_ALONE_GRACE_MS).catch(() => {});
     await this.services.adopt(this.compartments.all());
+    // What was left half done is whole before anything else is asked for.
+    await this.live.settled();
   }
 
   close(): void {

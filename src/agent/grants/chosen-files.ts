@@ -13,6 +13,7 @@ import type { Compartments, Start } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { grantedAt, readInForce, type Slot, startFolder, viewOf } from "./in-force.ts";
 import { showAnew } from "./live-folders.ts";
+import { dropUnfinished, writeUnfinished } from "./unfinished.ts";
 import { chosenFor } from "./view-parts.ts";
 
 type Pick = Extract<Contribution, { kind: "pick" }>;
@@ -118,11 +119,14 @@ export class ChosenFiles {
     const part = { source: `${source}/${file}`, shown, type: "file", at: "", access: "read" } as const;
     if ((await stageView(view, staging, [part])) !== undefined) return;
     const frozen = start.state === "frozen";
+    const unfinished = { request: undefined, staging, gone: undefined, still: !frozen };
+    await writeUnfinished(spec, unfinished, this.#context);
     if (!frozen) await this.#compartments.freeze(spec.name, true);
     try {
       if ((await replaceShown(view, staging, at)) !== undefined) await unstageView(view, staging);
     } finally {
       if (!frozen) await this.#compartments.freeze(spec.name, false);
+      await dropUnfinished(spec, this.#context);
     }
   }
 

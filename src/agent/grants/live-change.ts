@@ -17,9 +17,12 @@ import { changeNetwork } from "../network/live-network.ts";
 import type { Entrances } from "../network/entrances.ts";
 import { changePublished } from "../network/live-publish.ts";
 import type { Networks } from "../network/networks.ts";
+import { findDeployment, findRecipe } from "../catalogue.ts";
 import { ChosenFiles } from "./chosen-files.ts";
 import { effectiveFor } from "./effective.ts";
+import { finishFolders } from "./finish-folders.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
+import { readUnfinished } from "./unfinished.ts";
 
 /** Of what passes between apps and others. */
 interface AgentEnds {
@@ -51,7 +54,18 @@ export class LiveChanges {
 
   /** A start whose app runs, also one that an earlier agent has begun. */
   stands(start: Start): void {
-    void this.#inTurn(async () => await this.#chosen.keep(start)).catch(() => {});
+    const seeTo = async () => {
+      await this.#finish(start);
+      await this.#chosen.keep(start);
+    };
+    void this.#inTurn(seeTo).catch((error: unknown) => {
+      process.stderr.write(`what ${start.record.spec.id} is shown cannot be seen to: ${String(error)}\n`);
+    });
+  }
+
+  /** All that was asked for until now is done. */
+  async settled(): Promise<void> {
+    await this.#last;
   }
 
   ended(id: string): void {
@@ -60,6 +74,20 @@ export class LiveChanges {
 
   close(): void {
     this.#chosen.close();
+  }
+
+  /** An agent that was killed in the middle of a change has left it to this one. */
+  async #finish(start: Start): Promise<void> {
+    const { spec } = start.record;
+    if ((await readUnfinished(spec, this.#context)) === undefined) return;
+    const found = await findDeployment(spec.name, this.#context);
+    const onRevoke = (found.ok ? found.value.thing.service.onRevoke : undefined) ?? "end";
+    const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
+    const outcome = await finishFolders(around);
+    if (outcome === "ended" && onRevoke === "restart") await this.#again(start);
+    const recipe = found.ok ? await findRecipe(found.value.thing.recipe, this.#context) : undefined;
+    if (outcome === "goes-on" && found.ok && recipe?.ok === true)
+      await this.#changeNow(found.value.thing, recipe.value.thing);
   }
 
   /** It was ended as a whole; who was started in the background comes up again with what is granted now. */
@@ -76,40 +104,41 @@ export class LiveChanges {
 
   /** @returns a line for each request that has changed; none where the instance does not run */
   async change(deployment: Deployment, recipe: Recipe): Promise<readonly string[]> {
+    return await this.#inTurn(async () => await this.#changeNow(deployment, recipe));
+  }
+
+  async #changeNow(deployment: Deployment, recipe: Recipe): Promise<readonly string[]> {
     const { name } = deployment;
-    const act = async (): Promise<readonly string[]> => {
-      await this.#compartments.look();
-      if (this.#compartments.running(name) === undefined) return [];
-      const standing = await this.#compartments.standing(name);
-      if (!standing.ok) return [];
-      // What is required can be revoked as well: the next start is refused then, and this one goes on without it.
-      const effective = await effectiveFor(recipe, deployment, this.#context, "as-optional");
-      if (!effective.ok) return [`${name} goes on with what it had: ${explain(effective.problem).text}`];
-      const { start } = standing.value;
-      const own = start.record.ownAnswers ?? [];
-      const open = effective.value.filter(({ request }) => !own.includes(request));
-      const onRevoke = deployment.service.onRevoke ?? "end";
-      const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
-      const rules = await changeNetwork(start, open, this.#ends.networks, this.#context);
-      const runs = (other: string) => this.#compartments.running(other) !== undefined;
-      const links = await changeLinks(start, deployment, runs, this.#ends.networks, this.#context);
-      const published = await changePublished(start, deployment, this.#ends.entrances);
-      const changes = await changeFolders(open, around);
-      const lines = [
-        ...changes.map((change) => liveWords(name, change)),
-        ...rules,
-        ...published,
-        ...waiting(open, start.record.spec),
-        ...links,
-        ...own.map((request) => `${request}: ${name} keeps what was said for this start alone, until its end`),
-      ];
-      if (!changes.some(({ ended }) => ended === "instance")) {
-        await this.#chosen.keep(start);
-        return lines;
-      }
-      return [...lines, await this.#again(start)];
-    };
-    return await this.#inTurn(act);
+    await this.#compartments.look();
+    if (this.#compartments.running(name) === undefined) return [];
+    const standing = await this.#compartments.standing(name);
+    if (!standing.ok) return [];
+    // What is required can be revoked as well: the next start is refused then, and this one goes on without it.
+    const effective = await effectiveFor(recipe, deployment, this.#context, "as-optional");
+    if (!effective.ok) return [`${name} goes on with what it had: ${explain(effective.problem).text}`];
+    const { start } = standing.value;
+    const own = start.record.ownAnswers ?? [];
+    const open = effective.value.filter(({ request }) => !own.includes(request));
+    const onRevoke = deployment.service.onRevoke ?? "end";
+    const around = { start, compartments: this.#compartments, context: this.#context, onRevoke };
+    const rules = await changeNetwork(start, open, this.#ends.networks, this.#context);
+    const runs = (other: string) => this.#compartments.running(other) !== undefined;
+    const links = await changeLinks(start, deployment, runs, this.#ends.networks, this.#context);
+    const published = await changePublished(start, deployment, this.#ends.entrances);
+    const changes = await changeFolders(open, around);
+    const lines = [
+      ...changes.map((change) => liveWords(name, change)),
+      ...rules,
+      ...published,
+      ...waiting(open, start.record.spec),
+      ...links,
+      ...own.map((request) => `${request}: ${name} keeps what was said for this start alone, until its end`),
+    ];
+    if (!changes.some(({ ended }) => ended === "instance")) {
+      await this.#chosen.keep(start);
+      return lines;
+    }
+    return [...lines, await this.#again(start)];
   }
 }
 

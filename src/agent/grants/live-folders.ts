@@ -7,7 +7,8 @@
  * Invariants
  * - What was taken away is gone for every process that goes on: who held something of it is ended, and when that cannot be
  *   seen to, the whole instance.
- * - What is in force stands in the start's folder and in the kernel's tables, so that any later agent can go on from there.
+ * - What is in force stands in the start's folder and in the kernel's tables, and what is begun as well, so that any later
+ *   agent can go on from there.
  */
 import type { Effective } from "../../grant/index.ts";
 import {
@@ -31,6 +32,7 @@ import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
 import { refusal } from "../../result.ts";
 import { grantedAt, readInForce, type Slot, startFolder, viewOf, writeInForce } from "./in-force.ts";
+import { dropUnfinished, writeUnfinished } from "./unfinished.ts";
 import { partsFor } from "./view-parts.ts";
 
 /** What became of one request. */
@@ -90,10 +92,13 @@ export async function changeFolders(
     changes.push(change);
     const { request, gets, outcome, held } = change;
     if (outcome === "at-next-start") continue;
+    // An agent that is killed before this is done leaves it to the next.
     const now = outcome === "in-force" ? effective.contributions : [];
-    await writeInForce(folder, new Map([...inForce, [slot.request, now]]), context);
+    // The folder of a start that was ended is gone.
+    if (change.ended !== "instance") await writeInForce(folder, new Map([...inForce, [slot.request, now]]), context);
     const said = outcome === "in-force" ? gets : "nothing";
     await context.audit.append({ kind: "live-change", instance: spec.name, id: spec.id, request, gets: said, held });
+    await dropUnfinished(spec, context);
     if (change.ended === "instance") break;
   }
   return changes;
@@ -107,6 +112,7 @@ export async function showAnew(slot: Slot, before: readonly Contribution[], arou
   const folder = startFolder(start.record.spec, context);
   const inForce = await readInForce(folder, context);
   if (change.outcome === "in-force") await writeInForce(folder, new Map([...inForce, [slot.request, before]]), context);
+  await dropUnfinished(start.record.spec, context);
 }
 
 interface One {
@@ -124,14 +130,21 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const slots = `${context.places.runtime}/slots`;
   const view = await viewOf(start, context);
   const mount = view === undefined ? undefined : slotMount(view, slots, request);
-  if (view === undefined || mount === undefined) return notNow(effective, "its wall has ended");
-  const staging = `${startFolder(spec, context)}/view-${request}`;
-  const staged = await stage(effective.contributions, slot, view, staging, around, anew);
   // What is more of the same is no reason to take anything away first.
   const kept = before.length === 0 || isMore(before, effective.contributions);
+  if (view === undefined || mount === undefined) {
+    if (kept) return notNow(effective, "its wall has ended");
+    // Nobody can take anything from it any more, so it goes itself.
+    await compartments.kill(spec.name);
+    const why = "its wall has ended, and without it nothing can be taken from what runs";
+    return { request, gets: effective.gets, outcome: "taken-away", because: why, held: 0, ended: "instance" };
+  }
+  const staging = `${startFolder(spec, context)}/view-${request}`;
+  const staged = await stage(effective.contributions, slot, view, staging, around, anew);
   if (!staged.ok && kept) return notNow(effective, staged.problem.because);
   const gone: Gone = { mounts: shownOn(view, mount), hostIds: hostIds(view) };
   const stands = gone.mounts.length > 0 && start.state !== "frozen";
+  await writeUnfinished(spec, { request, staging, gone: kept ? undefined : gone, still: stands }, context);
   if (stands) await compartments.freeze(spec.name, true);
   let holders: readonly ProcessName[] = [];
   let because = staged.ok ? undefined : staged.problem.because;
@@ -178,7 +191,7 @@ async function stage(
 }
 
 /** @returns false where some do not end, or others still hold something */
-async function haveEnded(view: View, holders: readonly ProcessName[], gone: Gone): Promise<boolean> {
+export async function haveEnded(view: View, holders: readonly ProcessName[], gone: Gone): Promise<boolean> {
   let now = holders;
   for (let look = 0; look < LOOKS && now.length > 0; look++) {
     for (const holder of now) {

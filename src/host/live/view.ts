@@ -41,6 +41,9 @@ const KEPT = new Set(["ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime"
 
 /** @returns why it could not be put together; nothing is left of it then */
 export async function stageView(view: View, staging: string, parts: readonly Part[]): Promise<string | undefined> {
+  // What somebody has left who was killed at it.
+  for (let round = 0; round < MOST_LAYERS && topAt(view, staging) !== undefined; round++)
+    await unstageView(view, staging);
   for (const part of parts) {
     const because = await stagePart(view, staging, part);
     if (because === undefined) continue;
