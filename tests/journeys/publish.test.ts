@@ -1,88 +1,19 @@
 /** Published ports: this host reaches the one port that an owner names, at the one place; and nothing else of the app. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { createServer, connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import { commandOf, done, json, recorded, until } from "./life.fixture.ts";
+import { done, json, recorded, until } from "./life.fixture.ts";
 import { NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
+import { deployShell, firstWords, freePorts, greeting, killAgentOf, serveIn } from "./publish.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
 
-/** Two servers on the loopback of their compartment; each says who it is, then all that it is told. */
-const SERVERS = `
-import socket, threading
-def answer(taken, said):
-    taken.sendall(said)
-    while True:
-        piece = taken.recv(65536)
-        if piece == b"":
-            break
-        taken.sendall(piece)
-    taken.close()
-def serve(listener, said):
-    while True:
-        taken, _ = listener.accept()
-        threading.Thread(target=answer, args=(taken, said)).start()
-for family, address, port, said in ((socket.AF_INET, "127.0.0.1", 8080, b"web\\n"), (socket.AF_INET, "127.0.0.1", 8081, b"admin\\n"), (socket.AF_INET6, "::1", 8086, b"six\\n")):
-    listener = socket.create_server((address, port), family=family)
-    threading.Thread(target=serve, args=(listener, said)).start()
-print("serving", flush=True)
-`;
-
-const fileOf = (name: string) => `${trial.home}/config/deployments/${name}.yaml`;
-
-function deploy(name: string, more: string): void {
-  mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
-  writeFileSync(fileOf(name), `skerry: deployment/1\nrecipe: dev-shell\nisolation: container\n${more}`);
-}
-
-async function serve(name: string): Promise<void> {
-  await done(trial, ["start", "-q", name, "--", "-c", `exec python3 -c '${SERVERS}'`]);
-  await until("it serves", async () => (await done(trial, ["logs", name])).stdout.includes("serving"));
-}
-
-/** Ports of this host that nothing listens on a moment before. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  const ports: number[] = [];
-  for (const server of servers) {
-    if (!server.listening) await once(server, "listening");
-    const bound = server.address();
-    assert.ok(typeof bound === "object" && bound !== null);
-    ports.push(bound.port);
-  }
-  await Promise.all(servers.map(async (server) => await new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-type Place = { readonly host: string; readonly port: number } | { readonly path: string };
-
-/** What a server says first, or the name of the error; `closed` where it says nothing. */
-async function greeting(place: Place): Promise<string> {
-  const socket = connect({ ...place, timeout: 30_000 });
-  const said = await firstWords(socket);
-  socket.destroy();
-  return said;
-}
-
-async function firstWords(socket: Socket): Promise<string> {
-  return await new Promise((resolve) => {
-    socket.once("data", (piece) => resolve(String(piece).trim()));
-    socket.once("end", () => resolve("closed"));
-    socket.once("timeout", () => resolve("silent"));
-    socket.once("error", (error) => resolve("code" in error ? String(error.code) : error.message));
-  });
-}
-
-async function killAgent(): Promise<void> {
-  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
-  assert.ok(info.ok && info.value.pid !== undefined);
-  const { pid } = info.value;
-  process.kill(pid, "SIGKILL");
-  await until("the agent is gone", () => (commandOf(pid) === "" ? true : undefined));
-}
+const deploy = (name: string, more: string) => deployShell(trial, name, more);
+const serve = async (name: string) => await serveIn(trial, name);
+const killAgent = async () => await killAgentOf(trial);
 
 before(() => {
   trial = makeTrial();
