@@ -100,18 +100,34 @@ test("a run that learns is seen as such, is on record, and a second one is refus
   assert.match(lines, /learned {2}.*network: deny/);
 });
 
-test("when its agent is killed its network answers nothing, and the next agent ends it", { skip }, async () => {
-  deployWithRules(trial, world, "orphan", wide(port));
-  const running = trial.begin(["learn", "orphan", "--yes", "--", "-c", `sleep 1000`]);
+async function begunToLearn(name: string) {
+  deployWithRules(trial, world, name, wide(port));
+  const running = trial.begin(["learn", name, "--yes", "--", "-c", `sleep 1000`]);
   const ended = endOf(running, 120_000);
-  await until("it learns", async () => /^orphan +learning /m.test((await done(trial, ["ps"])).stdout));
+  await until("it learns", async () => new RegExp(`^${name} +learning `, "m").test((await done(trial, ["ps"])).stdout));
+  return { running, ended };
+}
+
+test("when its agent is killed, the run is ended without any other, and nothing is proposed", { skip }, async () => {
+  const { ended } = await begunToLearn("orphan");
   const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
   assert.ok(info.ok && info.value.pid !== undefined);
   process.kill(info.value.pid, "SIGKILL");
-  await done(trial, ["ps"]);
   const { code, stderr, stdout } = await ended;
-  assert.equal(code, 1, stderr);
+  assert.equal(code, 69, stderr);
   assert.equal(stdout, "");
-  assert.match(stderr, /nothing is known that was learned/);
-  assert.doesNotMatch((await done(trial, ["ps"])).stdout, /orphan/);
+  assert.match(stderr, /orphan was ended, since nobody watches it any more/);
+  await until("its end", async () => !(await done(trial, ["ps"])).stdout.includes("orphan"));
+  const record = /^.* learned .*$/m.exec((await done(trial, ["audit", "orphan"])).stdout)?.[0] ?? "";
+  assert.match(record, /whole=?:? ?(no|false)/);
+});
+
+test("when agent and command are killed at once, the run is ended, too", { skip }, async () => {
+  const { running, ended } = await begunToLearn("alone");
+  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
+  assert.ok(info.ok && info.value.pid !== undefined);
+  process.kill(info.value.pid, "SIGKILL");
+  running.kill("SIGKILL");
+  await ended;
+  await until("its end", async () => !(await done(trial, ["ps"])).stdout.includes("alone"));
 });

@@ -91,8 +91,8 @@ export function openedWords(request: string, { answer, folder }: Grant, verbs: R
   return `${request}: all of ${folder ?? ""}, ${verbs.includes("write") ? "to read and to write" : "to read"}`;
 }
 
-/** Of several: what they mean together. */
+/** What they mean together with all that it has besides. */
 export function togetherWords(opened: readonly Grant[]): readonly string[] {
-  const both = opened.some(({ answer }) => answer === "subset") && opened.some(({ folder }) => folder !== undefined);
-  return both ? ["whatever it can read meanwhile it can send to anybody"] : [];
+  const network = opened.some(({ answer }) => answer === "subset");
+  return network ? ["whatever it can read meanwhile it can send to anybody"] : [];
 }

@@ -88,12 +88,46 @@ export default defineCommand<Flags, string[]>({
     if (!begun.ok) return begun.problem.exit;
     const { argv = [], notes = [] } = begun.value.launched ?? {};
     if (!flags.quiet) for (const note of notes) say(world, note);
-    const stop = () => void agentOf(world).call("Stop", { name, graceMs: GRACE_MS });
-    const code = await attach(world, argv, stop, flags.json);
-    if (code !== 0) say(world, `${name} ended with ${code}`);
-    return await conclude(world, name, flags);
+    const learned = await watched(world, name, argv, flags);
+    return learned === undefined ? EXIT.unavailable : await conclude(world, name, learned, flags);
   },
 });
+
+/** Runs the app for as long as somebody watches it. @returns what was learned; undefined where that was said to be lost */
+async function watched(
+  world: World,
+  name: string,
+  argv: readonly string[],
+  { write, json }: Flags,
+): Promise<ProposeLearnedResponseJson | undefined> {
+  const unwatched = new AbortController();
+  // It is answered when the app has ended. Ctrl-C ends the app, and the answer is still wanted.
+  const proposal = agentOf(world).call<ProposeLearnedResponseJson>("LearnService/ProposeLearned", { name, write });
+  void proposal.then(({ ok }) => {
+    if (!ok) unwatched.abort();
+  });
+  const signal = AbortSignal.any([world.signal, unwatched.signal]);
+  const end: Parameters<typeof attach>[2] = (send) => {
+    // What it has for being watched, it does not keep when nobody watches: another agent ends it.
+    const asked = unwatched.signal.aborted
+      ? agentOf(world).call("Kill", { name })
+      : agentOf(world).call("Stop", { name, graceMs: GRACE_MS });
+    void asked.then(({ ok }) => {
+      if (!ok) send("SIGTERM");
+    });
+  };
+  const code = await attach({ ...world, signal }, argv, end, json);
+  const answer = await proposal;
+  if (answer.ok) {
+    if (code !== 0) say(world, `${name} ended with ${code}`);
+    return answer.value;
+  }
+  complain(
+    world,
+    `${name} was ended, since nobody watches it any more, and nothing was learned: ${answer.problem.text}`,
+  );
+  return undefined;
+}
 
 /** @returns the exit code where it is not to be done */
 async function agree(world: World, name: string, opened: readonly string[], yes: boolean): Promise<number | undefined> {
@@ -106,21 +140,17 @@ async function agree(world: World, name: string, opened: readonly string[], yes:
   return EXIT.usage;
 }
 
-/** Shows what was learned, and writes it where that is wanted. */
-async function conclude(world: World, name: string, { write, json }: Flags): Promise<number> {
-  // Not by the signal of this command: Ctrl-C has ended the app, and the answer is still wanted.
-  const propose = async (written: boolean) =>
-    await ask<ProposeLearnedResponseJson>(
-      { ...world, signal: new AbortController().signal },
-      "LearnService/ProposeLearned",
-      { name, write: written },
-    );
-  const proposed = await propose(write);
-  if (!proposed.ok) return proposed.problem.exit;
-  const { answers = [], file = "" } = proposed.value;
-  showLearned(world, name, proposed.value, { write, json });
+/** Shows what was learned, and has it written where that is wanted. */
+async function conclude(
+  world: World,
+  name: string,
+  learned: ProposeLearnedResponseJson,
+  { write, json }: Flags,
+): Promise<number> {
+  showLearned(world, name, learned, { write, json });
+  const { answers = [], file = "" } = learned;
   const open = answers.some(({ line = "", same = false }) => line !== "" && !same);
   if (write || json || !open || (await askYes(world, `Write this into ${file}?`)) !== "yes") return EXIT.done;
-  const written = await propose(true);
+  const written = await ask(world, "LearnService/ProposeLearned", { name, write: true });
   return written.ok ? EXIT.done : written.problem.exit;
 }
