@@ -10,12 +10,13 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import type { Allowance, NameAddresses } from "../../broker/index.ts";
 import { decideConnection } from "../../broker/index.ts";
-import { hostAddresses, type SocketHandle, type SocketsProblem, type SocketWanted } from "../../host/index.ts";
+import { type SocketHandle, type SocketsProblem, type SocketWanted } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import type { Result } from "../../result.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor } from "./outgoing.ts";
 import type { Asker, Programs } from "./programs.ts";
+import { ownAddresses } from "./own-addresses.ts";
 import { refusalWords } from "./reasons.ts";
 import type { Counted, Tally } from "./tally.ts";
 
@@ -79,7 +80,7 @@ export class DatagramRelay {
   }
 
   #allowed(target: { readonly name: string } | { readonly address: string }, port: number) {
-    const verdict = decideConnection(this.#parts.rules, { target, port, protocol: "udp" }, hostAddresses());
+    const verdict = decideConnection(this.#parts.rules, { target, port, protocol: "udp" }, ownAddresses());
     return verdict.kind === "allowed" ? verdict.rule : undefined;
   }
 

@@ -12,13 +12,7 @@ import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { NAMED_NETWORK } from "../../backends/index.ts";
 import { Allowance, decideConnection, NameAddresses, type Wanted, whyNotSameName } from "../../broker/index.ts";
-import {
-  hostAddresses,
-  makeSockets,
-  type ProcessName,
-  type SocketHandle,
-  type SocketsProblem,
-} from "../../host/index.ts";
+import { makeSockets, type ProcessName, type SocketHandle, type SocketsProblem } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type DatagramParts, DatagramRelay } from "./datagrams.ts";
@@ -28,6 +22,7 @@ import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
 import { type Asker, Programs } from "./programs.ts";
+import { ownAddresses } from "./own-addresses.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
 import type { RefusedByKernel } from "./kernel-filter.ts";
 import { bufferedAgain } from "./reading.ts";
@@ -171,7 +166,7 @@ export class InstanceNetwork {
     if (links.some(({ as }) => as === name)) return refused("it is linked with another port");
     if (empty) return refused("the network is empty");
     const target = name === undefined ? { address } : { name };
-    const verdict = decideConnection(rules, { target, port, protocol }, hostAddresses());
+    const verdict = decideConnection(rules, { target, port, protocol }, ownAddresses());
     // By now a rule may allow what none did then.
     return verdict.kind === "refused"
       ? refused(refusalWords(verdict.because), verdict.rule)
@@ -300,7 +295,7 @@ export class InstanceNetwork {
     if (granted.empty) return refuse("the network is empty");
     const target = name === undefined ? { address } : { name };
     const wanted = { target, port, protocol: "tcp" } as const;
-    const verdict = decideConnection(granted.rules, wanted, hostAddresses());
+    const verdict = decideConnection(granted.rules, wanted, ownAddresses());
     if (verdict.kind === "refused") return refuse(refusalWords(verdict.because), verdict.rule);
     const { rule } = verdict;
     const release = name === undefined ? () => {} : addresses.hold(name);
@@ -346,7 +341,7 @@ type Made = { readonly wanted: Wanted; readonly rule: NetworkRule } | { readonly
 function holds({ rules, links, empty }: NetworkGranted, made: Made): boolean {
   if ("link" in made) return links.some((one) => sameLink(one, made.link));
   const { wanted, rule } = made;
-  const verdict = empty ? undefined : decideConnection(rules, wanted, hostAddresses());
+  const verdict = empty ? undefined : decideConnection(rules, wanted, ownAddresses());
   if (verdict?.kind !== "allowed") return false;
   const now = verdict.rule;
   const quota = (now.bytesPerDay ?? rule.bytesPerDay) === rule.bytesPerDay;

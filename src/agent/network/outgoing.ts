@@ -1,10 +1,10 @@
 /** Outgoing: where a name leads, as far as the rule that granted it lets it, and a connection to the first that answers. */
 import type { Socket } from "node:net";
 import { decideAddress, HOST_NAME, type Refusal } from "../../broker/index.ts";
-import { hostAddresses } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { HostNames } from "./host-names.ts";
+import { ownAddresses } from "./own-addresses.ts";
 import { connectBuffered } from "./reading.ts";
 
 /** To one address of a server; the next one is tried then. */
@@ -25,7 +25,7 @@ export async function addressesFor(
   target: { readonly name: string } | { readonly address: string },
   names: HostNames,
 ): Promise<Result<readonly string[], NowhereProblem>> {
-  const own = hostAddresses();
+  const own = ownAddresses();
   const found =
     "address" in target
       ? [target.address]

@@ -15,6 +15,9 @@ const LARGE_BYTES = 1024 * 1024;
 
 const LARGE_MOST = 16;
 
+/** Of those that nobody has: to make them anew costs time, and to keep them memory. */
+const KEPT_MOST = { own: 32, large: 2 };
+
 /** @returns undefined if all has been taken; else nothing more is read until that has ended */
 type Take = (bytes: Uint8Array) => Promise<void> | undefined;
 
@@ -62,12 +65,12 @@ export function bufferedAgain(accepted: Socket): Socket {
   return socket;
 }
 
-/** Large buffers that nobody has now, and how many are lent. */
-const free: Buffer[] = [];
+/** Buffers that nobody has now, and how many large ones are lent. */
+const free = { own: [] as Buffer[], large: [] as Buffer[] };
 let lent = 0;
 
 function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => Socket): Socket {
-  const own = Buffer.allocUnsafeSlow(OWN_BYTES);
+  const own = free.own.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
   let large: Buffer | undefined;
   let taking: Promise<void> | undefined;
   let take: Take = () => undefined;
@@ -76,7 +79,7 @@ function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => So
     if (large === undefined) return;
     lent -= 1;
     // What is still being written from it is nobody else's to overwrite.
-    if (taking === undefined) free.push(large);
+    if (taking === undefined && free.large.length < KEPT_MOST.large) free.large.push(large);
     large = undefined;
   };
   const more = () => {
@@ -90,7 +93,7 @@ function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => So
       taking = take(buffer.subarray(0, count));
       if (taking === undefined && count < OWN_BYTES) giveBack();
       else if (mayBorrow && large === undefined && count === OWN_BYTES && lent < LARGE_MOST) {
-        large = free.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
+        large = free.large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
         lent += 1;
       }
       taking?.then(more, () => socket.resetAndDestroy());
@@ -99,7 +102,10 @@ function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => So
   });
   // Else Node reads at once.
   socket.pause();
-  socket.once("close", giveBack);
+  socket.once("close", () => {
+    giveBack();
+    if (taking === undefined && free.own.length < KEPT_MOST.own) free.own.push(own);
+  });
   readers.set(socket, (by, options) => {
     take = by;
     mayBorrow = options.mayBorrow;
