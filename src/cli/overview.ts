@@ -4,7 +4,7 @@ import type { CommandTable } from "./app.ts";
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   "Begin here": ["demo", "setup", "doctor", "facts"],
   "Choose apps": ["recipes", "recipe", "deploy", "undeploy", "deployments", "describe"],
-  "Say what they may": ["edit", "grant", "revoke", "apply", "asks", "answer", "pending", "tighten"],
+  "Say what they may": ["edit", "grant", "revoke", "apply", "bind", "asks", "answer", "pending", "learn", "tighten"],
   "Look at rights": ["explain", "prove", "graph", "plan", "audit"],
   "Run them": ["run", "start", "stop", "kill", "freeze", "thaw", "wait", "enable", "disable", "autostart"],
   "See and enter what runs": ["ps", "net", "stats", "logs", "shell", "exec", "cp"],
