@@ -10,6 +10,7 @@ export * from "./helper-care.ts";
 export * from "./helper-program.ts";
 export * from "./live/index.ts";
 export { type InsideNetwork, openNetwork } from "./inside-network.ts";
+export { HostsFile } from "./hosts-file.ts";
 export { existsInside, listensOn } from "./look-inside.ts";
 export { realPerformer } from "./perform.ts";
 export { type ProbeOptions, probeHost } from "./probe.ts";

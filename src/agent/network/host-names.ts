@@ -1,9 +1,11 @@
 /**
- * Host names: asks the host's name servers, or those that the owner names, for the addresses of a granted name.
+ * Host names: which addresses a granted name has. What the host's own file of names says comes first; then its name servers
+ * are asked, or those that the owner names.
  *
  * Nothing that an app sends goes out: the question is made anew, of a name that a rule allows.
  */
 import { Resolver } from "node:dns/promises";
+import type { HostsFile } from "../../host/index.ts";
 
 /** Answers are kept as long as their servers say, within these bounds. */
 const KEPT_LEAST_S = 5;
@@ -28,15 +30,19 @@ interface Known {
 
 export class HostNames {
   readonly #servers: readonly string[];
+  readonly #hosts: HostsFile;
   readonly #known = new Map<string, Known>();
 
   /** @param servers - `address:port`; empty for those of /etc/resolv.conf */
-  constructor(servers: readonly string[]) {
+  constructor(servers: readonly string[], hosts: HostsFile) {
     this.#servers = servers;
+    this.#hosts = hosts;
   }
 
   /** @returns empty where the name has none, or nobody answers */
   async addressesOf(name: string): Promise<readonly string[]> {
+    const written = await this.#hosts.addressesOf(name);
+    if (written.length > 0) return written;
     const known = this.#known.get(name);
     if (known !== undefined && known.until > performance.now()) return await known.addresses;
     this.#known.delete(name);

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
-import { helperPath, type ProcessName } from "../../host/index.ts";
+import { HostsFile, helperPath, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
 import type { Start, StartRecord } from "../compartments.ts";
@@ -22,6 +22,9 @@ import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
+
+/** hosts(5). */
+const HOSTS = "/etc/hosts";
 
 /** Many names are often asked for at once. */
 const WRITTEN_AFTER_MS = 50;
@@ -72,7 +75,7 @@ export class Networks {
     this.#childOf = childOf;
     this.#context = context;
     this.#asks = asks;
-    this.#names = new HostNames(context.dns);
+    this.#names = new HostNames(context.dns, new HostsFile(HOSTS));
   }
 
   /** Before the wall of a start is started: from here on it finds somebody at its gate. */
