@@ -10,6 +10,7 @@ import { migrateCommand } from "../image/index.ts";
 import { escapeText } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import { type BindProblem, bindWords } from "./grants/bind.ts";
+import { folderWords } from "./grants/folder-words.ts";
 import type { BadAnswer } from "./grants/change-answers.ts";
 import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
@@ -178,20 +179,13 @@ export function explain(problem: AgentProblem): Explained {
         `answer one of them deny, or both with ${problem.answer}`,
       );
     case "folder-not-there":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", ${problem.type === "none" ? "does not exist" : "is no folder"}`,
-        `make it, or name another folder (skerry edit ${problem.deployment})`,
-      );
     case "folder-is-skerrys":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", lies in Skerry's own ${problem.own}`,
-        "an app that reaches it could give itself every right; grant another folder",
-      );
     case "folder-holds-link":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted for writing as "${problem.request}", holds ${escapeText(problem.link)}, a link that leads to Skerry's own folders`,
-        "an app could put another in its place; put a folder where the link is, or grant another folder",
-      );
+    case "folder-holds-copies":
+    case "folder-holds-mount":
+    case "folder-is-systems":
+    case "too-many-files":
+      return refused(...folderWords(problem));
     case "copy-of-another":
       return refused(
         `${problem.instance}: "${problem.request}" is now to be a copy of ${escapeText(problem.wanted)}, and changes of a copy of ${escapeText(problem.folder)} still wait there`,
@@ -221,21 +215,6 @@ export function explain(problem: AgentProblem): Explained {
       return refused(
         `the copy "${problem.request}" of ${problem.name} holds more than can be compared`,
         `throw it away (skerry changes ${problem.name} ${problem.request} --discard), or look into it by hand`,
-      );
-    case "folder-holds-copies":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted as a copy as "${problem.request}", holds ${problem.own}, where what is written to copies is kept`,
-        "grant a folder below it, or answer subset or real",
-      );
-    case "folder-holds-mount":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted as a copy as "${problem.request}", has another file system below it, at ${escapeText(problem.mount)}`,
-        "a copy would leave that out; grant a folder beside or below it, or answer subset or real",
-      );
-    case "folder-is-systems":
-      return refused(
-        `${problem.deployment}: ${escapeText(problem.folder)}, granted as "${problem.request}", reaches ${escapeText(problem.system)}, through which the host itself is within reach`,
-        "grant a folder below it that holds files alone",
       );
     case "overlapping-places":
       return refused(

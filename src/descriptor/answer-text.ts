@@ -1,7 +1,8 @@
 /**
  * Answer text: an answer as it is written on a command line, `ANSWER[:WHAT]`. The words are those of the file.
  *
- * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`
+ * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`; a file may be a
+ *   pattern: `*.pdf`
  * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`, `ask`, `ask:RULE,RULE`
  * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
@@ -9,9 +10,11 @@
  */
 import {
   ANSWERS,
+  filePatternFault,
   type Grant,
   isCleanAbsolutePath,
   isCleanRelativePath,
+  isFilePattern,
   isPrintable,
   type NetworkRule,
   type ServiceName,
@@ -76,9 +79,11 @@ function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, A
   if (cut < 0) return success({ ...plain, folder });
   const files = [...new Set(rest.slice(cut + 1).split(","))];
   const astray = files.find((file) => !isCleanRelativePath(file));
-  return astray === undefined
+  if (astray !== undefined) return fault(`${quote(astray)} is not a clean path below the folder`);
+  const unfit = files.filter(isFilePattern).find((file) => filePatternFault(file) !== undefined);
+  return unfit === undefined
     ? success({ ...plain, folder, files })
-    : fault(`${quote(astray)} is not a clean path below the folder`);
+    : fault(`${quote(unfit)}: ${filePatternFault(unfit)}`);
 }
 
 /** The words of a help text. */

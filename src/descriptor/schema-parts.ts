@@ -8,7 +8,9 @@ import * as z from "zod";
 import {
   escapeText,
   isCleanAbsolutePath,
+  filePatternFault,
   isCleanRelativePath,
+  isFilePattern,
   isWithin,
   NAME_PATTERN,
   PACKAGE_PATTERN,
@@ -151,7 +153,7 @@ export function shortenHome(folder: string, home: string): string {
 
 export const chosenFile = z.string(wants("a path below the folder")).check(
   saying((text) => {
-    if (isCleanRelativePath(text)) return undefined;
+    if (isCleanRelativePath(text)) return isFilePattern(text) ? filePatternFault(text) : undefined;
     return `${quote(text)} is not a clean path below the folder. Leave out "/" at the start and the end, "//", "." and ".."`;
   }),
 );

@@ -11,6 +11,7 @@ import {
   COMPONENT_FACTS,
   COMPONENT_PLACES,
   isCleanAbsolutePath,
+  MOST_CHOSEN_FILES,
   OWN_VARIABLES,
   PACKAGE_PATTERN,
   SERVICES,
@@ -186,10 +187,10 @@ const grant = z
       answer: answerWord,
       folder: hostFolder.optional().describe("Host folder; ~/ stands for the owner's home"),
       value: variableValue.optional().describe("With fake for a variable: what it is set to"),
-      files: listOf(chosenFile, "files below the folder", 1000)
+      files: listOf(chosenFile, "files below the folder", MOST_CHOSEN_FILES)
         .min(1)
         .optional()
-        .describe("With subset: the chosen files"),
+        .describe("With subset: the chosen files; * and ? stand for names that match"),
       allow: rulesSchema
         .optional()
         .describe("With subset: what may be reached. With a real network: host and lan, besides the internet"),

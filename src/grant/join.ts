@@ -23,6 +23,7 @@ import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
 import { joinVariable, type VariableProblem } from "./join-variable.ts";
 import { networkGets, whyRuleNotServed } from "./network.ts";
+import { pickFor, pickGets } from "./pick.ts";
 import { startUpFilesWithin } from "./start-up-files.ts";
 
 /** What was found on the host about a path that a grant names. */
@@ -37,6 +38,8 @@ export interface PathFinding {
 }
 
 export interface JoinContext {
+  /** By request: the files that its patterns mean now. Where nobody has looked, none. */
+  readonly matches?: ReadonlyMap<string, { readonly files: readonly string[]; readonly more: boolean }>;
   /** By the path as written. */
   readonly findings: ReadonlyMap<string, PathFinding>;
   /** Skerry's own folders with every link followed: config, data, state, cache, runtime. */
@@ -124,6 +127,12 @@ export type JoinProblem =
       readonly request: string;
       readonly folder: string;
       readonly type: PathFinding["type"];
+    }
+  | {
+      readonly kind: "too-many-files";
+      readonly deployment: string;
+      readonly request: string;
+      readonly folder: string;
     }
   | {
       readonly kind: "folder-is-skerrys";
@@ -325,8 +334,10 @@ function folder(
           own: holder,
         });
     }
-    const gets = `${files.length} chosen file${files.length === 1 ? "" : "s"} of ${source}, read-only, at ${target}`;
-    return success({ ...plain, gets, contributions: [{ kind: "pick", source, files, target }] });
+    const pick = pickFor(source, files, target, context.matches?.get(name));
+    return pick === undefined
+      ? refusal({ kind: "too-many-files", deployment, request: name, folder: written })
+      : success({ ...plain, gets: pickGets(pick), contributions: [pick] });
   }
   if (copied) {
     // Overlayfs refuses to keep what is written to a folder within that folder.

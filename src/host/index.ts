@@ -9,6 +9,7 @@ export * from "./findings.ts";
 export * from "./helper-care.ts";
 export * from "./helper-program.ts";
 export * from "./live/index.ts";
+export { matchingFiles } from "./matching-files.ts";
 export { type InsideNetwork, openNetwork } from "./inside-network.ts";
 export { HostsFile } from "./hosts-file.ts";
 export { existsInside, listensOn } from "./look-inside.ts";

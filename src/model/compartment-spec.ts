@@ -21,7 +21,15 @@ export type Contribution =
   /** A host folder appears at `target` and can be written; what is written goes to a folder of the instance's own. */
   | { readonly kind: "copy"; readonly request: string; readonly source: string; readonly target: string }
   /** Chosen files below a host folder appear below `target`; each is opened without following links out of it. */
-  | { readonly kind: "pick"; readonly source: string; readonly files: readonly string[]; readonly target: string }
+  | {
+      readonly kind: "pick";
+      readonly source: string;
+      /** Names; with `found` patterns as well. */
+      readonly files: readonly string[];
+      /** What the patterns meant when it was looked; this follows the folder while the app runs. */
+      readonly found?: readonly string[];
+      readonly target: string;
+    }
   /** An empty read-only folder appears at `target`: also what hides a part of a bind that lies below it. */
   | { readonly kind: "empty-folder"; readonly target: string }
   /** For now a folder without permissions at `target`: over it, what the request gets is shown while the app runs. */

@@ -3,6 +3,7 @@ export * from "./address-class.ts";
 export * from "./answer.ts";
 export * from "./compartment-spec.ts";
 export * from "./deployment.ts";
+export * from "./file-pattern.ts";
 export * from "./desktop.ts";
 export * from "./host-facts.ts";
 export * from "./ip-address.ts";

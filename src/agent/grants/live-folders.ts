@@ -211,8 +211,11 @@ function isAtStart({ contributions }: Effective, started: readonly Contribution[
   return contributions.every((one) => started.some((other) => same([one], [other])));
 }
 
+/** What patterns mean now is followed while it runs, and is no change of what is granted. */
 function same(left: readonly Contribution[], right: readonly Contribution[]): boolean {
-  return JSON.stringify(left) === JSON.stringify(right);
+  const granted = (all: readonly Contribution[]) =>
+    JSON.stringify(all, (key, value: unknown) => (key === "found" ? undefined : value));
+  return granted(left) === granted(right);
 }
 
 /** The same folder, which could be read and can now be written as well; or more of its files. */

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { findPlainly, type Part } from "../../host/index.ts";
-import type { CompartmentSpec, Contribution } from "../../model/index.ts";
+import { type CompartmentSpec, type Contribution, pickedFiles } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
 import { type AgentContext, QUIET } from "../context.ts";
@@ -47,10 +47,12 @@ export async function partsFor(
       if (spec.user.allocated && shown === undefined) return notNow(ONLY_STARTED_WITH);
       parts.push({ source: one.source, shown, type: found.type, at, access: one.access });
     } else if (one.kind === "pick") {
-      const places = placesFor(one.files, `${folder}/chosen-${randomBytes(4).toString("hex")}`);
+      // The others that match come one after the other: nobody waits for a thousand.
+      const files = pickedFiles(one.found === undefined || mayBeGone ? one : withFewer(one, one.found));
+      const places = placesFor(files, `${folder}/${PLACES}${randomBytes(4).toString("hex")}`);
       steps.push(...places.steps);
       parts.push({ source: places.folder, type: "folder", at, access: "read" });
-      for (const file of one.files) {
+      for (const file of files) {
         const source = `${one.source}/${file}`;
         if (mayBeGone && findPlainly(source)?.type !== "file") continue;
         const shown = spec.user.allocated ? chosenFor(one.source, file, spec, folder) : undefined;
@@ -80,6 +82,16 @@ export function chosenFor(source: string, file: string, spec: CompartmentSpec, f
   return at < 0 ? undefined : `${folder}/stage/${at + 1}-all/${file}`;
 }
 
+/** Files that are brought up in one go: what else changes an instance must not wait for a thousand. */
+export const MOST_AT_ONCE = 50;
+
+function withFewer(pick: Extract<Contribution, { kind: "pick" }>, found: readonly string[]) {
+  return { ...pick, found: found.slice(0, MOST_AT_ONCE) };
+}
+
+/** Folders of places begin so. */
+export const PLACES = "chosen-";
+
 /** A folder with an empty file for each that is chosen, on which it is shown. */
 function placesFor(files: readonly string[], folder: string) {
   const folders = new Set(files.flatMap((file) => parentsOf(file).map((parent) => `${folder}/${parent}`)));
@@ -89,6 +101,16 @@ function placesFor(files: readonly string[], folder: string) {
     ...files.map((file): Step => ({ kind: "write-file", path: `${folder}/${file}`, mode: 0o444, content: "" })),
   ];
   return { folder, steps };
+}
+
+/** A place for one more file. What of its name is there is none that is shown. */
+export function placeSteps(places: string, file: string): readonly Step[] {
+  const path = `${places}/${file}`;
+  return [
+    { kind: "remove-tree", path },
+    ...parentsOf(file).map((parent): Step => ({ kind: "make-folder", path: `${places}/${parent}`, mode: 0o755 })),
+    { kind: "write-file", path, mode: 0o444, content: "" },
+  ];
 }
 
 function parentsOf(file: string): readonly string[] {

@@ -19,12 +19,21 @@ import {
   remember,
   type SeenRequests,
 } from "../../grant/index.ts";
-import { findPath, hostAddresses, linksOnTheWay, openToAll, realOrSelf, secretsFolder } from "../../host/index.ts";
+import {
+  findPath,
+  hostAddresses,
+  linksOnTheWay,
+  matchingFiles,
+  openToAll,
+  realOrSelf,
+  secretsFolder,
+} from "../../host/index.ts";
 import type { Image } from "../../image/index.ts";
 import {
   type CompartmentSpec,
   type Deployment,
   isCleanAbsolutePath,
+  isFilePattern,
   isWithin,
   type Places,
   type Recipe,
@@ -290,10 +299,17 @@ export async function joinContext(
   context: AgentContext,
 ): Promise<JoinContext> {
   const findings = new Map<string, Awaited<ReturnType<typeof findPath>>>();
-  for (const grant of Object.values(deployment.answers)) {
-    if (grant.folder !== undefined) findings.set(grant.folder, await findPath(grant.folder));
+  const own = ownFoldersOf(context);
+  const matches = new Map<string, Awaited<ReturnType<typeof matchingFiles>>>();
+  for (const [request, { folder, files = [] }] of Object.entries(deployment.answers)) {
+    if (folder === undefined) continue;
+    const finding = await findPath(folder);
+    findings.set(folder, finding);
+    const patterns = files.filter(isFilePattern);
+    if (finding.real !== undefined && patterns.length > 0)
+      matches.set(request, await matchingFiles(finding.real, patterns, own.ownFolders));
   }
-  return { findings, ...ownFoldersOf(context) };
+  return { findings, matches, ...own };
 }
 
 /** Which folders no grant may reach: the same for all deployments. */

@@ -195,7 +195,9 @@ export class Launchers {
     if (plain.value.effective.some(({ service, answer }) => service === "variable" && answer === "real"))
       return no("each start has to look into its owner's session");
     if (astray !== undefined) return no(`each start has to ask about ${astray.kind}`);
-    const current = spec.contributions.some((one) => one.kind === "pick" && isWatched(one, spec));
+    const current = spec.contributions.some(
+      (one) => one.kind === "pick" && (one.found !== undefined || isWatched(one, spec)),
+    );
     if (current) return no("an agent has to keep chosen files current");
     const program = chosen.recipe.programs[chosen.deployment.program ?? Object.keys(chosen.recipe.programs)[0] ?? ""];
     const own = (path: string) => path.startsWith(`${places.runtime}/`);

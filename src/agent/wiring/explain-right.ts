@@ -14,6 +14,7 @@ import {
   type Right,
   type Thing,
   whatCan,
+  pickGets,
 } from "../../grant/index.ts";
 import { hostAddresses, realOrSelf } from "../../host/index.ts";
 import { type Contribution, isCleanAbsolutePath, nearest, placeText, type Request } from "../../model/index.ts";
@@ -198,7 +199,7 @@ function contributionText(one: Contribution): string {
     case "copy":
       return `${one.source} appears at ${one.target} as a copy; what is written waits for its owner`;
     case "pick":
-      return `${one.files.length} ${one.files.length === 1 ? "file" : "files"} of ${one.source} below ${one.target}, read-only`;
+      return pickGets(one);
     case "empty-folder":
       return `an empty folder at ${one.target}`;
     case "slot":

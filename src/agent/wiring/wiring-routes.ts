@@ -132,7 +132,7 @@ function rightOf(right: Right, linesOf: Proof["linesOf"]) {
 function targetText(target: RightTarget): string {
   switch (target.kind) {
     case "folder":
-      return target.path;
+      return [target.path, ...(target.pattern ?? [])].join("/");
     case "volume":
       return target.volume;
     case "network":

@@ -5,7 +5,7 @@
  * root's folders, nor own what root owns: then each folder is attached by the helper with its owner shown as the app's
  * user, and bubblewrap binds that.
  */
-import { isWithin, type CompartmentSpec, type Contribution, SECRETS_INSIDE } from "../../model/index.ts";
+import { pickedFiles, isWithin, type CompartmentSpec, type Contribution, SECRETS_INSIDE } from "../../model/index.ts";
 import type { BackendContext } from "../backend.ts";
 import { unreachable } from "../../result.ts";
 import { fileByContent, type Step } from "../../step/index.ts";
@@ -104,13 +104,19 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         break;
       }
       case "pick": {
+        if (pickedFiles(contribution).length === 0) {
+          // What matches later is shown on its slot.
+          if (hasSlot(spec, contribution.target)) ownedAsApp(contribution.source, number);
+          furnishOne({ kind: "empty-folder", target: contribution.target }, number);
+          break;
+        }
         place(contribution.target, "folder");
         if (hasSlot(spec, contribution.target)) {
           furnishChanging(contribution, number);
           break;
         }
         args.push("--perms", "0755", "--tmpfs", contribution.target);
-        for (const file of contribution.files) {
+        for (const file of pickedFiles(contribution)) {
           const at = `${folder}/stage/${number}/${file}`;
           staged.push("--pick", contribution.source, file, at);
           args.push("--ro-bind", at, `${contribution.target}/${file}`);
@@ -177,13 +183,19 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
   }
 
   /** Files that are kept current: each is seen through a folder of the stage, where another can be put in its place. */
-  function furnishChanging({ source, files, target }: Extract<Contribution, { kind: "pick" }>, number: number): void {
-    const { uid, gid, allocated } = spec.user;
-    for (const file of files) staged.push("--pick", source, file, `${folder}/stage/${number}/${file}`);
-    if (allocated) staged.push("--idmap", source, `${folder}/stage/${number}-all`, String(uid), String(gid));
+  function furnishChanging(pick: Extract<Contribution, { kind: "pick" }>, number: number): void {
+    const { source, target } = pick;
+    for (const file of pickedFiles(pick)) staged.push("--pick", source, file, `${folder}/stage/${number}/${file}`);
+    ownedAsApp(source, number);
     const mount = context.facts.programs["mount"]?.path ?? "/usr/bin/mount";
     insideMounts.push("--inside", mount, "--no-mtab", "--make-shared", `${folder}/stage`, ";");
     args.push("--ro-bind", `${folder}/stage/${number}`, target);
+  }
+
+  /** As root: the folder that chosen files are shown from while it runs. */
+  function ownedAsApp(source: string, number: number): void {
+    const { uid, gid, allocated } = spec.user;
+    if (allocated) staged.push("--idmap", source, `${folder}/stage/${number}-all`, String(uid), String(gid));
   }
 
   function sourceOf(source: string, number: number): string {

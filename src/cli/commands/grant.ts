@@ -23,7 +23,7 @@ export default defineCommand<{ readonly json: boolean }, string[]>({
   },
   description: [
     "Writes answers into the deployment; its comments stay. All of them are written, or none.",
-    "A folder: deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE.",
+    "A folder: deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE; a FILE may be a pattern: *.pdf.",
     "A network: deny, empty, real, real:host,lan, ask, ask:RULE,RULE or subset:RULE,RULE. A rule is a name (example.org),",
     "all names below one (*.example.org), an address or range (192.0.2.0/24, [2001:db8::1]), host or lan; then :PORT and",
     "/udp where wanted.",

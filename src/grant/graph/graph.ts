@@ -12,7 +12,7 @@
  * - Nesting counts: who can write ~/a and who can read ~/a/b share what is in ~/a/b.
  */
 import type { Answer, Contribution, Link, NetworkRule, Publish, PublishPlace } from "../../model/index.ts";
-import { isWithin } from "../../model/index.ts";
+import { isWithin, mayMeet, patternsOf, splitPattern } from "../../model/index.ts";
 import type { Effective } from "../join.ts";
 import type { NetworkPart } from "./network.ts";
 import { reachesPlace } from "./places.ts";
@@ -61,6 +61,8 @@ export interface FolderTarget {
   readonly path: string;
   /** What lies below it and is hidden. */
   readonly except: readonly string[];
+  /** Only files below it that match, part by part; those that are not there yet count as well. */
+  readonly pattern?: readonly string[];
 }
 
 /** Where a right comes from: which part of the deployment or of its recipe. */
@@ -156,8 +158,7 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
     }
     if (one.kind === "pick") {
       for (const [at, file] of one.files.entries()) {
-        const target = { kind: "folder", path: below(one.source, file), except: [] } as const;
-        found.push({ verb: "read", target, entry: { list: "files", index: at } });
+        found.push({ verb: "read", target: chosen(one, file), entry: { list: "files", index: at } });
       }
     }
     if (one.kind === "network")
@@ -171,6 +172,14 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
     }
   }
   return found;
+}
+
+/** One file, or those that match a pattern. */
+function chosen(pick: Extract<Contribution, { kind: "pick" }>, file: string): FolderTarget {
+  if (!patternsOf(pick).includes(file)) return { kind: "folder", path: below(pick.source, file), except: [] };
+  const { folder, rest } = splitPattern(file);
+  const path = folder.length === 0 ? pick.source : below(pick.source, folder.join("/"));
+  return { kind: "folder", path, except: [], pattern: rest };
 }
 
 /** Host paths below the source that an empty folder lies upon. */
@@ -192,7 +201,17 @@ function below(folder: string, path: string): string {
 /** There is a path that both hold and neither hides. */
 export function foldersMeet(left: FolderTarget, right: FolderTarget): boolean {
   const inner = isWithin(left.path, right.path) ? left.path : isWithin(right.path, left.path) ? right.path : undefined;
-  return inner !== undefined && ![...left.except, ...right.except].some((hidden) => isWithin(inner, hidden));
+  if (inner === undefined || !matchesBelow(left, inner) || !matchesBelow(right, inner)) return false;
+  return ![...left.except, ...right.except].some((hidden) => isWithin(inner, hidden));
+}
+
+function matchesBelow({ path, pattern }: FolderTarget, inner: string): boolean {
+  if (pattern === undefined) return true;
+  const parts = inner.slice(path.length).split("/");
+  return mayMeet(
+    pattern,
+    parts.filter((part) => part !== ""),
+  );
 }
 
 function channelsOf(

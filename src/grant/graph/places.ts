@@ -10,6 +10,8 @@ import { type Meeting, meets, type NetworkAsked } from "./network.ts";
 
 export function reachesPlace({ target, because }: Right, at: PublishPlace): Meeting {
   if (target.kind === "folder" && at.kind === "socket") {
+    // A pattern means plain files.
+    if (target.pattern !== undefined) return "never";
     const inside = isWithin(at.path, target.path) && !target.except.some((hidden) => isWithin(at.path, hidden));
     if (!inside) return "never";
     return because.kind === "answer" && because.answer === "real" ? "surely" : "perhaps";

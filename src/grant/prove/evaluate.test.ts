@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isWithin, type NetworkRule } from "../../model/index.ts";
+import { type Contribution, isWithin, type NetworkRule } from "../../model/index.ts";
 import { buildGraph, type Right, type WiredApp } from "../graph/graph.ts";
 import { parseClaim } from "./parse.ts";
 import { evaluateClaim } from "./evaluate.ts";
@@ -86,6 +86,40 @@ test("what an app reads gets to a network over a folder that another one reads, 
   ]);
   assert.ok(holds(apps, "no app that reads folder ~/letters can reach network"));
   assert.ok(holds(apps, "mail can read folder ~/taxes and not chess can read folder ~/taxes"));
+});
+
+test("a pattern reads its folder partly: what matches, what may match one day, and nothing else", () => {
+  const pick: Contribution = {
+    kind: "pick",
+    source: "/home/ada/docs",
+    files: ["*.pdf", "20??/*.csv", "one"],
+    found: [],
+    target: "/in",
+  };
+  const [granted] = app("x", { reads: "/x" }).effective;
+  assert.ok(granted !== undefined);
+  const reader: WiredApp = { ...app("reader", {}), effective: [{ ...granted, contributions: [pick] }] };
+  for (const read of ["~/docs", "~/docs/new.pdf", "~/docs/2026", "~/docs/2031/a.csv", "~/docs/one", "~/"])
+    assert.ok(holds([reader], `reader can read folder ${read}`), read);
+  const others = [
+    "~/docs/a.txt",
+    "~/docs/sub",
+    "~/docs/.pdf",
+    "~/docs/2026/deep/a.csv",
+    "~/docs/20x/a.csv",
+    "~/letters",
+  ];
+  for (const not of others) assert.ok(holds([reader], `no reader can read folder ${not}`), not);
+  // Who can write where something matches can hand on what it reads.
+  for (const [writes, can] of [
+    ["~/docs/2026", true],
+    ["~/docs/2026/deep", false],
+    ["~/docs/other", false],
+    ["~/", true],
+  ] as const) {
+    const writer = app("writer", { reads: "/home/ada/letters", writes: writes.replace("~", HOME).replace(/\/$/, "") });
+    assert.equal(holds([reader, writer], "reader can read folder ~/letters"), can, writes);
+  }
 });
 
 test("over a link with a port both sides hear of each other; one without a port is about the order alone", () => {
@@ -194,6 +228,16 @@ test("what hides a part of a folder hides it from claims and channels, too", () 
   assert.ok(holds([masked, ...apps.slice(1)], "shell can reach app reader"));
 });
 
+/** Paths that match, with every name that any folder here has, and one that none has. */
+function instancesOf(path: string, pattern: readonly string[]): readonly string[] {
+  const names = [...new Set([...FOLDERS.flatMap((folder) => folder.split("/")), "new"])].filter((name) => name !== "");
+  return pattern.reduce<readonly string[]>(
+    (paths, part) =>
+      paths.flatMap((at) => (part === "*" ? names : [part]).map((name) => `${at === "/" ? "" : at}/${name}`)),
+    [path],
+  );
+}
+
 /** Every pair of rights is looked at, and every way that meets no app twice is walked. */
 function bruteForce(
   apps: readonly WiredApp[],
@@ -208,6 +252,7 @@ function bruteForce(
     const { at } = there;
     if (target.kind === "folder" && at.kind === "socket")
       return (
+        target.pattern === undefined &&
         isWithin(at.path, target.path) &&
         !target.except.some((one) => isWithin(at.path, one)) &&
         (!sure || (because.kind === "answer" && because.answer === "real"))
@@ -222,6 +267,11 @@ function bruteForce(
   };
   const common = (left: Right["target"], right: Right["target"]) => {
     if (left.kind !== "folder" || right.kind !== "folder") return false;
+    const [some, other] = left.pattern === undefined ? [right, left] : [left, right];
+    if (some.pattern !== undefined)
+      return instancesOf(some.path, some.pattern).some(
+        (path) => isWithin(path, other.path) && !other.except.some((one) => isWithin(path, one)),
+      );
     return (
       (isWithin(left.path, right.path) && !right.except.some((one) => isWithin(left.path, one))) ||
       (isWithin(right.path, left.path) && !left.except.some((one) => isWithin(right.path, one)))

@@ -38,6 +38,11 @@ const contribution: fc.Arbitrary<readonly Contribution[]> = fc.oneof(
   fc
     .constantFrom(...FOLDERS)
     .map((source): readonly Contribution[] => [{ kind: "pick", source, files: ["y", "f"], target: "/in" }]),
+  fc
+    .constantFrom(...FOLDERS)
+    .map((source): readonly Contribution[] => [
+      { kind: "pick", source, files: ["y/*/f", "f"], found: [], target: "/in" },
+    ]),
   fc.constant<readonly Contribution[]>([{ kind: "network", zones: [] }]),
   fc.constant<readonly Contribution[]>([{ kind: "network", zones: ["host"] }]),
   fc

@@ -4,10 +4,14 @@ export { type Mount, mountsOf } from "./mount-table.ts";
 export { findPlainly } from "./plain-file.ts";
 export {
   clearSlot,
+  hideShown,
   isShown,
+  makePlace,
   type Part,
+  removePlace,
   replaceShown,
   showView,
+  shownBelow,
   shownOn,
   slotMount,
   stageView,

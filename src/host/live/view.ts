@@ -110,9 +110,32 @@ export function isShown({ wall }: View, at: string, { device, inode }: Found): b
 
 /** Puts what was staged in the place of what is shown there. The app should stand still: for a moment nothing is there. */
 export async function replaceShown(view: View, staging: string, at: string): Promise<string | undefined> {
-  for (let round = 0; round < MOST_LAYERS && topAt(view, at) !== undefined; round++)
-    await inWall(view, ["umount", "--no-mtab", "--lazy", at]);
+  await hideShown(view, at);
   return await showView(view, staging, at);
+}
+
+/** Takes away what is shown there. @returns why something is still there */
+export async function hideShown(view: View, at: string): Promise<string | undefined> {
+  let because: string | undefined;
+  for (let round = 0; round < MOST_LAYERS && topAt(view, at) !== undefined; round++)
+    because = await inWall(view, ["umount", "--no-mtab", "--lazy", at]);
+  return topAt(view, at) === undefined ? undefined : (because ?? "it is mounted again and again");
+}
+
+/** An empty file where there is none yet, in a folder in memory that the helper has made. */
+export async function makePlace(view: View, at: string): Promise<void> {
+  await inWall(view, ["install", "-D", "--mode=0444", "--", "/dev/null", at]);
+}
+
+/** @param at - an empty file on which nothing is shown any more */
+export async function removePlace(view: View, at: string): Promise<void> {
+  await inWall(view, ["rm", "--force", "--", at]);
+}
+
+/** Places below a folder on which something is shown, as paths below it. */
+export function shownBelow({ wall }: View, folder: string): readonly string[] {
+  const below = (mountsOf(wall.pid) ?? []).filter(({ point }) => point.startsWith(`${folder}/`));
+  return [...new Set(below.map(({ point }) => point.slice(folder.length + 1)))];
 }
 
 /** Hands a view on to the app. What bubblewrap has put on the slot for the start stays above it. */
