@@ -144,6 +144,7 @@ export class Deployments {
       if (!removed.ok) return removed;
     }
     await this.#life.services.forget(name);
+    await this.#life.entrances.forget(name);
     // What the owner has edited stays; all else that spoke of the instance goes with it.
     await removeUnits(name, this.#context);
     await removeEntry(name, this.#context);

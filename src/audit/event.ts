@@ -207,15 +207,15 @@ export type AuditEvent =
       readonly program: string | undefined;
     }
   /**
-   * At a place on this host where a port of an instance is published, so many connections came within a second. `let`: they
-   * were led inside; otherwise `because` says why not.
+   * To a place on this host where a port of an instance is published, so many connections came within a second. Where they
+   * were not `allowed`, `because` says why.
    */
   | {
       readonly kind: "net-published";
       readonly instance: string;
       readonly id: string;
-      readonly at: string;
-      readonly let: boolean;
+      readonly to: string;
+      readonly allowed: boolean;
       readonly because: string;
       readonly times: number;
     }

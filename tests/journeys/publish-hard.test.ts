@@ -1,7 +1,7 @@
 /** Published ports when things change around them: restarts, other agents, other walls, other apps. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, mkdirSync } from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { done, listed, recorded, until } from "./life.fixture.ts";
@@ -119,13 +119,40 @@ test("a place that somebody took while there was no agent is told of, and opened
   await until("it is on record", async () =>
     (await recorded(trial, "taken")).some(
       ({ kind, facts }) =>
-        kind === "net-published" && facts["let"] === false && /is not open/.test(String(facts["because"])),
+        kind === "net-published" && facts["allowed"] === false && /is not open/.test(String(facts["because"])),
     ),
   );
   assert.equal(await greeting({ host: "127.0.0.1", port }), "thief");
   await new Promise((resolve) => thief.close(resolve));
   await until("it is open again", async () => (await greeting({ host: "127.0.0.1", port })) === "web");
   await done(trial, ["kill", "taken"]);
+});
+
+test("another port at the same place takes it over in the running app, and what is undeployed leaves nothing", async () => {
+  const [port = 0] = await freePorts(1);
+  const socket = `${trial.files}/moved.sock`;
+  const at = (inside: number) =>
+    `publish: [{ port: ${inside}, on: "127.0.0.1:${port}" }, { port: ${inside}, socket: ${socket} }]\n`;
+  deployShell(trial, "moved", at(8080));
+  await serveIn(trial, "moved");
+  for (const place of [{ host: "127.0.0.1", port }, { path: socket }]) assert.equal(await greeting(place), "web");
+  deployShell(trial, "moved", at(8081));
+  await done(trial, ["apply", "moved"]);
+  for (const place of [{ host: "127.0.0.1", port }, { path: socket }])
+    await until("it is the other one", async () => (await greeting(place)) === "admin");
+  // As a host that is switched off would leave it: neither the agent nor the app comes to its end.
+  const running = (await listed(trial)).find(({ name }) => name === "moved");
+  assert.ok(running !== undefined);
+  await killAgentOf(trial);
+  cpSync(`${trial.home}/state/published/moved.json`, `${trial.home}/kept.json`);
+  process.kill(running.pid, "SIGKILL");
+  linkSync(socket, `${trial.files}/kept.sock`);
+  await until("it has ended", async () => !(await listed(trial)).some(({ name }) => name === "moved"));
+  assert.equal(existsSync(socket), false);
+  linkSync(`${trial.files}/kept.sock`, socket);
+  cpSync(`${trial.home}/kept.json`, `${trial.home}/state/published/moved.json`);
+  await done(trial, ["undeploy", "moved"]);
+  assert.equal(existsSync(socket), false);
 });
 
 test("a start in the foreground is published until it ends, and is no start without an agent", async () => {

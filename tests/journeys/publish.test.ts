@@ -191,8 +191,8 @@ test("it is on record, and in every listing", async () => {
   const kept = await until("the record of what came in", async () =>
     (await recorded(trial, "seen")).find(({ kind }) => kind === "net-published"),
   );
-  assert.equal(kept.facts["at"], place);
-  assert.equal(kept.facts["let"], true);
+  assert.equal(kept.facts["to"], place);
+  assert.equal(kept.facts["allowed"], true);
   const start = (await recorded(trial, "seen")).find(({ kind }) => kind === "start");
   const grants = start?.facts["grants"];
   assert.ok(Array.isArray(grants));

@@ -107,7 +107,12 @@ export class Entrance {
     const waits = [...this.#ports.values()].some(({ port }) => !port.isOpen);
     if (!waits || this.#closed) return;
     clearTimeout(this.#again);
-    this.#again = setTimeout(() => void this.#inTurn(async () => await this.#tryAgain()), AGAIN_AFTER_MS).unref();
+    const again = () => {
+      this.#inTurn(async () => await this.#tryAgain()).catch((error: unknown) => {
+        process.stderr.write(`published ports of ${this.#parts.instance} cannot be opened: ${String(error)}\n`);
+      });
+    };
+    this.#again = setTimeout(again, AGAIN_AFTER_MS).unref();
   }
 
   async #tryAgain(): Promise<void> {

@@ -33,6 +33,8 @@ export class Entrances {
   readonly #childOf: (id: string) => ProcessName | undefined;
   readonly #sockets: SocketMemory;
   readonly #standing = new Map<string, Standing>();
+  /** Starts that this agent has begun or taken over; resolves when it has. */
+  readonly #known = new Map<string, Promise<void>>();
   /** Starts that have ended, until their places are free. */
   #ending: Promise<unknown> = Promise.resolve();
 
@@ -45,31 +47,37 @@ export class Entrances {
 
   /** Before the wall of a start is started. */
   async open({ spec }: StartRecord): Promise<Result<void, NotPublished>> {
+    this.#known.set(spec.id, Promise.resolve());
     const publishes = publishedIn(spec);
     if (publishes.length === 0) return success(undefined);
     await this.#ending;
+    await this.#sockets.dropAllBut(spec.id, spec.name);
     return await this.#of(spec).entrance.open(publishes);
   }
 
   /** A start whose app runs: one that this agent has not begun itself is taken over. */
   stands({ record: { spec } }: Start): void {
-    if (this.#standing.has(spec.id)) return;
+    if (this.#known.has(spec.id)) return;
     const takeOver = async () => {
       const publishes = await this.#inForce(spec);
       if (publishes.length > 0) await this.#of(spec).entrance.become(publishes);
     };
-    takeOver().catch((error: unknown) => {
+    const taken = takeOver().catch((error: unknown) => {
       process.stderr.write(`the published ports of ${spec.id} cannot be taken over: ${String(error)}\n`);
     });
+    this.#known.set(spec.id, taken);
   }
 
   async ended({ id, name }: Pick<CompartmentSpec, "id" | "name">): Promise<void> {
-    const standing = this.#standing.get(id);
-    this.#standing.delete(id);
-    standing?.entrance.close();
-    const before = this.#ending;
+    this.#standing.get(id)?.entrance.close();
+    const [before, taken] = [this.#ending, this.#known.get(id)];
     const ending = async () => {
       await before;
+      await taken;
+      const standing = this.#standing.get(id);
+      this.#standing.delete(id);
+      this.#known.delete(id);
+      standing?.entrance.close();
       await standing?.entrance.settled();
       // Also what an agent before this one has made for it.
       await this.#sockets.drop(name, id);
@@ -80,10 +88,15 @@ export class Entrances {
     await mine;
   }
 
+  /** What was left behind of an instance that is no more. */
+  async forget(name: string): Promise<void> {
+    await this.#sockets.dropAllBut(undefined, name);
+  }
+
   /** From now on these are open in a running instance. @returns what has changed */
   async change({ spec }: StartRecord, publishes: readonly Publish[]): Promise<readonly Change[]> {
-    const known = this.#standing.has(spec.id);
-    if (!known && publishes.length === 0) return [];
+    await this.#known.get(spec.id);
+    if (!this.#standing.has(spec.id) && publishes.length === 0) return [];
     if (JSON.stringify(await this.#inForce(spec)) !== JSON.stringify(publishes)) {
       // Written first: an agent that takes over from here on opens no more than is published now.
       const path = `${startFolder(spec, this.#context)}/publish.json`;
@@ -92,18 +105,15 @@ export class Entrances {
       if (!done.ok) throw new Error(`${path} could not be written`);
     }
     const changes = await this.#of(spec).entrance.become(publishes);
+    const wanted = new Set(publishes.map(({ at }) => placeText(at)));
     for (const { publish, kind, cut } of changes) {
-      const request = `publish ${placeText(publish.at)}`;
+      const place = placeText(publish.at);
+      // At the same path there may be another by now.
+      if (kind === "closed" && !wanted.has(place)) await this.#sockets.drop(spec.name, spec.id, place);
+      const { id, name: instance } = spec;
       const gets = kind === "closed" ? "nothing" : `port ${publish.port}`;
-      if (kind === "closed") await this.#sockets.drop(spec.name, spec.id, placeText(publish.at));
-      await this.#context.audit.append({
-        kind: "live-change",
-        instance: spec.name,
-        id: spec.id,
-        request,
-        gets,
-        held: cut,
-      });
+      const request = `publish ${place}`;
+      await this.#context.audit.append({ kind: "live-change", instance, id, request, gets, held: cut });
     }
     return changes;
   }
@@ -144,8 +154,8 @@ export class Entrances {
   }
 
   async #record({ name, id }: CompartmentSpec, decided: Decided | undefined, times: number): Promise<void> {
-    const { allowed = false, to: at = "others", because = "too many at once to be named" } = decided ?? {};
-    await this.#context.audit.append({ kind: "net-published", instance: name, id, at, let: allowed, because, times });
+    const { allowed = false, to = "others", because = "too many at once to be named" } = decided ?? {};
+    await this.#context.audit.append({ kind: "net-published", instance: name, id, to, allowed, because, times });
   }
 }
 

@@ -34,7 +34,7 @@ export class SocketMemory {
     };
   }
 
-  /** Takes away what was made for a start, but for what is not wanted to go. */
+  /** Takes away what was made for a start: at one path, or all. */
   async drop(name: string, id: string, path?: string): Promise<void> {
     await this.#change(name, (all) => {
       const going = all.filter((one) => one.id === id && (path === undefined || one.path === path));
@@ -43,11 +43,19 @@ export class SocketMemory {
     });
   }
 
+  /** Takes away what earlier starts of an instance have left behind, of which one runs at a time. */
+  async dropAllBut(id: string | undefined, name: string): Promise<void> {
+    await this.#change(name, (all) => {
+      for (const one of all) if (one.id !== id) removeOwnerSocket(one.path, one);
+      return all.filter((one) => one.id === id);
+    });
+  }
+
   async #change(name: string, change: (all: readonly Made[]) => readonly Made[]): Promise<void> {
     const act = async () => {
       const before = await this.#read(name);
       const after = change(before);
-      if (before.length === 0 && after.length === 0) return;
+      if (JSON.stringify(before) === JSON.stringify(after)) return;
       const path = this.#file(name);
       const content = JSON.stringify(after);
       const { performer } = this.#context;

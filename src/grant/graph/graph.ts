@@ -15,7 +15,7 @@ import type { Answer, Contribution, Link, NetworkRule, Publish, PublishPlace } f
 import { isWithin, mayMeet, patternsOf, splitPattern } from "../../model/index.ts";
 import type { Effective } from "../join.ts";
 import type { NetworkPart } from "./network.ts";
-import { reachesPlace } from "./places.ts";
+import { placesReached } from "./places.ts";
 import { readersByPath } from "./readers.ts";
 
 /** A deployment, as far as it matters here. */
@@ -237,7 +237,7 @@ function channelsOf(
     add(app, target.to, [right]);
     add(target.to, app, [right]);
   }
-  const places = placesReached(rights);
+  const places = placesReached(rights, readers);
   // What surely is a channel first: it shows more.
   for (const how of least === "surely" ? (["surely"] as const) : (["surely", "perhaps"] as const))
     for (const { going, there, meeting } of places) {
@@ -246,17 +246,4 @@ function channelsOf(
       add(there.app, going.app, [there, going], how === "surely");
     }
   return channels;
-}
-
-/** Each right that leads to where another app is published. */
-function placesReached(rights: readonly Right[]) {
-  const published = rights.flatMap((there) => (there.target.kind === "place" ? [{ there, at: there.target.at }] : []));
-  if (published.length === 0) return [];
-  const leading = rights.filter(({ verb, target }) => verb !== "write" && target.kind !== "place");
-  return published.flatMap(({ there, at }) =>
-    leading.flatMap((going) => {
-      const meeting = going.app === there.app ? "never" : reachesPlace(going, at);
-      return meeting === "never" ? [] : [{ going, there, meeting }];
-    }),
-  );
 }

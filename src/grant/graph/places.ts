@@ -6,9 +6,38 @@
  */
 import { isWithin, type NetworkRule, parseIp, type PublishPlace, widthOf } from "../../model/index.ts";
 import type { Right } from "./graph.ts";
-import { type Meeting, meets, type NetworkAsked } from "./network.ts";
+import { type Meeting, meets, type NetworkAsked, type NetworkPart } from "./network.ts";
 
-export function reachesPlace({ target, because }: Right, at: PublishPlace): Meeting {
+interface Reached {
+  /** The right that leads there, and the one that publishes. */
+  readonly going: Right;
+  readonly there: Right;
+  readonly meeting: Exclude<Meeting, "never">;
+}
+
+/** Each right that leads to where another app is published. @param readers - see readers.ts */
+export function placesReached(
+  rights: readonly Right[],
+  readers: (path: string) => readonly { readonly right: Right }[],
+): readonly Reached[] {
+  // Of many rights few lead to this host: the others are not looked at for each place.
+  const toHost = rights.filter(({ target }) => target.kind === "network" && mayLeadToHost(target.part));
+  return rights.flatMap((there) => {
+    if (there.target.kind !== "place") return [];
+    const { at } = there.target;
+    const leading = at.kind === "loopback" ? toHost : readers(at.path).map(({ right }) => right);
+    return leading.flatMap((going): readonly Reached[] => {
+      const meeting = going.app === there.app ? "never" : reachesPlace(going, at);
+      return meeting === "never" ? [] : [{ going, there, meeting }];
+    });
+  });
+}
+
+function mayLeadToHost(part: NetworkPart): boolean {
+  return part.kind === "everything" ? part.zones.includes("host") : !leadsToNames(part.rule);
+}
+
+function reachesPlace({ target, because }: Right, at: PublishPlace): Meeting {
   if (target.kind === "folder" && at.kind === "socket") {
     // A pattern means plain files.
     if (target.pattern !== undefined) return "never";
@@ -18,7 +47,7 @@ export function reachesPlace({ target, because }: Right, at: PublishPlace): Meet
   }
   if (target.kind !== "network" || at.kind !== "loopback") return "never";
   const { part } = target;
-  if (part.kind === "rule" && leadsToNames(part.rule)) return "never";
+  if (!mayLeadToHost(part)) return "never";
   const byZone = part.kind === "rule" && part.rule.target.kind === "zone";
   const meeting = meets(part, byZone ? asHost(at.port) : asAddress(at));
   // The host's own name leads to these, and real networks and ranges to none that is known here.
