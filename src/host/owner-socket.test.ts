@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   lstatSync,
@@ -75,6 +76,23 @@ test("what is there stays, and a socket of one's own is replaced", async () => {
   writeFileSync(path, "mine");
   removeOwnerSocket(path, second.id);
   assert.equal(readFileSync(path, "utf8"), "mine");
+});
+
+test("what a killed agent has left half-made is cleared up, and nothing else is", async () => {
+  const path = `${folder}/a.sock`;
+  const made = await listen(path);
+  assert.ok(made.id !== undefined);
+  removeOwnerSocket(path, made.id);
+  const room = `${folder}/.skerry-${createHash("sha256").update(path).digest("hex").slice(0, 12)}`;
+  mkdirSync(room);
+  writeFileSync(`${room}/s`, "");
+  assert.equal((await listen(path)).because, undefined);
+  assert.deepEqual(readdirSync(folder), ["a.sock"]);
+  mkdirSync(room);
+  writeFileSync(`${room}/mine`, "mine");
+  rmSync(path);
+  assert.equal((await listen(path)).because, "failed");
+  assert.equal(readFileSync(`${room}/mine`, "utf8"), "mine");
 });
 
 test("a folder that is not there, open to others, or Skerry's own is refused, by whatever name", async () => {

@@ -8,7 +8,7 @@
  * - What is there already stays, but for a socket that was made here before and is known by its inode.
  * - Nobody but its owner can connect to it.
  */
-import { randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import {
   type BigIntStats,
   chmodSync,
@@ -55,7 +55,17 @@ interface SocketWanted {
   readonly remember: (id: SocketId) => Promise<void>;
 }
 
+/** One after another: two that name one path are not in each other's way. */
+let last: Promise<unknown> = Promise.resolve();
+
 export async function listenAtOwnerSocket(server: Server, wanted: SocketWanted): Promise<Result<void, NoOwnerSocket>> {
+  const act = async () => await listen(server, wanted);
+  const done = last.then(act, act);
+  last = done.catch(() => {});
+  return await done;
+}
+
+async function listen(server: Server, wanted: SocketWanted): Promise<Result<void, NoOwnerSocket>> {
   let folder: number | undefined;
   try {
     folder = openSync(realpathSync(dirname(wanted.path)), FOLDER);
@@ -100,21 +110,50 @@ async function listenIn(
     if (before === undefined || !isThat(present, before)) return no("taken");
     unlinkSync(target);
   }
-  const room = `${at}/.skerry-${randomBytes(6).toString("hex")}`;
+  const room = `${at}/.skerry-${createHash("sha256").update(path).digest("hex").slice(0, 12)}`;
+  // Of an agent that was killed here. Whatever else is in it stays, and then nothing is made.
+  clear(room);
   mkdirSync(room, { mode: 0o700 });
   try {
     server.listen(`${room}/s`);
     await once(server, "listening");
-    chmodSync(`${room}/s`, 0o600);
-    const { ino, birthtimeNs } = lstatSync(`${room}/s`, { bigint: true });
-    await remember({ inode: String(ino), born: String(birthtimeNs) });
+    const id = shutToOthers(`${room}/s`);
+    await remember(id);
     linkSync(`${room}/s`, target);
-    return success(undefined);
+    // Who may write to the folder can put things in each other's place.
+    if (isThat(lstatSync(target, { bigint: true }), id)) return success(undefined);
+    server.close();
+    return no("taken");
   } catch (error) {
     server.close();
     return hasCode(error, "EEXIST") ? no("taken") : no("failed", wordsOf(error));
   } finally {
-    for (const remove of [() => unlinkSync(`${room}/s`), () => rmdirSync(room)]) ignoring(remove);
+    clear(room);
+  }
+}
+
+/** By a descriptor, which follows no link. */
+function shutToOthers(path: string): SocketId {
+  const file = openSync(path, O_PATH | constants.O_NOFOLLOW);
+  try {
+    chmodSync(`/proc/self/fd/${file}`, 0o600);
+    const { ino, birthtimeNs } = fstatSync(file, { bigint: true });
+    return { inode: String(ino), born: String(birthtimeNs) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** open(2): Node has no name for it. */
+const O_PATH = 0o10000000;
+
+function clear(room: string): void {
+  for (const remove of [() => unlinkSync(`${room}/s`), () => rmdirSync(room)]) {
+    try {
+      remove();
+    } catch {
+      // It is not there, or is not ours to remove.
+    }
   }
 }
 
@@ -124,14 +163,6 @@ function isThat(about: BigIntStats, { inode, born }: SocketId): boolean {
 
 function no(because: NoOwnerSocket["because"], words = ""): Result<never, NoOwnerSocket> {
   return refusal({ kind: "no-owner-socket", because, words });
-}
-
-function ignoring(act: () => void): void {
-  try {
-    act();
-  } catch {
-    // It is not there, and was not to be.
-  }
 }
 
 function isMissing(error: unknown): boolean {

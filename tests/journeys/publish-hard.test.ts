@@ -1,9 +1,11 @@
 /** Published ports when things change around them: restarts, other agents, other walls, other apps. */
 import assert from "node:assert/strict";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, linkSync, mkdirSync } from "node:fs";
-import { createServer } from "node:net";
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { done, listed, recorded, until } from "./life.fixture.ts";
 import { makeTwoNetworks, SKERRY, whyNoNetworks } from "./network.fixture.ts";
 import { deployShell, freePorts, greeting, killAgentOf, SERVERS, serveIn } from "./publish.fixture.ts";
@@ -153,6 +155,53 @@ test("another port at the same place takes it over in the running app, and what 
   cpSync(`${trial.home}/kept.json`, `${trial.home}/state/published/moved.json`);
   await done(trial, ["undeploy", "moved"]);
   assert.equal(existsSync(socket), false);
+});
+
+test("what is sent comes back whole, also to who has said all and still listens", async () => {
+  const [port = 0] = await freePorts(1);
+  const socket = `${trial.files}/echo.sock`;
+  deployShell(trial, "echo", `publish: [{ port: 8080, on: "127.0.0.1:${port}" }, { port: 8080, socket: ${socket} }]\n`);
+  await serveIn(trial, "echo");
+  const sent = randomBytes(8 * 1024 * 1024);
+  for (const place of [{ host: "127.0.0.1", port }, { path: socket }]) {
+    const client = connect({ ...place, allowHalfOpen: true });
+    client.end(sent);
+    const pieces: Buffer[] = [];
+    for await (const piece of client) pieces.push(Buffer.from(piece));
+    const came = Buffer.concat(pieces);
+    assert.equal(came.toString("latin1", 0, 4), "web\n");
+    assert.ok(came.subarray(4).equals(sent), `${came.length} bytes came back`);
+  }
+  await done(trial, ["kill", "echo"]);
+});
+
+test("an agent that is killed at any moment of a change leaves what the next one brings to what is written", async () => {
+  const [port = 0] = await freePorts(1);
+  const folder = `${trial.files}/shaken`;
+  mkdirSync(folder);
+  const socket = `${folder}/web.sock`;
+  const places = [{ host: "127.0.0.1", port }, { path: socket }];
+  const both = `publish: [{ port: 8080, on: "127.0.0.1:${port}" }, { port: 8080, socket: ${socket} }]\n`;
+  deployShell(trial, "shaken", "");
+  await serveIn(trial, "shaken");
+  for (let round = 0; round < 8; round += 1) {
+    const published = round % 2 === 0;
+    deployShell(trial, "shaken", published ? both : "");
+    const child = trial.begin(["apply", "shaken"]);
+    const ended = once(child, "exit");
+    await pause(randomInt(400));
+    await killAgentOf(trial);
+    await ended;
+    await done(trial, ["apply", "shaken"]);
+    const expected = published ? "web" : "nobody";
+    for (const place of places)
+      await until(`${JSON.stringify(place)} has ${expected}`, async () => {
+        const said = await greeting(place);
+        return published ? said === "web" : said === "ECONNREFUSED" || said === "ENOENT";
+      });
+    assert.deepEqual(readdirSync(folder), published ? ["web.sock"] : []);
+  }
+  await done(trial, ["kill", "shaken"]);
 });
 
 test("a start in the foreground is published until it ends, and is no start without an agent", async () => {
