@@ -6,7 +6,7 @@
  * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`, `ask`, `ask:RULE,RULE`
  * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
- * What has options of its own (quotas, same-name) is written in the file.
+ * A rule may have options: `bank.example:443+tls=same-name+quota=100MB/day` (rule-word.ts).
  */
 import {
   ANSWERS,
@@ -21,8 +21,9 @@ import {
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { noneOf, quote } from "./complaint.ts";
-import { checkRules, toRule, zonesOf } from "./network-rule.ts";
-import { parseRuleText } from "./rule-text.ts";
+import { checkRules, type RuleFile, toRule, zonesOf } from "./network-rule.ts";
+import { ruleKey } from "./rule-text.ts";
+import { parseRuleWord } from "./rule-word.ts";
 import { resolveHome } from "./schema-parts.ts";
 
 interface AnswerFault {
@@ -61,14 +62,32 @@ function networkAnswer(plain: Grant, rest: string): Result<Grant, AnswerFault> {
   return success({ ...plain, allow: [...new Set(zones)] });
 }
 
-/** Rules without options. */
-function parseRules(texts: readonly string[]): Result<readonly NetworkRule[], AnswerFault> {
-  for (const text of texts) {
-    const parsed = parseRuleText(text);
+function parseRules(words: readonly string[]): Result<readonly NetworkRule[], AnswerFault> {
+  const files: RuleFile[] = [];
+  for (const word of words) {
+    const parsed = parseRuleWord(word);
     if (!parsed.ok) return fault(parsed.problem.message);
+    files.push(parsed.value);
   }
-  const twice = checkRules("subset", texts, []);
-  return twice[0] === undefined ? success(texts.map(toRule)) : fault(twice[0].message);
+  const odd = checkRules("subset", files, []);
+  return odd[0] === undefined ? success(files.map(toRule)) : fault(odd[0].message);
+}
+
+/**
+ * Rules as they are added to those that an answer has, `RULE,RULE`. One that names what another has named takes its place.
+ *
+ * @param before - the answer that is there
+ */
+export function addRules(before: Grant | undefined, text: string, service: ServiceName): Result<Grant, AnswerFault> {
+  if (service !== "network") return fault(`+= adds rules to a network, and this is a ${service}`);
+  if (before === undefined || (before.answer !== "subset" && before.answer !== "ask"))
+    return fault(`rules are added to subset or ask, and it is answered ${before?.answer ?? "nothing"}`);
+  if (!isPrintable(text)) return fault(`${quote(text)} has a character that cannot be printed`);
+  const added = parseRules(text.split(","));
+  if (!added.ok) return added;
+  const byKey = new Map(added.value.map((rule) => [ruleKey(rule), rule]));
+  const kept = (before.rules ?? []).map((rule) => byKey.get(ruleKey(rule)) ?? rule);
+  return success({ ...before, rules: [...new Set([...kept, ...added.value])] });
 }
 
 function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, AnswerFault> {

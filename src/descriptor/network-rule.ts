@@ -24,7 +24,7 @@ const UNIT_WORDS = Object.keys(UNITS).join("|");
 const LEAST_BYTES = 1000;
 const MOST_BYTES = 1e15;
 
-const ruleText = z
+export const ruleTextSchema = z
   .string(wants("a rule such as example.org:443"))
   .min(1)
   .max(MAX_RULE_TEXT)
@@ -33,10 +33,10 @@ const ruleText = z
     if (!parsed.ok) context.addIssue({ code: "custom", message: parsed.problem.message });
   });
 
-const ruleMap = z
+export const ruleMapSchema = z
   .strictObject(
     {
-      to: ruleText.describe(
+      to: ruleTextSchema.describe(
         "What may be reached: a name, *.name, an address or range, host or lan; with :PORT and /udp",
       ),
       tls: z
@@ -58,7 +58,7 @@ const ruleMap = z
   )
   .meta({ title: "a rule" });
 
-export const rulesSchema = listOf(z.union([ruleText, ruleMap]), "rules", MAX_RULES);
+export const rulesSchema = listOf(z.union([ruleTextSchema, ruleMapSchema]), "rules", MAX_RULES);
 
 export type RuleFile = z.output<typeof rulesSchema>[number];
 

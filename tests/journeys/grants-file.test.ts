@@ -60,6 +60,25 @@ test("grant answers requests in the file, revoke denies them, and comments stay"
   assert.match(stdout, /grant +tool +answers=\["folder: deny, nothing"\]/);
 });
 
+test("rules have their options on the command line, and are added to those that are there", async () => {
+  const before = read();
+  await done(trial, ["grant", "tool", "internet=subset:example.org:443,bank.example:443+tls=same-name"]);
+  await done(trial, [
+    ...["grant", "tool", "internet+=nas.example:445+private,example.org:443+quota=100MB/day"],
+    "internet+=*.example.net+ask",
+  ]);
+  const rules = read().slice(read().indexOf("internet:"));
+  const wanted = ["example.org:443", 'quota: "100 MB/day"', "bank.example:443", "tls: same-name"];
+  for (const words of [...wanted, "nas.example:445", "private: yes", '"*.example.net"', "answer: ask"])
+    assert.ok(rules.includes(words), `${words} in ${rules}`);
+  assert.equal(rules.match(/example\.org:443/g)?.length, 1, "the same target is one rule");
+  const odd = await done(trial, ["grant", "tool", "folder+=example.org"], { code: 65 });
+  assert.match(odd.stderr, /\+= adds rules to a network, and this is a folder/);
+  const shut = await done(trial, ["grant", "tool", "internet=deny", "internet+=example.org"], { code: 65 });
+  assert.match(shut.stderr, /rules are added to subset or ask, and it is answered deny/);
+  writeFileSync(FILE, before);
+});
+
 test("an answer that cannot be kept is refused with the way out, and nothing of the command is written", async () => {
   const before = read();
   const cases: readonly (readonly [readonly string[], RegExp])[] = [

@@ -5,7 +5,7 @@
  * - All changes or none: the new text is judged as a whole before it is kept.
  * - The file keeps its comments and its order, and all that was not named.
  */
-import { parseAnswerText, parseDeployment, setAnswer } from "../../descriptor/index.ts";
+import { addRules, parseAnswerText, parseDeployment, setAnswer } from "../../descriptor/index.ts";
 import type { Effective } from "../../grant/index.ts";
 import { type Deployment, nearest, type Request } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -18,6 +18,8 @@ export interface AnswerChange {
   readonly request: string;
   /** As on the command line: `subset:example.org:443`. */
   readonly answer: string;
+  /** The answer is `RULE,RULE`, and these rules come to those that are there. */
+  readonly add: boolean;
 }
 
 export interface Changed {
@@ -111,24 +113,28 @@ function differs(request: string, before: Deployment, after: Deployment): boolea
 function changedText(
   before: string,
   file: string,
-  { name }: Deployment,
+  { name, answers }: Deployment,
   requests: Editable["requests"],
   changes: readonly AnswerChange[],
   home: string,
 ): Result<string, AgentProblem> {
   let text = before;
-  for (const { request, answer } of changes) {
+  const now = new Map(Object.entries(answers));
+  for (const { request, answer, add } of changes) {
     const asked = Object.hasOwn(requests, request) ? requests[request] : undefined;
     if (asked === undefined) {
       const meant = nearest(request, Object.keys(requests));
       return refusal({ kind: "not-requested", deployment: name, request, meant });
     }
-    const grant = parseAnswerText(answer, asked.service, home);
+    const grant = add
+      ? addRules(now.get(request), answer, asked.service)
+      : parseAnswerText(answer, asked.service, home);
     if (!grant.ok)
       return refusal({ kind: "bad-answer", name, request, service: asked.service, because: grant.problem.message });
     const edited = setAnswer(text, file, request, grant.value, { home });
     if (!edited.ok) return edited;
     text = edited.value;
+    now.set(request, grant.value);
   }
   return success(text);
 }

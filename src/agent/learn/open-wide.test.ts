@@ -119,6 +119,7 @@ test("an answer as a word of the command line reads as the same answer, or there
     ["subset:/home/ada/my notes:a b,c", "folder"],
     ["real:/it's", "folder"],
     ["subset:example.org:443,*.example.net", "network"],
+    ["subset:nas.example:445+private+quota=1MB/day,bad.example+deny", "network"],
   ] as const) {
     const word = answerWord("it", answered(text, service));
     const unquoted = word.startsWith("'") ? word.slice(1, -1).replaceAll("'\\''", "'") : word;

@@ -26,21 +26,24 @@ export default defineCommand<{ readonly json: boolean }, string[]>({
     "A folder: deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE; a FILE may be a pattern: *.pdf.",
     "A network: deny, empty, real, real:host,lan, ask, ask:RULE,RULE or subset:RULE,RULE. A rule is a name (example.org),",
     "all names below one (*.example.org), an address or range (192.0.2.0/24, [2001:db8::1]), host or lan; then :PORT and",
-    "/udp where wanted.",
+    "/udp where wanted; then options: +tls=same-name, +private, +quota=100MB/day, +rate=1MB/s, +ask, +deny.",
+    "REQUEST+=RULE,RULE adds rules to those of a subset or ask; one that is there already gets these options.",
     "A variable: deny, empty, real or fake:VALUE.",
-    "Other options (quotas, rates, same-name) are written by hand: skerry edit NAME.",
   ].join("\n"),
   examples: [
     "grant agent-shell internet=subset:example.org:443,*.example.net",
+    "grant agent-shell internet+=bank.example:443+tls=same-name+quota=100MB/day",
     "grant ripgrep folder=real:~/notes",
     "grant ripgrep folder=deny",
   ],
   async run(world, { json }, name = "", ...words) {
     const changes = words.map((word) => {
-      const equals = word.indexOf("=");
-      return { request: word.slice(0, Math.max(0, equals)), answer: word.slice(equals + 1) };
+      const [request = "", answer = ""] = word.split(/=(.*)/s, 2);
+      return request.endsWith("+")
+        ? { request: request.slice(0, -1), answer, add: true }
+        : { request, answer, add: false };
     });
-    const odd = words.find((word) => word.indexOf("=") <= 0);
+    const odd = words.find((word) => !/^[^+=]+\+?=/.test(word));
     if (odd !== undefined) {
       complain(world, `${odd}: expected REQUEST=ANSWER, such as folder=deny`);
       return EXIT.usage;
