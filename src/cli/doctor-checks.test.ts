@@ -19,6 +19,16 @@ test("on a host where everything works, all is well", () => {
   assert.ok(canRun(checks));
 });
 
+test("a package that only one thing needs is told, and stops no app", () => {
+  const signs = { facts: ABLE_FACTS, helper: { kind: "built", path: "/helper" }, aging: [] } as const;
+  const check = (optional: boolean) => {
+    const item = { name: "one", purpose: "do this", files: ["one"], ...(optional ? { optional: true as const } : {}) };
+    return canRun(doctorChecks({ ...signs, missing: [item] }));
+  };
+  assert.ok(check(true));
+  assert.ok(!check(false));
+});
+
 test("every ban on user namespaces is explained, and stops apps", () => {
   for (const because of NAMESPACE_BANS) {
     const checks = diagnose({ userNamespaces: { works: false, because } });

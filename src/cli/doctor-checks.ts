@@ -66,7 +66,8 @@ function checkDistribution({ distribution, kernel, architecture }: HostFacts): C
 function checkPackages(missing: readonly DebianPackage[]): Check {
   if (missing.length === 0) return ok("packages", "all programs that Skerry needs are here.");
   const list = missing.map(({ name, purpose }) => `${name} (to ${purpose})`).join(", ");
-  return { name: "packages", state: "missing", meaning: `not here: ${list}.`, mend: "skerry setup" };
+  const state = missing.every(({ optional }) => optional === true) ? "weaker" : "missing";
+  return { name: "packages", state, meaning: `not here: ${list}.`, mend: "skerry setup" };
 }
 
 function setSwitch(key: string, value: string): string {

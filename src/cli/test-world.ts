@@ -34,6 +34,7 @@ export const ABLE_FACTS: HostFacts = {
       "xz",
       "zstd",
       "cc",
+      "inotifywait",
     ].map((name) => [name, { path: `/usr/bin/${name}`, version: "1.0" }]),
   ),
   userNamespaces: { works: true, because: undefined },

@@ -12,6 +12,8 @@ export interface DebianPackage {
   readonly purpose: string;
   /** Each must be there; of alternatives, separated by `|`, one. A word without a slash is a program. */
   readonly files: readonly string[];
+  /** Apps run without it, and one thing cannot be done. */
+  readonly optional?: true;
 }
 
 export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
@@ -36,6 +38,12 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
     name: "ca-certificates",
     purpose: "check who answers over https",
     files: ["/etc/ssl/certs/ca-certificates.crt"],
+  },
+  {
+    name: "inotify-tools",
+    purpose: "learn which files an app opens",
+    files: ["inotifywait"],
+    optional: true,
   },
   { name: "gcc", purpose: "build Skerry's small helper program", files: ["cc"] },
   {

@@ -26,7 +26,7 @@ export class FolderWatch {
     const [inotifywait, setpriv] = [programs["inotifywait"]?.path, programs["setpriv"]?.path];
     if (inotifywait === undefined || setpriv === undefined) {
       const because = `${inotifywait === undefined ? "inotifywait" : "setpriv"} is not installed`;
-      const fix = "install the package inotify-tools, or learn a network without --folder";
+      const fix = "run ./skerry setup (package inotify-tools), or learn a network without --folder";
       return learnRefused({ kind: "cannot-watch", folder, because, fix });
     }
     const own = new FolderWatch(folder);
