@@ -22,7 +22,7 @@
 /* Ours when we could not do it; the app's own codes pass through below and above it. */
 enum { EXIT_HELPER = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 /* Everything that grows has a limit: options of one call, layers of one overlay; the kernel's own for the rest. */
-enum { MAX_WISHES = 4096, MAX_LAYERS = 128, MAX_TASKS = 4194304 };
+enum { MAX_WISHES = 4096, MAX_LAYERS = 128, MAX_TASKS = 4194304, FIRST_HANDED = 100 };
 
 struct user { uid_t uid; gid_t gid; }; /* to become for good; 0 where none was given */
 /* How many words follow an option; -1 is all up to a lone semicolon. For most, twice is a mistake. */

@@ -15,8 +15,7 @@ int main(int count, char **words) {
     /* What the caller has open is no business of the app's. 3 may be a lock or a channel: kept, and handed on to nobody. */
     must("start", "close inherited files", close_range(4, ~0U, 0));
     /* A closed 0, 1 or 2 would let the next file that we open be taken for the app's input or output. */
-    while ((fd = must("start", "/dev/null", open("/dev/null", O_RDWR))) < 4)
-        ;
+    while ((fd = must("start", "/dev/null", open("/dev/null", O_RDWR))) < 4);
     must("start", "keep the lock", close_range(3, 3, CLOSE_RANGE_CLOEXEC));
     close(fd);
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)

@@ -99,6 +99,20 @@ describe("the mounts of a wall", { skip: CANNOT_HERE }, () => {
     assert.equal(output, ".\n./one\n./sub\n./sub/two\none\ntwo\nrefused\n");
   });
 
+  test("hands files on as descriptors of their own, which stay read-only however they are opened", () => {
+    const picks = ["one", "deep/two"].flatMap((file, index) => [
+      ...["--pick", at("chosen"), file, at(`stage/${index}`)],
+      ...["--hand", at(`stage/${index}`)],
+    ]);
+    const look = "cat /proc/self/fd/100 /proc/self/fd/101; true >/proc/self/fd/100 || echo refused; ls /proc/self/fd";
+    const output = outputOf(workshop, wall(["--stage", at("stage"), ...picks], sh(`exec 2>/dev/null; ${look}`)));
+    const [one, two, write, ...open] = output.trim().split("\n");
+    assert.deepEqual([one, two, write], ["one", "two", "refused"]);
+    assert.ok(open.includes("100") && open.includes("101") && !open.includes("102"), open.join(" "));
+    const missing = wall(["--stage", at("stage"), "--hand", at("stage/none")], sh("true"));
+    refused(workshop, missing, `hand: ${at("stage/none")}: No such file or directory`);
+  });
+
   test("picks through no link, out of no folder, and nothing but files", () => {
     const pick = (file: string, target = at("stage/x"), folder = at("chosen")) =>
       wall(["--stage", at("stage"), "--pick", folder, file, target], sh("true"));

@@ -27,8 +27,7 @@ static char **read_option(const char *step, const struct option *option, char **
     int left = option->words;
     for (; *words != NULL && left != 0 && (left > 0 || strcmp(*words, ";") != 0); words++)
         left--;
-    if (left > 0 || (left < 0 && (*words == NULL || words == wish.words)))
-        refuse(step, name, "words are missing behind it");
+    refuse_if(left > 0 || (left < 0 && (*words == NULL || words == wish.words)), step, name, "words are missing behind it");
     if (left < 0) {
         refuse_if(wish.words[0][0] != '/', step, wish.words[0], "a command is named by its absolute path");
         must(step, wish.words[0], access(wish.words[0], X_OK));

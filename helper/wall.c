@@ -12,7 +12,7 @@ static const struct option OPTIONS[] = {
     { "--status", 1, false }, { "--seccomp", 1, false }, { "--uid", 1, false }, { "--gid", 1, false }, { "--cgroup", 1, true },
     { "--log", 2, false }, { "--end-with-caller", 0, false }, { "--user-namespace", 0, false }, { "--gate", 1, false },
     { "--network-namespace", 0, false }, { "--tasks", 1, false }, { "--overlay", 2, true }, { "--stage", 1, false },
-    { "--pick", 3, true }, { "--idmap", 4, true }, { "--outside", -1, true }, { "--inside", -1, true }, { NULL, 0, false },
+    { "--pick", 3, true }, { "--idmap", 4, true }, { "--hand", 1, true }, { "--outside", -1, true }, { "--inside", -1, true }, { NULL, 0, false },
 };
 
 /* Bubblewrap's own --, before its command. Of its options, only --setenv has words that may be anything, so also --. */
@@ -54,8 +54,10 @@ static void make_namespaces(bool network) {
 /* Becomes bubblewrap, with its options in a file that has no name, for its --args. On its command line they would be
  * read by the app, whose process 1 bubblewrap is: paths of the host, and what is granted to whom. */
 static void start_bubblewrap(char **bwrap, char **command, int status, int seccomp) {
-    char number[16];
-    int hidden = must("wall", "memfd", memfd_create("arguments", 0));
+    char number[16], **file;
+    int hidden = must("wall", "memfd", memfd_create("arguments", 0)), handed = FIRST_HANDED;
+    for (size_t i = 0; (file = next("--hand", &i)) != NULL; handed++)
+        must("hand", file[0], dup2(must("hand", file[0], open(file[0], O_RDONLY | O_NOFOLLOW | O_CLOEXEC)), handed));
     if (status >= 0)
         dprintf(hidden, "--json-status-fd%c%d%c", 0, must("wall", "--status", dup(status)), 0);
     if (seccomp >= 0)

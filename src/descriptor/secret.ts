@@ -34,6 +34,12 @@ const secret = z
       keyring: mapOf(attribute, attributeValue, "attributes", 10)
         .optional()
         .describe("Attributes of it in the owner's keyring, as for secret-tool lookup"),
+      as: z
+        .literal("descriptor", wants("the word descriptor"))
+        .optional()
+        .describe(
+          "descriptor: an open file, which SECRET_NAME_FD says the number of. Default: a file at /run/secrets/NAME",
+        ),
     },
     wants("a map with the keys of a secret"),
   )
@@ -42,7 +48,7 @@ const secret = z
 export const secretsSchema = mapOf(name, secret, "secrets", 50)
   .optional()
   .describe(
-    "Files in memory at /run/secrets/NAME, read at each start from one of file, command, keyring. Default: none",
+    "Files in memory at /run/secrets/NAME, or descriptors, read at each start from one of file, command, keyring. Default: none",
   );
 
 type SecretsFile = NonNullable<z.output<typeof secretsSchema>>;
@@ -77,7 +83,11 @@ export function toSecrets(secrets: SecretsFile, home: string): Readonly<Record<s
   return Object.fromEntries(Object.entries(secrets).map(([key, written]) => [key, toSource(written, home)]));
 }
 
-function toSource({ file, command, keyring }: SecretsFile[string], home: string): SecretSource {
+function toSource({ as, ...from }: SecretsFile[string], home: string): SecretSource {
+  return { ...toPlace(from, home), ...(as === undefined ? {} : { as }) };
+}
+
+function toPlace({ file, command, keyring }: Omit<SecretsFile[string], "as">, home: string): SecretSource {
   if (file !== undefined) return { kind: "file", path: resolveHome(file, home) };
   const [program, ...rest] = command ?? [];
   if (program !== undefined) return { kind: "command", command: [program, ...rest] };
@@ -86,6 +96,7 @@ function toSource({ file, command, keyring }: SecretsFile[string], home: string)
 
 /** As it is written. */
 export function secretData(source: SecretSource, home: string): PlainData {
-  if (source.kind === "file") return { file: shortenHome(source.path, home) };
-  return source.kind === "command" ? { command: source.command } : { keyring: source.attributes };
+  const as = source.as === undefined ? {} : { as: source.as };
+  if (source.kind === "file") return { file: shortenHome(source.path, home), ...as };
+  return source.kind === "command" ? { command: source.command, ...as } : { keyring: source.attributes, ...as };
 }

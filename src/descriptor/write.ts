@@ -79,7 +79,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
 function secretLines(secrets: NonNullable<Deployment["secrets"]>, home: string): readonly string[] {
   if (Object.keys(secrets).length === 0) return [];
   const written = mapData(secrets, (source) => secretData(source, home));
-  return ["# Files in memory, at /run/secrets/NAME.", ...block("secrets", written, ""), ""];
+  return ["# Files in memory, at /run/secrets/NAME, or descriptors.", ...block("secrets", written, ""), ""];
 }
 
 function publishLines(publish: NonNullable<Deployment["publish"]>, home: string): readonly string[] {

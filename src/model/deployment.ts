@@ -27,7 +27,7 @@ export interface Deployment {
   readonly limits: Limits;
   /** Set inside, besides what Skerry sets itself. */
   readonly environment: Readonly<Record<string, string>>;
-  /** By name: where what is at /run/secrets/NAME comes from. */
+  /** By name: where what is at /run/secrets/NAME, or handed on as a descriptor, comes from. */
   readonly secrets?: Readonly<Record<string, SecretSource>>;
   /** Ports of it that are reached from this host; at least one where it is there. */
   readonly publish?: readonly Publish[];

@@ -113,6 +113,56 @@ test("while the app runs, its secrets are on no disk, in no list of processes, n
   assert.match(JSON.stringify(start), /secret key: from a file, at \/run\/secrets\/key/);
 });
 
+/** What it has open, which variable says so, and whether any path leads there. */
+const DESCRIPTORS = `
+import os
+for name in ("SECRET_KEY_FD", "SECRET_API_TOKEN_FD"):
+    at = int(os.environ[name])
+    print(name, at, os.read(at, 100).decode())
+    for again, flags in (("write", os.O_WRONLY), ("both", os.O_RDWR)):
+        try:
+            os.open(f"/proc/self/fd/{at}", flags)
+            print("opened for", again)
+        except OSError as error:
+            pass
+    try:
+        os.fchmod(at, 0o600)
+        print("changed")
+    except OSError:
+        pass
+print(os.path.exists("/run/secrets"), sorted(os.listdir("/proc/self/fd")), flush=True)
+`;
+
+test("a secret as a descriptor is open for the app, on no path, and not to be written", async () => {
+  secrets([
+    `key: { file: ${SOURCES}/key, as: descriptor }`,
+    `api-token: { command: [cat, ${SOURCES}/value], as: descriptor }`,
+  ]);
+  const look = `exec python3 -c '${DESCRIPTORS}'`;
+  const wanted = `SECRET_KEY_FD 100 ${FILE}\nSECRET_API_TOKEN_FD 101 ${PRINTED}\nFalse ['0', '1', '100', '101', '2', '3']\n`;
+  assert.equal((await inside(look)).stdout, wanted);
+  const background = `${look.replace("exec ", "")}; exec sleep 600`;
+  await done(trial, ["start", "-q", "dev-shell", "--", "-c", background], SESSION);
+  await until("it has read them", async () => (await done(trial, ["logs", "dev-shell"])).stdout.includes("False"));
+  const { pid = 0 } = (await listed(trial))[0] ?? {};
+  assert.ok(pid > 0 && !startOf(pid).includes(MARK));
+  assert.deepEqual(
+    processesSaying(MARK).filter((one) => !commandOf(one).includes("python3 -c")),
+    [],
+  );
+  const entered =
+    "ls /proc/self/fd; env; find / -xdev -user $(id -u) -size -2 -type f 2>&- | xargs grep -l klabauter 2>&-; true";
+  const { stdout } = await done(trial, ["exec", "dev-shell", "--", "sh", "-c", entered], SESSION);
+  assert.ok(!/^10[01]$|SECRET_|klabauter/m.test(stdout), stdout);
+  await done(trial, ["stop", "dev-shell"]);
+  await until("they are gone", () => keptInMemory().length === 0);
+  assert.ok(!readdirSync(`${trial.home}/run/instances/dev-shell`).includes("launcher"));
+  const start = (await recorded(trial, "dev-shell")).findLast(({ kind }) => kind === "start");
+  assert.match(JSON.stringify(start), /secret key: from a file, as a descriptor/);
+  secrets([`key: { file: ${SOURCES}/key, as: file }`]);
+  assert.match((await inside("true", 125)).stderr, /the word descriptor/);
+});
+
 test("a secret is read anew at each start, and there is no start without an agent", async () => {
   secrets([`key: { file: ${SOURCES}/key }`]);
   writeFileSync(`${SOURCES}/key`, "another one");

@@ -39,7 +39,9 @@ function of(words: Readonly<Record<string, string>>, request: string, otherwise 
 
 function wordsOf({ answers, secrets = {}, publish = [] }: Deployment): Readonly<Record<string, string>> {
   const granted = Object.entries(answers).filter(([, { answer }]) => answer !== "deny");
-  const from = Object.entries(secrets).map(([name, { kind }]) => [`secret ${name}`, `from a ${kind}`] as const);
+  const from = Object.entries(secrets).map(
+    ([name, { kind, as }]) => [`secret ${name}`, `from a ${kind}${as === undefined ? "" : ` as a ${as}`}`] as const,
+  );
   const places = publish.map(({ port, at }) => [`publish ${placeText(at)}`, `port ${port}`] as const);
   return Object.fromEntries([...granted.map(([name, grant]) => [name, wordsFor(grant)] as const), ...from, ...places]);
 }

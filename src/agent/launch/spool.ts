@@ -53,7 +53,8 @@ export function grantLines(
 ): readonly string[] {
   const place = (name: string) => ` (${Object.hasOwn(at, name) ? (at[name] ?? "") : "not answered"})`;
   const secretLines = Object.entries(secrets).map(
-    ([name, { kind }]) => `secret ${name}: from a ${kind}, at ${SECRETS_INSIDE}/${name}${place(`secret ${name}`)}`,
+    ([name, { kind, as }]) =>
+      `secret ${name}: from a ${kind}, ${as === undefined ? `at ${SECRETS_INSIDE}/${name}` : `as a ${as}`}${place(`secret ${name}`)}`,
   );
   return [
     ...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}${place(request)}`),

@@ -217,7 +217,7 @@ function contributionText(one: Contribution): string {
         ? "a network in which nothing answers"
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
     case "secret":
-      return `the secret ${one.name}`;
+      return `the secret ${one.name}${one.source.as === undefined ? "" : ` as a ${one.source.as}`}`;
     case "publish":
       return `port ${one.port} is reached at ${placeText(one.at)} of this host`;
     case "link":

@@ -5,7 +5,15 @@
  * root's folders, nor own what root owns: then each folder is attached by the helper with its owner shown as the app's
  * user, and bubblewrap binds that.
  */
-import { pickedFiles, isWithin, type CompartmentSpec, type Contribution, SECRETS_INSIDE } from "../../model/index.ts";
+import {
+  descriptorVariable,
+  FIRST_HANDED,
+  pickedFiles,
+  isWithin,
+  type CompartmentSpec,
+  type Contribution,
+  SECRETS_INSIDE,
+} from "../../model/index.ts";
 import type { BackendContext } from "../backend.ts";
 import { unreachable } from "../../result.ts";
 import { fileByContent, type Step } from "../../step/index.ts";
@@ -76,6 +84,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
   };
   let count = 0;
   let shared = false;
+  let handed = 0;
   for (const contribution of spec.contributions) {
     count += 1;
     furnishOne(contribution, count);
@@ -163,8 +172,15 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         const kept = context.secrets ?? noPlace(name);
         const owner = spec.user.allocated ? { owner: { uid: spec.user.uid, gid: spec.user.gid } } : {};
         steps.push({ kind: "keep-secret", folder: kept, name, source, ...owner });
-        place(`${SECRETS_INSIDE}/${name}`, "file");
         staged.push("--pick", kept, name, `${folder}/stage/${number}`);
+        if (source.as === "descriptor") {
+          // On the stage it is read-only, also for who opens his own descriptor once more.
+          staged.push("--hand", `${folder}/stage/${number}`);
+          variables.push("--setenv", descriptorVariable(name), String(FIRST_HANDED + handed));
+          handed += 1;
+          break;
+        }
+        place(`${SECRETS_INSIDE}/${name}`, "file");
         args.push("--ro-bind", `${folder}/stage/${number}`, `${SECRETS_INSIDE}/${name}`);
         break;
       }
