@@ -28,6 +28,6 @@ export async function firstBytes(app: Socket): Promise<{ readonly hello: Hello; 
     };
     const timer = setTimeout(finish, HELLO_MS);
     for (const name of ["end", "close"]) app.once(name, finish);
-    readInto(app, take, { mayBorrow: false });
+    readInto(app, take, { lender: undefined });
   });
 }

@@ -22,6 +22,7 @@ import { firstBytes } from "./first-bytes.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
 import { type Asker, Programs } from "./programs.ts";
+import { Lender } from "./lender.ts";
 import { ownAddresses } from "./own-addresses.ts";
 import { refusalWords, sameNameWords } from "./reasons.ts";
 import type { RefusedByKernel } from "./kernel-filter.ts";
@@ -80,6 +81,7 @@ export class InstanceNetwork {
   readonly #datagrams: Datagrams[] = [];
   readonly #apps = new Set<Socket>();
   readonly #outgoing = new Set<Socket>();
+  readonly #lender = new Lender();
   /** Of connections, so that one app does not keep this process busy: bytes are only its word for it. */
   readonly #pace = new Allowance({ bytesPerDay: undefined, bytesPerSecond: NEW_PER_SECOND });
 
@@ -260,7 +262,7 @@ export class InstanceNetwork {
       const revoked = this.#keep(app, server, { link });
       const to = `${name}:${port}/tcp`;
       const counted = tally.note({ allowed: true, to, because: `link to ${link.to}` }, 1, this.#programs.behind(app));
-      await relayCounted(app, server, counted);
+      await relayCounted(app, server, counted, { allowance: undefined, lender: this.#lender });
       if (revoked.aborted) tally.note({ allowed: false, to, because: LINK_GONE });
     } finally {
       release();
@@ -325,7 +327,8 @@ export class InstanceNetwork {
       const revoked = this.#keep(app, server, { wanted, rule });
       const counted = tally.note({ allowed: true, to, because: rule.text, rule }, 1, asker);
       if (begun !== undefined) server.write(begun.bytes);
-      const passed = await relayCounted(app, server, counted, this.#parts.allowances.of(rule));
+      const allowance = this.#parts.allowances.of(rule);
+      const passed = await relayCounted(app, server, counted, { allowance, lender: this.#lender });
       if (revoked.aborted) tally.note({ allowed: false, to, because: "its rule has been taken away" });
       if (passed.usedUp) tally.note({ allowed: false, to, because: `the quota of ${rule.text} is used up`, rule });
     } finally {

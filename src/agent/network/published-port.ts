@@ -11,6 +11,7 @@ import { type Publish, placeText } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { relayCounted } from "./counted-relay.ts";
 import type { Doorway } from "./doorway.ts";
+import { Lender } from "./lender.ts";
 import { bufferedAgain } from "./reading.ts";
 import type { Tally } from "./tally.ts";
 
@@ -37,6 +38,7 @@ export class PublishedPort {
   #server: Server | undefined;
   /** Of both sides. */
   readonly #sockets = new Set<Socket>();
+  readonly #lender = new Lender();
   #connections = 0;
 
   constructor(publish: Publish, parts: PublishedPortParts) {
@@ -113,7 +115,7 @@ export class PublishedPort {
         return;
       }
       const counted = tally.note({ allowed: true, to, because: `port ${this.publish.port} is published` });
-      await relayCounted(app, client, counted);
+      await relayCounted(app, client, counted, { allowance: undefined, lender: this.#lender });
     } finally {
       this.#connections -= 1;
       entered.value.leave();

@@ -1,29 +1,26 @@
 /**
  * Reading: a socket's bytes, handed on from a buffer that is used again, and not as pieces of memory of their own.
  *
- * A fast stream is slow in small pieces: who fills the buffer of his own is lent a large one, for as long as he makes use of
- * it. There are few of those for all sockets together; who gets none goes on as he is.
+ * A fast stream is slow in small pieces: who fills the buffer of his own is lent a large one (`Lender`), for as long as he
+ * makes use of it.
  *
  * Invariant: what was handed on is not overwritten before it has been taken: nothing is read meanwhile.
  */
 import { connect, Socket, type TcpNetConnectOpts } from "node:net";
+import type { Lender } from "./lender.ts";
 
 /** As much as Node reads at once by itself. Memory that nothing was ever read into is not taken. */
 const OWN_BYTES = 64 * 1024;
 
-const LARGE_BYTES = 1024 * 1024;
-
-const LARGE_MOST = 16;
-
 /** Of those that nobody has: to make them anew costs time, and to keep them memory. */
-const KEPT_MOST = { own: 32, large: 2 };
+const KEPT_MOST = 32;
 
 /** @returns undefined if all has been taken; else nothing more is read until that has ended */
 type Take = (bytes: Uint8Array) => Promise<void> | undefined;
 
 interface ReadOptions {
-  /** Who makes bytes wait needs no large buffer, and is lent none. */
-  readonly mayBorrow: boolean;
+  /** Who makes bytes wait needs no large buffer. */
+  readonly lender: Lender | undefined;
 }
 
 type Begin = (take: Take, options: ReadOptions) => void;
@@ -65,21 +62,18 @@ export function bufferedAgain(accepted: Socket): Socket {
   return socket;
 }
 
-/** Buffers that nobody has now, and how many large ones are lent. */
-const free = { own: [] as Buffer[], large: [] as Buffer[] };
-let lent = 0;
+/** Buffers that nobody has now. */
+const free: Buffer[] = [];
 
 function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => Socket): Socket {
-  const own = free.own.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
+  const own = free.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
   let large: Buffer | undefined;
   let taking: Promise<void> | undefined;
   let take: Take = () => undefined;
-  let mayBorrow = false;
+  let lender: Lender | undefined;
   const giveBack = () => {
-    if (large === undefined) return;
-    lent -= 1;
     // What is still being written from it is nobody else's to overwrite.
-    if (taking === undefined && free.large.length < KEPT_MOST.large) free.large.push(large);
+    if (large !== undefined) lender?.takeBack(large, taking === undefined);
     large = undefined;
   };
   const more = () => {
@@ -91,11 +85,8 @@ function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => So
     buffer: () => large ?? own,
     callback(count, buffer) {
       taking = take(buffer.subarray(0, count));
-      if (taking === undefined && count < OWN_BYTES) giveBack();
-      else if (mayBorrow && large === undefined && count === OWN_BYTES && lent < LARGE_MOST) {
-        large = free.large.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
-        lent += 1;
-      }
+      if (count === OWN_BYTES) large ??= lender?.lend();
+      else if (count < OWN_BYTES && taking === undefined) giveBack();
       taking?.then(more, () => socket.resetAndDestroy());
       return taking === undefined && !socket.isPaused();
     },
@@ -104,11 +95,11 @@ function buffered(make: (onread: NonNullable<TcpNetConnectOpts["onread"]>) => So
   socket.pause();
   socket.once("close", () => {
     giveBack();
-    if (taking === undefined && free.own.length < KEPT_MOST.own) free.own.push(own);
+    if (taking === undefined && free.length < KEPT_MOST) free.push(own);
   });
   readers.set(socket, (by, options) => {
     take = by;
-    mayBorrow = options.mayBorrow;
+    lender = options.lender;
     more();
   });
   return socket;

@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { test, type TestContext } from "node:test";
 import { Allowance } from "../../broker/index.ts";
+import { Lender } from "./lender.ts";
 import { bufferedAgain, connectBuffered, readInto } from "./reading.ts";
 import { type Relayed, relay } from "./relay.ts";
 
@@ -27,6 +28,7 @@ async function worldOf(
 ): Promise<World> {
   const relayed: Promise<Relayed>[] = [];
   const apps: Socket[] = [];
+  const lender = new Lender();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on("error", () => {});
     serve(socket);
@@ -37,7 +39,7 @@ async function worldOf(
     app.on("error", () => {});
     const out = connectBuffered({ port: to, host: "127.0.0.1", allowHalfOpen: true });
     out.on("error", () => {});
-    out.once("connect", () => relayed.push(relay(app, out, allowance)));
+    out.once("connect", () => relayed.push(relay(app, out, { allowance, lender })));
   });
   const port = await portOf(taking);
   context.after(() => {
@@ -163,8 +165,20 @@ test("a server that speaks first is heard from its first byte on, however late i
     heard += Buffer.from(bytes).toString();
     return undefined;
   };
-  readInto(socket, take, { mayBorrow: true });
+  readInto(socket, take, { lender: new Lender() });
   await once(socket, "end");
   socket.destroy();
   assert.equal(heard, "first");
+});
+
+test("one instance is lent few large buffers, all together some more, and what is given back is lent again", () => {
+  const all = (lender: Lender) => Array.from({ length: 10 }, () => lender.lend()).filter((one) => one !== undefined);
+  const lenders = Array.from({ length: 10 }, () => new Lender());
+  const lent = lenders.map((lender) => all(lender));
+  assert.deepEqual(
+    lent.map(({ length }) => length),
+    [4, 4, 4, 4, 4, 4, 4, 4, 0, 0],
+  );
+  for (const [index, buffers] of lent.entries()) for (const one of buffers) lenders[index]?.takeBack(one, true);
+  assert.equal(lenders[9]?.lend()?.length, 1024 * 1024);
 });

@@ -10,6 +10,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Allowance } from "../../broker/index.ts";
+import type { Lender } from "./lender.ts";
 import { readInto } from "./reading.ts";
 
 /** As long as TCP's keep-alive waits by default: who is silent for longer is gone, or will connect anew. */
@@ -30,8 +31,13 @@ export interface Relayed {
   readonly usedUp: boolean;
 }
 
+export interface RelayOptions {
+  readonly allowance: Allowance | undefined;
+  readonly lender: Lender;
+}
+
 /** @returns what has passed, once both are closed */
-export async function relay(app: Socket, server: Socket, allowance: Allowance | undefined): Promise<Relayed> {
+export async function relay(app: Socket, server: Socket, { allowance, lender }: RelayOptions): Promise<Relayed> {
   let usedUp = false;
   return await new Promise((resolve) => {
     let open = 2;
@@ -62,7 +68,7 @@ export async function relay(app: Socket, server: Socket, allowance: Allowance | 
       if (!one.readableEnded) other.resetAndDestroy();
     });
     const take = (bytes: Uint8Array) => (allowance === undefined ? write(other, bytes) : pass(bytes, other, allowance));
-    readInto(one, take, { mayBorrow: allowance === undefined });
+    readInto(one, take, { lender: allowance === undefined ? lender : undefined });
   }
 
   /** @returns when all has passed, or nothing passes any more */
