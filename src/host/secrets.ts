@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { constants, statfsSync } from "node:fs";
-import { chown, mkdir, open, rm } from "node:fs/promises";
+import { chown, mkdir, open, rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Places, SECRET_LIMIT_BYTES } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -59,6 +59,8 @@ export async function keepSecret(step: KeepSecret, places: Places): Promise<Resu
   try {
     if (!(await claimFolder(root, 0o700)) || !isInMemory(root)) return unavailable(step, `${root} cannot be used`);
     await mkdir(step.folder, { recursive: true, mode: 0o700 });
+    // Its last start may have taken the folder away just now, and somebody else have made one of that name.
+    if (!(await claimFolder(root, 0o700))) return unavailable(step, `${root} cannot be used`);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const file = await open(`${step.folder}/${step.name}`, flags, 0o400);
     try {
@@ -77,7 +79,11 @@ export async function keepSecret(step: KeepSecret, places: Places): Promise<Resu
 
 /** Those of one start, which has ended or has not come about. */
 export async function dropSecrets(id: string, places: Places): Promise<void> {
-  for (const root of candidates(places)) await rm(`${root}/${id}`, { recursive: true, force: true });
+  for (const root of candidates(places)) {
+    await rm(`${root}/${id}`, { recursive: true, force: true });
+    // With the last of them the folder goes; other starts still have theirs in it, or there is none.
+    await rmdir(root).catch(() => {});
+  }
 }
 
 /** Ids of starts whose secrets are still there. */

@@ -1,11 +1,12 @@
 /** Secrets: there for the app, in memory alone, and nowhere else: no disk, no list of processes, no plan, record or log. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { placesFrom } from "../../src/model/index.ts";
 import { commandOf, done, listed, processesSaying, recorded, until } from "./life.fixture.ts";
-import { environmentFor, makeTrial } from "./trial.fixture.ts";
+import { environmentFor, makeTrial, ROOT } from "./trial.fixture.ts";
 
 const trial = makeTrial();
 after(async () => await trial.close());
@@ -207,4 +208,13 @@ test("what cannot be had refuses the start, and says nothing of what it is", asy
   assert.deepEqual(await listed(trial), []);
   assert.deepEqual(keptInMemory(), []);
   assert.ok(!(await done(trial, ["audit"])).stdout.includes(MARK));
+});
+
+test("with the last secret its folder in memory is gone as well", async () => {
+  secrets(ALL);
+  await inside("true");
+  const { runtime } = placesFrom({ SKERRY_HOME: trial.home }, process.getuid?.() ?? -1, ROOT);
+  const mark = createHash("sha256").update(runtime).digest("hex").slice(0, 12);
+  const mine = () => readdirSync("/dev/shm").filter((name) => name.endsWith(mark));
+  await until("it is gone", () => mine().length === 0);
 });
