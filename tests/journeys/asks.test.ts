@@ -1,36 +1,15 @@
 /** A network that is asked for: connections wait for the owner's word, and the word lasts as long as was said. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, test } from "node:test";
 import { done, recorded, until } from "./life.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
-let port = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  port = await world.serve((socket) => socket.end("served"));
-  world.names.set("shop.example.org", [world.address]);
-});
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
+const { trial, world } = await makeNamedTrial();
+const port = await world.serve((socket) => socket.end("served"));
+world.names.set("shop.example.org", [world.address]);
 
 interface Waiting {
   readonly id: string;

@@ -84,3 +84,12 @@ export async function recorded(trial: Trial, instance?: string): Promise<readonl
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
 }
+
+/** Kills the agent of a trial, and waits until it is gone. */
+export async function killAgent({ client }: Trial): Promise<void> {
+  const info = await client.call<{ readonly pid?: number }>("Info", {});
+  assert.ok(info.ok && info.value.pid !== undefined);
+  const { pid } = info.value;
+  process.kill(pid, "SIGKILL");
+  await until("the agent is gone", () => commandOf(pid) === "");
+}

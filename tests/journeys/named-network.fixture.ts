@@ -5,8 +5,9 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { after } from "node:test";
 import { addressesOfHost } from "./doors.fixture.ts";
-import type { Trial } from "./trial.fixture.ts";
+import { makeTrial, type Trial } from "./trial.fixture.ts";
 
 /** An address of this host that is not its loopback, which no name is ever let to. */
 const ADDRESS = addressesOfHost().find((address) => /^\d+\./.test(address) && !address.startsWith("127."));
@@ -31,6 +32,16 @@ export interface NamedWorld {
   /** Answers datagrams. */
   serveDatagrams(greeting: string): Promise<number>;
   close(): Promise<void>;
+}
+
+/** A trial and such a world for all tests of a file, gone after the last of them. */
+export async function makeNamedTrial(): Promise<{ readonly trial: Trial; readonly world: NamedWorld }> {
+  const [trial, world] = [makeTrial(), await makeNamedWorld()];
+  after(async () => {
+    await trial.close();
+    await world.close();
+  });
+  return { trial, world };
 }
 
 export async function makeNamedWorld(): Promise<NamedWorld> {

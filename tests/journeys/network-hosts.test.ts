@@ -2,36 +2,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { recorded, until } from "./life.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { environmentFor, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
+import { environmentFor, ROOT } from "./trial.fixture.ts";
 
 const skip =
   process.getuid?.() === 0 ? NO_NAMED_NETWORKS : "cannot here: another /etc/hosts for one process takes root";
 
-let trial: Trial;
-let world: NamedWorld;
-let port = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  port = await world.serve((socket) => socket.end("served"));
-});
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
+const { trial, world } = await makeNamedTrial();
+const port = await world.serve((socket) => socket.end("served"));
 
 /** Begins an agent that sees this file in the place of /etc/hosts, until it ends. */
 function beginAgentWith(hosts: string): void {

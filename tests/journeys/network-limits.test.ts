@@ -2,60 +2,37 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { until } from "./doors.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
+import type { Trial } from "./trial.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
 const GREEDY = readFileSync(join(import.meta.dirname, "../hostile/network/greedy.py"), "utf8");
 
-let trial: Trial;
-let world: NamedWorld;
-let greeting = 0;
-let holding = 0;
-let endless = 0;
-let deaf = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  greeting = await world.serve((socket) => socket.end("hello"));
-  holding = await world.serve((socket) => {
-    socket.resume();
-    socket.on("end", () => socket.end());
-  });
-  endless = await world.serve((socket) => {
-    const more = () => {
-      while (socket.write(Buffer.alloc(65_536)));
-    };
-    socket.on("drain", more);
-    more();
-  });
-  deaf = await world.serve(() => {});
-  world.names.set("right.example.org", [world.address]);
-  for (const name of ["greedy", "modest"])
-    deployWithRules(
-      trial,
-      world,
-      name,
-      `{ answer: subset, allow: [{ to: right.example.org, private: yes }, { to: "*.many.example.org", private: yes }] }`,
-    );
+const { trial, world } = await makeNamedTrial();
+const greeting = await world.serve((socket) => socket.end("hello"));
+const holding = await world.serve((socket) => {
+  socket.resume();
+  socket.on("end", () => socket.end());
 });
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
+const endless = await world.serve((socket) => {
+  const more = () => {
+    while (socket.write(Buffer.alloc(65_536)));
+  };
+  socket.on("drain", more);
+  more();
 });
+const deaf = await world.serve(() => {});
+world.names.set("right.example.org", [world.address]);
+for (const name of ["greedy", "modest"])
+  deployWithRules(
+    trial,
+    world,
+    name,
+    `{ answer: subset, allow: [{ to: right.example.org, private: yes }, { to: "*.many.example.org", private: yes }] }`,
+  );
 
 /** Runs the greedy program in the background, and answers what it has seen once it says so. */
 async function greedy(what: string, port: number): Promise<{ readonly seen: unknown; end(): Promise<void> }> {

@@ -1,42 +1,19 @@
 /** Rules of a running app: what is granted or revoked is in force at once, and stays so under another agent. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { commandOf, done, until } from "./life.fixture.ts";
-import { deployWithRules, makeNamedWorld, type NamedWorld, NO_NAMED_NETWORKS } from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { test } from "node:test";
+import { done, killAgent, until } from "./life.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
-let port = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  port = await world.serve((socket) => {
-    socket.on("data", (piece) => socket.write(piece));
-    socket.on("end", () => socket.end());
-    socket.write("hello\n");
-  });
-  for (const name of ["one.example.org", "two.example.org"]) world.names.set(name, [world.address]);
+const { trial, world } = await makeNamedTrial();
+const port = await world.serve((socket) => {
+  socket.on("data", (piece) => socket.write(piece));
+  socket.on("end", () => socket.end());
+  socket.write("hello\n");
 });
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
-
-async function killAgent(): Promise<void> {
-  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
-  assert.ok(info.ok && info.value.pid !== undefined);
-  const { pid } = info.value;
-  process.kill(pid, "SIGKILL");
-  await until("the agent is gone", () => (commandOf(pid) === "" ? true : undefined));
-}
+for (const name of ["one.example.org", "two.example.org"]) world.names.set(name, [world.address]);
 
 /** Answers the request, as an owner does who edits by hand. */
 async function answer(name: string, text: string): Promise<string> {
@@ -147,7 +124,7 @@ except OSError as error:
 });
 
 test("what was revoked stays so under the agent that comes after", { skip }, async () => {
-  await killAgent();
+  await killAgent(trial);
   assert.equal(await tryIn("live", "one.example.org"), "gaierror");
   await until("the network under the next agent", async () =>
     (await tryIn("live", "two.example.org")) === "hello" ? true : undefined,
@@ -183,7 +160,7 @@ print(count)
   await until("what was used, on the disk", async () =>
     readFileSync(`${trial.home}/state/network/limited.json`, "utf8").includes("2000]") ? true : undefined,
   );
-  await killAgent();
+  await killAgent(trial);
   await done(trial, ["start", "--quiet", "limited", "--", "-c", "sleep 1000"]);
   assert.notEqual(await tryIn("limited", "one.example.org"), "hello");
   await done(trial, ["kill", "limited"]);

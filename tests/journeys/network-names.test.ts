@@ -1,38 +1,16 @@
 /** Networks by name: what an app reaches, seen from inside, between two servers of which one is granted. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { until } from "./doors.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
-let right = 0;
-let wrong = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  right = await world.serve((socket) => socket.end("the right one"));
-  wrong = await world.serve((socket) => socket.end("the wrong one"));
-  world.names.set("right.example.org", [world.address]);
-  world.names.set("wrong.example.org", [world.address]);
-});
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
+const { trial, world } = await makeNamedTrial();
+const right = await world.serve((socket) => socket.end("the right one"));
+const wrong = await world.serve((socket) => socket.end("the wrong one"));
+world.names.set("right.example.org", [world.address]);
+world.names.set("wrong.example.org", [world.address]);
 
 async function refusedIn(instance: string): Promise<readonly string[]> {
   const { stdout } = await trial.skerry(["audit", "--json"]);

@@ -2,42 +2,20 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { after, before, test } from "node:test";
-import { commandOf, done, json, recorded, until } from "./life.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { test } from "node:test";
+import { done, json, killAgent, recorded, until } from "./life.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
-let one = 0;
-let two = 0;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-  one = await world.serve((socket) => {
-    socket.on("data", (piece) => socket.write(piece));
-    socket.on("end", () => socket.end());
-    socket.write("first\n");
-  });
-  two = await world.serve((socket) => socket.end("second\n"));
-  world.names.set("right.example.org", [world.address]);
+const { trial, world } = await makeNamedTrial();
+const one = await world.serve((socket) => {
+  socket.on("data", (piece) => socket.write(piece));
+  socket.on("end", () => socket.end());
+  socket.write("first\n");
 });
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
+const two = await world.serve((socket) => socket.end("second\n"));
+world.names.set("right.example.org", [world.address]);
 
 const rules = (...ports: readonly number[]) =>
   `{ answer: subset, allow: [${ports.map((port) => `{ to: "right.example.org:${port}", private: yes }`).join(", ")}] }`;
@@ -62,14 +40,6 @@ except OSError as error:
     print(type(error).__name__)
 `;
   return (await done(trial, ["exec", name, "--", "python3", "-c", code])).stdout.trim();
-}
-
-async function killAgent(): Promise<void> {
-  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
-  assert.ok(info.ok && info.value.pid !== undefined);
-  const { pid } = info.value;
-  process.kill(pid, "SIGKILL");
-  await until("the agent is gone", () => commandOf(pid) === "");
 }
 
 test("what an app was refused in its last moment is on record, by name", { skip }, async () => {
@@ -192,7 +162,7 @@ test("an agent that is killed at any point of a change leaves rules that the nex
     write("killed", granted ? rules(one, two) : rules(one));
     const applied = trial.skerry(["apply", "killed"]);
     await pause(afterMs);
-    await killAgent();
+    await killAgent(trial);
     await applied;
     await done(trial, ["apply", "killed"]);
     const story = `what is granted, after a kill at ${afterMs} ms`;
