@@ -43,6 +43,11 @@ test("an app that may not write has not written: something else has, and that is
   assert.deepEqual(learned.notes, ["something else than the app has written there"]);
 });
 
+test("a name that would be a pattern is not named: it would mean other files as well", () => {
+  assert.deepEqual(answer(learn(events("read", "d/*.txt"))), ["subset", "/home/ada/d", undefined]);
+  assert.deepEqual(answer(learn(events("read", "d/why?"))), ["subset", "/home/ada/d", undefined]);
+});
+
 test("names that no file of ours can hold are not named one by one, or not at all", () => {
   assert.deepEqual(answer(learn(events("read", "d/a\u0007"))), ["subset", "/home/ada/d", undefined]);
   assert.deepEqual(answer(learn(events("read", "d/a\0"))), ["subset", "/home/ada/d", undefined]);

@@ -5,7 +5,7 @@
  * - What is proposed lies at or below the watched folder.
  * - It holds few things, however much was opened: the names of some files, and the folder that holds all of it.
  */
-import { isCleanRelativePath, isPrintable } from "../model/index.ts";
+import { isCleanRelativePath, isFilePattern, isPrintable } from "../model/index.ts";
 import { type Learned, type LearnedOf, NO_OPTIONS, nothingUsed, unknown } from "./learn.ts";
 
 /** Files that are named one by one; more of them are a folder. */
@@ -19,7 +19,7 @@ export interface FolderEvent {
 }
 
 export interface FolderSeen {
-  /** Files that were read; undefined once they are too many, or one has a name that no file of ours can hold. */
+  /** Files that were read; undefined once they are too many, or one has a name that would say something else, or nothing. */
   readonly files: ReadonlySet<string> | undefined;
   /** The deepest folder that holds all that was opened; undefined where nothing was. */
   readonly common: string | undefined;
@@ -65,9 +65,8 @@ export function learnFolder(
 
 function withFile(files: ReadonlySet<string> | undefined, path: string): ReadonlySet<string> | undefined {
   if (files === undefined || files.has(path)) return files;
-  return files.size === FILES_MOST || !isCleanRelativePath(path) || !isPrintable(path)
-    ? undefined
-    : new Set([...files, path]);
+  const nameable = isCleanRelativePath(path) && isPrintable(path) && !isFilePattern(path);
+  return files.size === FILES_MOST || !nameable ? undefined : new Set([...files, path]);
 }
 
 function parentOf(path: string): string {
