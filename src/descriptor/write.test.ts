@@ -4,7 +4,9 @@ import * as fc from "fast-check";
 import {
   ANSWERS,
   type Deployment,
+  filePatternFault,
   type Grant,
+  isFilePattern,
   type NetworkRule,
   NO_SERVICE,
   placeText,
@@ -171,6 +173,9 @@ const part = text
 const plain = <Value>(model: { [Key in keyof Value]: fc.Arbitrary<Value[Key]> }) =>
   fc.record(model, { noNullPrototype: true });
 const path = fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+
+/** What has a star or a question mark is a pattern, and not each such path is one. */
+const chosenFile = path.filter((text) => !isFilePattern(text) || filePatternFault(text) === undefined);
 const record = <Value>(value: fc.Arbitrary<Value>) => fc.dictionary(name, value, { maxKeys: 4, noNullPrototype: true });
 
 const request = (place: number): fc.Arbitrary<Request> =>
@@ -277,7 +282,7 @@ const grant: fc.Arbitrary<Grant> = plain({
     ),
     { nil: undefined },
   ),
-  files: fc.option(fc.uniqueArray(path, { minLength: 1, maxLength: 12 }), { nil: undefined }),
+  files: fc.option(fc.uniqueArray(chosenFile, { minLength: 1, maxLength: 12 }), { nil: undefined }),
   allow: fc.option(fc.constantFrom(["host"] as const, ["host", "lan"] as const, [] as const), { nil: undefined }),
   rules: fc.option(fc.uniqueArray(rule, { minLength: 1, maxLength: 8, selector: ({ text }) => text }), {
     nil: undefined,
