@@ -12,7 +12,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   ...{ folder: "folder", network: "ellipse", volume: "cylinder", place: "cds" },
 };
 
-export function dotOf(world: World, { instances = [], rights = [] }: GraphResponseJson): string {
+export function dotOf(world: World, { instances = [], rights = [], channels = [] }: GraphResponseJson): string {
   const targets = new Map<string, string>();
   const arrows = new Map<string, { readonly from: string; readonly to: string; readonly verbs: string[] }>();
   for (const right of rights) {
@@ -47,6 +47,11 @@ export function dotOf(world: World, { instances = [], rights = [] }: GraphRespon
       after
         .filter((to) => !linked.has(`${name}\0app ${to}`))
         .map((to) => `  ${quoted(`app ${name}`)} -> ${quoted(`app ${to}`)} [label="after", style=dotted];`),
+    ),
+    ...channels.flatMap(({ from = "", by = [] }) =>
+      by[1]?.kind === "place"
+        ? [`  ${quoted(`app ${from}`)} -> ${quoted(idOf(by[1]))} [label="reaches", style=dotted];`]
+        : [],
     ),
     ...nested([...rights.filter(({ kind }) => kind === "folder").map(({ target = "" }) => target)]).map(
       ([outer, inner]) =>

@@ -93,6 +93,9 @@ limits:
 # Variables that are set inside.
 environment: {}
 
+# A port of it that is reached from this host.
+# publish: [{ port: 8080, on: 127.0.0.1:8080 }]
+
 # In the background: started at boot or log-in, and again after its end (never, on-failure, always).
 autostart: false
 restart: never

@@ -83,7 +83,8 @@ function secretLines(secrets: NonNullable<Deployment["secrets"]>, home: string):
 }
 
 function publishLines(publish: NonNullable<Deployment["publish"]>, home: string): readonly string[] {
-  if (publish.length === 0) return [];
+  if (publish.length === 0)
+    return ["# A port of it that is reached from this host.", "# publish: [{ port: 8080, on: 127.0.0.1:8080 }]", ""];
   const written = publish.map((one) => publishData(one, home));
   return ["# Ports of it that are reached from this host.", ...block("publish", written, ""), ""];
 }

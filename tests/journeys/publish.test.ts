@@ -59,6 +59,12 @@ test("a place that is taken refuses the start before the app begins, and says wh
   assert.equal(existsSync(`${trial.home}/state/logs/late.log`), false, "the app has not begun");
   await new Promise((resolve) => other.close(resolve));
   await done(trial, start);
+  deploy("later", `publish: [{ port: 8080, on: "127.0.0.1:${free}" }]\n`);
+  const later = await done(trial, ["start", "-q", "later", "--", "-c", "exec sleep 1000"], { code: 1 });
+  assert.match(
+    later.stderr,
+    /late is published there; later was not started\n +stop late, or publish it at another port/,
+  );
   await done(trial, ["kill", "late"]);
 });
 
@@ -211,6 +217,8 @@ test("it is on record, and in every listing", async () => {
     (await done(trial, ["graph"])).stdout,
     new RegExp(`can hand something to seen, over port 8080 at ${place} of seen`),
   );
+  const dot = (await done(trial, ["graph", "--dot"])).stdout;
+  assert.match(dot, /"app visitor" -> "place seen port 8080 at [^"]*" \[label="reaches", style=dotted\]/);
   await done(trial, ["prove", "no app that is visitor can reach app seen"], { code: 1 });
   await until("what has passed is counted", async () => {
     const net = await json(trial, ["net", "seen"]);

@@ -6,7 +6,7 @@
  */
 import { helperPath, type ProcessName } from "../../host/index.ts";
 import { type CompartmentSpec, placeText, type Publish } from "../../model/index.ts";
-import { type Result, success } from "../../result.ts";
+import { type Result, refusal, success } from "../../result.ts";
 import type { Start, StartRecord } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { startFolder } from "../grants/in-force.ts";
@@ -52,7 +52,9 @@ export class Entrances {
     if (publishes.length === 0) return success(undefined);
     await this.#ending;
     await this.#sockets.dropAllBut(spec.id, spec.name);
-    return await this.#of(spec).entrance.open(publishes);
+    const opened = await this.#of(spec).entrance.open(publishes);
+    if (opened.ok || opened.problem.because !== "in-use") return opened;
+    return refusal({ ...opened.problem, by: this.#publishedAt(opened.problem.publish) });
   }
 
   /** A start whose app runs: one that this agent has not begun itself is taken over. */
@@ -121,6 +123,13 @@ export class Entrances {
   stateOf(id: string): EntranceState {
     const standing = this.#standing.get(id);
     return { published: standing?.entrance.state ?? [], counted: standing?.tally.counted ?? [] };
+  }
+
+  /** Which instance of ours is reached there. */
+  #publishedAt({ at }: Publish): string | undefined {
+    const isThere = ({ entrance }: Standing) =>
+      entrance.state.some(({ publish, isOpen }) => isOpen && placeText(publish.at) === placeText(at));
+    return [...this.#standing.values()].find(isThere)?.spec.name;
   }
 
   #of(spec: CompartmentSpec): Standing {

@@ -5,10 +5,10 @@ import { unreachable } from "../../result.ts";
 import type { NotPublished } from "./published-port.ts";
 
 /** Behind the place. */
-export function whyNotOpen({ because, words }: Pick<NotPublished, "because" | "words">): string {
+export function whyNotOpen({ because, words, by }: Pick<NotPublished, "because" | "words" | "by">): string {
   switch (because) {
     case "in-use":
-      return "something else listens there";
+      return by === undefined ? "something else listens there" : `${by} is published there`;
     case "not-allowed":
       return "this user may not listen at that port";
     case "no-address":
@@ -48,11 +48,12 @@ export function explainNotPublished(problem: NotPublished): { readonly code: Cod
   return { code: Code.FailedPrecondition, text };
 }
 
-function wayOut({ because, publish }: NotPublished): string {
+function wayOut({ because, publish, by }: NotPublished): string {
   const { at } = publish;
   if (at.kind === "loopback") {
     const another = `publish it at another port: { port: ${publish.port}, on: "${placeText({ ...at, port: 18_080 })}" }`;
     if (because === "not-allowed") return `ports below 1024 are root's; ${another}`;
+    if (by !== undefined) return `stop ${by}, or ${another}`;
     if (because === "in-use")
       return `end what listens there (ss -ltnp "sport = :${at.port}" shows what it is), or ${another}`;
     return another;

@@ -22,6 +22,8 @@ export interface NotPublished {
   /** `in-use`: somebody else listens there. `not-allowed`: this user may not listen at that port. */
   readonly because: "in-use" | "not-allowed" | "no-address" | NoOwnerSocket["because"];
   readonly words: string;
+  /** With `in-use`: the instance that is published there, where it is one of ours. */
+  readonly by?: string | undefined;
 }
 
 export interface PublishedPortParts {
