@@ -1,5 +1,6 @@
 /** What tests of published ports share: servers inside, and a look at them from this host. */
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -40,18 +41,22 @@ export async function serveIn(trial: Trial, name: string): Promise<void> {
   await until("it serves", async () => (await done(trial, ["logs", name])).stdout.includes("serving"));
 }
 
-/** Ports of this host that nothing listens on a moment before. */
+/** Ports of this host that nothing listens on a moment before, and none that connections are given from (ip(7)). */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  const ports: number[] = [];
-  for (const server of servers) {
-    if (!server.listening) await once(server, "listening");
-    const bound = server.address();
-    assert.ok(typeof bound === "object" && bound !== null);
-    ports.push(bound.port);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(20_000, 32_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      ports.add(port);
+    } catch {
+      // Somebody listens there: another one will do.
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   }
-  await Promise.all(servers.map(async (server) => await new Promise((resolve) => server.close(resolve))));
-  return ports;
+  return [...ports];
 }
 
 type Place = { readonly host: string; readonly port: number } | { readonly path: string };
