@@ -62,7 +62,8 @@ export class Life {
       ended: async (start) => {
         asks.forget(start.record.spec.id);
         await this.entrances.ended(start.record.spec);
-        await this.learning.ended(start, await this.networks.stateOf(start.record.spec.id));
+        const { learning, spec } = start.record;
+        if (learning === true) this.learning.ended(spec, await this.networks.stateOf(spec.id));
         await this.networks.ended(start.record.spec.id);
         this.live.ended(start.record.spec.id);
         await this.services.ended(start);

@@ -53,6 +53,9 @@ const WORDS_LIMIT = 4096;
  */
 const SURE_PART = 0.25;
 
+/** The first mark comes back by then, once everything is watched; an old program may speak another language. */
+const BEGIN_WITHIN_MS = 30_000;
+
 /** What has not come back by then never will. */
 const FINISH_WITHIN_MS = 30_000;
 
@@ -114,7 +117,9 @@ class Running implements OpensWatch {
         said = (said + String(piece)).slice(-WORDS_LIMIT);
         if (!/^Watches established\.$/m.test(said)) return;
         this.#ready = true;
+        const timer = setTimeout(() => resolve("it does not say what it sees"), BEGIN_WITHIN_MS);
         this.#returned.push(() => {
+          clearTimeout(timer);
           this.#begun = true;
           resolve(undefined);
         });

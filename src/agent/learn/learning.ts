@@ -9,11 +9,11 @@
  */
 import { inline, grantData } from "../../descriptor/index.ts";
 import { type Learned, type LearnedOf, learnFolder, learnNetwork } from "../../grant/index.ts";
-import type { Grant, Request } from "../../model/index.ts";
+import type { CompartmentSpec, Grant, Request } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import type { AuditUnwritable } from "../../audit/index.ts";
 import { type CatalogueProblem, findDeployment } from "../catalogue.ts";
-import type { Start, StartRecord } from "../compartments.ts";
+import type { StartRecord } from "../compartments.ts";
 import { type AgentContext, QUIET, type Work } from "../context.ts";
 import type { Chosen } from "../launch/launch.ts";
 import type { NetworkState } from "../network/networks.ts";
@@ -113,19 +113,28 @@ export class Learning {
     this.#runs.delete(id);
   }
 
-  /** @param state - what its network has let through, as long as that is known */
-  async ended({ record: { spec, learning } }: Start, state: NetworkState | undefined): Promise<void> {
-    if (learning !== true) return;
-    const run = this.#runs.get(spec.id);
-    if (run !== undefined) {
-      run.state = state;
-      for (const watch of run.watches.values()) await watch.finish();
-      run.end();
+  /**
+   * What the folders still have to tell is waited for by nobody who looks after other compartments.
+   *
+   * @param state - what its network has let through, as long as that is known
+   */
+  ended(spec: CompartmentSpec, state: NetworkState | undefined): void {
+    this.#conclude(spec, state).catch((error: unknown) => {
+      process.stderr.write(`what ${spec.id} has learned is lost: ${String(error)}\n`);
+    });
+  }
+
+  async #conclude({ name: instance, id }: CompartmentSpec, state: NetworkState | undefined): Promise<void> {
+    const run = this.#runs.get(id);
+    try {
+      if (run !== undefined) run.state = state;
+      for (const watch of run?.watches.values() ?? []) await watch.finish();
+      const learned = run === undefined ? [] : answersOf(run, this.#context.home);
+      const answers = learned.map(({ request, line }) => line || request);
+      await this.#context.audit.append({ kind: "learned", instance, id, whole: run !== undefined, answers });
+    } finally {
+      run?.end();
     }
-    const seen =
-      run === undefined ? [] : answersOf(run, this.#context.home).map(({ request, line }) => line || request);
-    const { name: instance, id } = spec;
-    await this.#context.audit.append({ kind: "learned", instance, id, whole: run !== undefined, answers: seen });
   }
 
   /** Waits for the end of the run. */
