@@ -94,3 +94,16 @@ test("a program can be entered there as well", async () => {
   assert.equal(entered.code, 0, entered.stderr);
   assert.equal((await trial.skerry(["stop", "dev-shell"], { environment })).code, 0);
 });
+
+test("there a secret is handed on as a descriptor, too", async () => {
+  mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
+  writeFileSync(`${trial.files}/key`, "of brass");
+  writeFileSync(
+    `${trial.home}/config/deployments/holder.yaml`,
+    `skerry: deployment/1\nrecipe: dev-shell\nisolation: container\nsecrets: { key: { file: "${trial.files}/key", as: descriptor } }\n`,
+  );
+  const script = 'cat "/dev/fd/$SECRET_KEY_FD"; test ! -e /run/secrets';
+  const run = await trial.skerry(["run", "-q", "holder", "--", "-c", script], { environment });
+  assert.equal(run.code, 0, run.stderr);
+  assert.equal(run.stdout, "of brass");
+});
