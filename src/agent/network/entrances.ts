@@ -85,9 +85,11 @@ export class Entrances {
       await this.#sockets.drop(name, id);
       await standing?.tally.flush();
     };
-    const mine = ending();
-    this.#ending = mine.catch(() => {});
-    await mine;
+    // What follows an end has to come, whatever could not be cleared up.
+    this.#ending = ending().catch((error: unknown) => {
+      process.stderr.write(`the published ports of ${id} cannot be cleared up: ${String(error)}\n`);
+    });
+    await this.#ending;
   }
 
   /** What was left behind of an instance that is no more. */

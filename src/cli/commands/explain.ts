@@ -64,7 +64,7 @@ function verbLines(
   { verb = "", own = [], way = [], perhaps }: ExplainedVerbJson,
 ): readonly string[] {
   const what = targetWords(world, targetKind, target);
-  const can = perhaps === true ? "can perhaps (a name leads to any address, and who is asked may say yes)" : "can";
+  const can = perhaps === true ? "can perhaps, since a name leads to any address and who is asked may say yes," : "can";
   if (own.length > 0) return [`${name} ${can} ${verb} ${what} by itself:`, ...rightLines(world, own)];
   if (way.length > 0) return [`${name} ${can} ${verb} ${what} with the help of others:`, ...rightLines(world, way)];
   return [`${name} cannot ${verb} ${what}`];

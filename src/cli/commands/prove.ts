@@ -97,7 +97,7 @@ function shows(world: World, statement: ProvedStatementJson): readonly string[] 
   const { text = "", instance = "", meant = [], way = [], cannot = [], perhaps } = statement;
   if (instance !== "")
     return [
-      `${instance} can${perhaps === true ? ", perhaps (a name leads to any address, and who is asked may say yes)" : ""}:`,
+      `${instance} can${perhaps === true ? ", perhaps, since a name leads to any address and who is asked may say yes" : ""}:`,
       ...rightLines(world, [...meant, ...way]),
     ];
   if (cannot.length > 0) return [`these cannot: ${cannot.join(", ")}`];
