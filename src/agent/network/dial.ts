@@ -3,6 +3,9 @@ import type { Socket } from "node:net";
 import { makeSockets, type ProcessName } from "../../host/index.ts";
 import { bufferedOf } from "./reading.ts";
 
+/** Of one compartment at a time: each is a program of its own, and one whose app takes nobody in stays for a while. */
+export const DIALS_MOST = 8;
+
 /** A server listens on one of them, or on both. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 

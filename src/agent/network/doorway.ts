@@ -7,15 +7,14 @@
 import type { Socket } from "node:net";
 import { Allowance } from "../../broker/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
+import { DIALS_MOST } from "./dial.ts";
+import { Turns } from "./turns.ts";
 
 /** Connections at a time. */
 const CONNECTIONS_MOST = 1_000;
 
 /** New connections in a second, over some time; as many again at once. */
 const NEW_PER_SECOND = 200;
-
-/** Connections that are being made inside at a time. */
-const DIALS_MOST = 8;
 
 export interface TooMany {
   readonly kind: "too-many";
@@ -25,9 +24,8 @@ export interface TooMany {
 export class Doorway {
   readonly #dial: (port: number) => Promise<Socket | undefined>;
   readonly #pace = new Allowance({ bytesPerDay: undefined, bytesPerSecond: NEW_PER_SECOND });
-  readonly #waiting: (() => void)[] = [];
+  readonly #turns = new Turns(DIALS_MOST);
   #inside = 0;
-  #dialling = 0;
 
   /** @param dial - a connection to a port inside; undefined where nothing listens there */
   constructor(dial: (port: number) => Promise<Socket | undefined>) {
@@ -47,15 +45,6 @@ export class Doorway {
 
   /** In turn. */
   async dial(port: number): Promise<Socket | undefined> {
-    if (this.#dialling < DIALS_MOST) this.#dialling += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await this.#dial(port);
-    } finally {
-      const next = this.#waiting.shift();
-      // Its place goes to the next one as it is.
-      if (next === undefined) this.#dialling -= 1;
-      else next();
-    }
+    return await this.#turns.take(async () => await this.#dial(port));
   }
 }

@@ -15,13 +15,14 @@ import type { Start, StartRecord } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";
-import { dial } from "./dial.ts";
+import { dial, DIALS_MOST } from "./dial.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { HostNames } from "./host-names.ts";
 import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
+import { Turns } from "./turns.ts";
 
 /** hosts(5). */
 const HOSTS = "/etc/hosts";
@@ -177,11 +178,12 @@ export class Networks {
     const changed = this.#writing(spec, addresses);
     const used = `${this.#context.places.state}/network/${spec.name}.json`;
     const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
+    const dials = new Turns(DIALS_MOST);
     const network = new InstanceNetwork(grantedIn(contributions) ?? NOTHING, {
       ...{ names: this.#names, tally, addresses, changed, allowances },
       ask: async (request, target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
-      dial: async (to, port) => await this.#dial(to, port),
+      dial: async (to, port) => await dials.take(async () => await this.#dial(to, port)),
     });
     let kept = JSON.stringify(allowances.state);
     const keepAllowances = async () => {

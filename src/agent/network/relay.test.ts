@@ -182,3 +182,18 @@ test("one instance is lent few large buffers, all together some more, and what i
   for (const [index, buffers] of lent.entries()) for (const one of buffers) lenders[index]?.takeBack(one, true);
   assert.equal(lenders[9]?.lend()?.length, 1024 * 1024);
 });
+
+test("a side that was ended before ends the other one", async (context) => {
+  const server = createServer((socket) => socket.on("error", () => {}));
+  const port = await portOf(server);
+  context.after(() => server.close());
+  for (const gone of [0, 1]) {
+    const sides = [0, 1].map(() => connectBuffered({ port, host: "127.0.0.1", allowHalfOpen: true }));
+    await Promise.all(sides.map(async (side) => await once(side, "connect")));
+    const [app, other] = sides;
+    assert.ok(app !== undefined && other !== undefined);
+    sides[gone]?.destroy();
+    await relay(app, other, { allowance: undefined, lender: new Lender() });
+    assert.ok(sides.every(({ destroyed }) => destroyed));
+  }
+});

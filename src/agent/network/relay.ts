@@ -45,7 +45,16 @@ export async function relay(app: Socket, server: Socket, { allowance, lender }: 
       open -= 1;
       if (open === 0) resolve({ sent: app.bytesRead, received: app.bytesWritten, usedUp });
     };
-    for (const socket of [app, server]) socket.once("close", closed);
+    for (const [socket, other] of [
+      [app, server],
+      [server, app],
+    ] as const) {
+      if (!socket.destroyed) socket.once("close", closed);
+      else {
+        other.resetAndDestroy();
+        closed();
+      }
+    }
     join(app, server);
     join(server, app);
   });
