@@ -181,12 +181,14 @@ export class ChosenFiles {
     }
     const at = (file: string) => `${through}/${file}`;
     for (const file of replaced) await this.#bringUp(start, view, pick, file, { at: at(file) });
-    for (const file of gone.slice(0, MOST_AT_ONCE))
-      await this.#standingStill(start, async () => {
-        if ((await hideShown(view, at(file))) !== undefined) return;
-        if (places === undefined) await removePlace(view, at(file));
-        else await this.#perform([{ kind: "remove-tree", path: `${places}/${file}` }]);
-      });
+    for (const file of gone.slice(0, MOST_AT_ONCE)) {
+      // With a place that is removed from outside goes what is mounted on it (mount_namespaces(7)).
+      if (places !== undefined) await this.#perform([{ kind: "remove-tree", path: `${places}/${file}` }]);
+      else
+        await this.#standingStill(start, async () => {
+          if ((await hideShown(view, at(file))) === undefined) await removePlace(view, at(file));
+        });
+    }
     for (const file of added.slice(0, MOST_AT_ONCE)) {
       const make = async () => {
         if (places === undefined) await makePlace(view, at(file));
