@@ -189,7 +189,7 @@ test("explain gives the chain from the line that asks to what is let through, an
     const other = await rule("example.com:443");
     assert.match(other, /^caller cannot reach example\.com:443\n/);
     assert.match(other, / {2}answers\.web\.allow:\n {4}- "?example\.com:443"?\n/);
-    assert.match(await rule("example.com:80"), /^caller can perhaps .* reach example\.com:80 by itself:\n.*lan:80/);
+    assert.match(await rule("example.com:80"), /^caller can perhaps, .* reach example\.com:80 by itself:\n.*lan:80/);
 
     const over = (await done(trial, ["explain", "mail", `${trial.files}/taxes`])).stdout;
     assert.match(over, /^mail can read \S+taxes with the help of others:\n {2}sums reads [^]*\n {2}mail reads /m);
