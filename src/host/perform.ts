@@ -23,6 +23,8 @@ import {
 import { exportImage } from "./export-image.ts";
 import { fetchFile } from "./fetch.ts";
 import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeVolatile, writeWhole } from "./files.ts";
+import { writeCpio, withFolders } from "./guest/cpio.ts";
+import { makeGuest } from "./guest/make-guest.ts";
 import { openPlain, readDocument, unpackLayout } from "./import-files.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
@@ -72,6 +74,11 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       if (isWithin(step.path, settings.places.runtime)) writeVolatile(step.path, step.content, step.mode);
       else await writeWhole(await ownersPlace(own(step.path, settings), settings), step.content, step.mode);
       return success(NOTHING);
+    case "write-archive":
+      writeVolatile(own(step.path, settings), writeCpio(withFolders(step.entries)), step.mode);
+      return success(NOTHING);
+    case "make-guest":
+      return await madeGuest({ ...step, folder: own(step.folder, settings) }, watch);
     case "remove-tree":
       return await removeTree(own(step.path, settings), watch, settings);
     case "replace-session-file": {
@@ -152,6 +159,18 @@ async function workOnTree(
     return await runTree(facts, why, task, watch, file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** What a package holds is for its distribution to have right; that it has not is no fault of ours. */
+async function madeGuest(step: Extract<Step, { kind: "make-guest" }>, { signal }: Watch): Promise<Outcome> {
+  try {
+    await makeGuest(step, signal);
+    return success(NOTHING);
+  } catch (error) {
+    if (signal.aborted) return refusal({ kind: "interrupted" });
+    if (error instanceof TypeError || hasCode(error, "ENOSPC")) throw error;
+    return refusal({ kind: "step-failed", step: describe(step)[0] ?? "", because: String(error) });
   }
 }
 

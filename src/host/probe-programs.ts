@@ -17,6 +17,7 @@ export const PROGRAMS = [
   "git",
   "gpg",
   "inotifywait",
+  "mkfs.erofs",
   "mount",
   "newgidmap",
   "newuidmap",

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type { SecretSource } from "../model/index.ts";
 import { unreachable } from "../result.ts";
+import type { ArchiveEntry } from "./archive.ts";
 import type { ExportedDocument, ExportedLayer, TreeTask } from "./tree.ts";
 
 export type Step =
@@ -18,6 +19,26 @@ export type Step =
       readonly content: string | Uint8Array;
       /** Its name says its content: where it is there, it is left as it is. */
       readonly namedByContent?: boolean;
+    }
+  /** Writes a small archive for a virtual machine to read (cpio, filled up to whole disk sectors). */
+  | {
+      readonly kind: "write-archive";
+      readonly path: string;
+      readonly mode: number;
+      readonly entries: readonly ArchiveEntry[];
+    }
+  /** Takes a kernel and a first root in memory for virtual machines out of package files, of which none is executed. */
+  | {
+      readonly kind: "make-guest";
+      readonly kernel: string;
+      readonly tools: readonly string[];
+      /** Names of kernel modules; what they depend on comes along. */
+      readonly modules: readonly string[];
+      /** Skerry's own helper program, for inside. */
+      readonly helper: string;
+      /** Text of the first program inside. */
+      readonly init: string;
+      readonly folder: string;
     }
   /** Removes a folder with all that is in it, also what belongs to the user's subordinate ids. Follows no link. */
   | { readonly kind: "remove-tree"; readonly path: string }
@@ -137,6 +158,13 @@ export function describe(step: Step): readonly string[] {
     }
     case "write-file":
       return [`write file ${quote(step.path)} (${octal(step.mode)}, ${Buffer.byteLength(step.content)} bytes)`];
+    case "write-archive":
+      return [
+        `write archive ${quote(step.path)} (${octal(step.mode)}):`,
+        ...step.entries.map(({ kind, path }) => `  ${kind} ${quote(path)}`),
+      ];
+    case "make-guest":
+      return [`take a kernel and its first root out of ${1 + step.tools.length} packages to ${quote(step.folder)}`];
     case "remove-tree":
       return [`remove ${quote(step.path)} with all that is in it`];
     case "replace-session-file":
