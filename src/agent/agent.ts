@@ -28,9 +28,10 @@ import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./store/images.ts";
 import { type Chosen, choose, isPassing, type Prepared, prepare } from "./launch/launch.ts";
 import { readyOf, type WantedWords } from "./launch/wanted.ts";
+import { boots, type CannotEnter, EMULATED, makeMachine } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Keeper } from "./store/keeper.ts";
-import { noteOnce } from "./note-once.ts";
+import { noteOnce, sayOnce } from "./note-once.ts";
 import { publishLines } from "./network/publish-words.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
@@ -215,8 +216,16 @@ export class Agent {
     work: Work,
   ): ReturnType<Agent["launch"]> {
     const background = caller === undefined;
-    const prepared = await prepare(words, chosen, image, this.context, { background, session, dry: false });
+    const options = { background, session, dry: false };
+    let prepared = await prepare(words, chosen, image, this.context, options);
     if (!prepared.ok) return prepared;
+    if (boots(chosen.deployment)) {
+      // What would be refused is refused before anything is made for it.
+      const machine = await makeMachine(image, this.#images, this.context, work);
+      if (!machine.ok) return machine;
+      prepared = await prepare(words, chosen, image, this.context, { ...options, machine: machine.value });
+      if (!prepared.ok) return prepared;
+    }
     const { spec, plan } = prepared.value;
     const record = this.#recordOf(words, chosen, prepared.value, caller);
     const registered = await this.compartments.register(record);
@@ -245,6 +254,7 @@ export class Agent {
         ...linkedNames.map((name) => `${name} was started, since ${words.name} links to it`),
         ...prepared.value.notes,
         ...said,
+        ...(boots(chosen.deployment) ? await sayOnce(EMULATED, this.context) : []),
         ...(record.passing ? [] : await agingNotes(image, spec.name, this.context)),
         ...(record.passing ? [] : await pendingNotes(spec.name, prepared.value.pending, this.context)),
       ],
@@ -336,10 +346,11 @@ export class Agent {
   async #entry(
     { record: { spec, cgroups, isolation }, child }: Start,
     wanted: { readonly command: Argv; readonly directory?: string; readonly terminal?: string },
-  ): Promise<Result<Argv | undefined, StepProblem>> {
+  ): Promise<Result<Argv | undefined, StepProblem | CannotEnter>> {
     if (child === undefined) return success(undefined);
     const backend = BACKENDS[isolation];
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
+    if (backend.enter === undefined) return refusal({ kind: "cannot-enter", backend: isolation, name: spec.name });
     const entry: Entry = {
       command: wanted.command,
       directory: wanted.directory || (await directoryNow(spec, this.context)),

@@ -19,6 +19,8 @@ import type { ImageExportProblem } from "./store/export.ts";
 import { explainExchange } from "./store/explain-exchange.ts";
 import type { ImageImportProblem } from "./store/import.ts";
 import type { LaunchProblem } from "./launch/launch.ts";
+import { machineWords } from "./launch/machine-words.ts";
+import type { CannotEnter } from "./launch/machine.ts";
 import type { PendingProblem } from "./grants/pending.ts";
 import type { PurgeProblem } from "./store/purge.ts";
 import type { MigrateProblem } from "./store/migrate.ts";
@@ -35,6 +37,7 @@ export type AgentProblem =
   | WiringProblem
   | LearnRefused
   | LaunchProblem
+  | CannotEnter
   | LinkProblem
   | NotPublished
   | PendingProblem
@@ -305,6 +308,11 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.backend} cannot enforce "${problem.contribution}"`,
         "take the grant out, or choose another isolation",
       );
+    case "no-guest":
+    case "machine-full":
+    case "cannot-see-ready":
+    case "cannot-enter":
+      return refused(...machineWords(problem));
     case "helper-missing":
       return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };
     case "helper-stale":

@@ -22,8 +22,10 @@ export interface Backend {
   /** What this host lacks for it, in words that name the fix; empty where it can run. */
   missing(facts: HostFacts): readonly string[];
   plan(spec: CompartmentSpec, context: BackendContext): Result<WallPlan, BackendProblem>;
-  /** What runs one more program in a running compartment, with no more rights than the app has. */
-  enter(wall: StandingWall, wanted: Entry, context: Pick<BackendContext, "facts" | "places">): Entrance;
+  /** Whether it starts a kernel of its own, from `BackendContext.machine`. */
+  readonly boots?: boolean;
+  /** What runs one more program in a running compartment, with no more rights than the app has; undefined: it cannot. */
+  readonly enter?: (wall: StandingWall, wanted: Entry, context: Pick<BackendContext, "facts" | "places">) => Entrance;
 }
 
 export interface BackendContext {
@@ -37,8 +39,23 @@ export interface BackendContext {
   readonly claim: string;
   /** Folder in memory for the secrets of this start; undefined where there are none. */
   readonly secrets?: string;
+  /** For a backend that boots: what it is started from, on this host. */
+  readonly machine?: MachineFiles;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
   readonly hostAddresses: readonly string[];
+}
+
+/** Absolute paths without links on their way. */
+export interface MachineFiles {
+  readonly kernel: string;
+  /** Archive of the first root in memory. */
+  readonly root: string;
+  /** Read-only disks of the image's layers, the topmost first. */
+  readonly disks: readonly string[];
+  /** Node itself, which runs the machine's monitor. */
+  readonly node: string;
+  /** Folder that Skerry lies in: the monitor is started from its sources. */
+  readonly program: string;
 }
 
 export interface WallPlan {
@@ -89,6 +106,7 @@ export interface Entry {
 
 export type BackendProblem =
   | { readonly kind: "backend-unavailable"; readonly backend: string; readonly missing: readonly string[] }
+  | { readonly kind: "machine-full"; readonly backend: string; readonly wanted: number; readonly limit: number }
   | { readonly kind: "cannot-enforce"; readonly backend: string; readonly contribution: Contribution["kind"] }
   | { readonly kind: "network-unavailable"; readonly backend: string; readonly missing: readonly string[] }
   | { readonly kind: "limit-unenforceable"; readonly limit: LimitName; readonly because: string };

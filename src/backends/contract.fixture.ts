@@ -19,6 +19,8 @@ export const ABLE: HostFacts = {
     bwrap: program("/usr/bin/bwrap", "0.8.0"),
     pasta: program("/usr/bin/pasta"),
     nft: program("/usr/sbin/nft"),
+    "qemu-system-x86_64": program("/usr/bin/qemu-system-x86_64", "7.2.0"),
+    "mkfs.erofs": program("/usr/bin/mkfs.erofs"),
   },
   userNamespaces: { works: true, because: undefined },
   subordinateIds: { uid: { first: 100000, count: 65536 }, gid: { first: 100000, count: 65536 } },
@@ -45,6 +47,10 @@ export const CONTEXT: BackendContext = {
   files: "/r/instances/viewer/files",
   claim: "/r/instances/viewer/claim",
   secrets: "/m/viewer.0badcafe",
+  machine: {
+    ...{ kernel: "/d/guest/kernel", root: "/d/guest/root.cpio", node: "/n/bin/node", program: "/p" },
+    disks: ["/d/app.erofs", "/d/base.erofs"],
+  },
   hostAddresses: ["192.0.2.7/24"],
 };
 

@@ -1,5 +1,6 @@
 /** Backends: the walls. */
 import type { Backend } from "./backend.ts";
+import { vm } from "./vm/vm.ts";
 import { container } from "./container/container.ts";
 
 export * from "./backend.ts";
@@ -9,4 +10,4 @@ export { RESOLVER_ADDRESS } from "./container/network.ts";
 export { planWith } from "./plan-with.ts";
 
 /** By the word in a deployment. */
-export const BACKENDS: Readonly<Record<string, Backend>> = { [container.name]: container };
+export const BACKENDS: Readonly<Record<string, Backend>> = { [container.name]: container, [vm.name]: vm };

@@ -29,6 +29,15 @@ test("a package that only one thing needs is told, and stops no app", () => {
   assert.ok(!check(false));
 });
 
+test("without QEMU apps run, and what virtual machines need is named", () => {
+  const { "qemu-system-x86_64": _, ...programs } = ABLE_FACTS.programs;
+  const checks = diagnose({ programs });
+  assert.ok(canRun(checks));
+  const check = checks.find(({ name }) => name === "virtual machines");
+  assert.equal(check?.state, "weaker");
+  assert.match(check?.mend ?? "", /install .*qemu-system-x86$/);
+});
+
 test("every ban on user namespaces is explained, and stops apps", () => {
   for (const because of NAMESPACE_BANS) {
     const checks = diagnose({ userNamespaces: { works: false, because } });

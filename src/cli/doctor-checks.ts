@@ -32,6 +32,7 @@ export function doctorChecks({ facts, missing, helper, aging }: DoctorSigns): re
     checkIds(facts),
     checkSeccomp(facts),
     checkNetwork(facts),
+    checkMachines(facts),
     ...(["memory", "tasks", "cpu"] as const).map((limit) => checkLimit(facts, limit)),
     checkFreeze(facts),
     checkLandlock(facts),
@@ -152,6 +153,23 @@ function checkNetwork({ tun }: HostFacts): Check {
     state: "weaker",
     meaning: "/dev/net/tun cannot be opened: an app whose deployment grants it the network is refused; all others run.",
     mend: "sudo modprobe tun && sudo chmod 0666 /dev/net/tun",
+  };
+}
+
+function checkMachines({ programs, architecture }: HostFacts): Check {
+  const name = "virtual machines";
+  if (architecture !== "amd64")
+    return { name, state: "weaker", meaning: `isolation: vm is tried on amd64 only.`, mend: undefined };
+  const packages = [
+    ...(programs["qemu-system-x86_64"] === undefined ? ["qemu-system-x86"] : []),
+    ...(programs["mkfs.erofs"] === undefined ? ["erofs-utils"] : []),
+  ];
+  if (packages.length === 0) return ok(name, "isolation: vm can be used; the machine's processor is emulated.");
+  return {
+    name,
+    state: "weaker",
+    meaning: `not here: ${packages.join(", ")}. Without, isolation: vm is refused; containers need nothing of it.`,
+    mend: `sudo apt-get install --no-install-recommends ${packages.join(" ")}`,
   };
 }
 

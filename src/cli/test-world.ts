@@ -21,6 +21,8 @@ export const ABLE_FACTS: HostFacts = {
       "nsenter",
       "setpriv",
       "flock",
+      "qemu-system-x86_64",
+      "mkfs.erofs",
       "mount",
       "usermod",
       "sudo",

@@ -201,7 +201,7 @@ const grant = z
 export const deploymentSchema = titled("a deployment", {
   skerry: z.literal("deployment/1"),
   recipe: name.describe("Name of the recipe that is deployed"),
-  isolation: z.enum(["container"]).optional().describe("The wall. Default: container"),
+  isolation: z.enum(["container", "vm"]).optional().describe("The wall. Default: container"),
   tags: listOf(name, "tags", 20).optional().describe("Words by which prove speaks of several. Default: none"),
   program: name.optional().describe("One of the recipe's programs. Default: the first"),
   requests: requests.optional().describe("Requests of the owner's own, besides the recipe's. Default: none"),
@@ -267,6 +267,14 @@ export const baseSchema = titled("a base", {
   "merged-usr": listOf(z.enum(["bin", "sbin", "lib", "lib32", "lib64", "libx32"]), "folders", 6)
     .optional()
     .describe("Folders of the root that are links into /usr. Default: none"),
+  guest: titled("a guest", {
+    kernel: packageWish.describe("Package whose newest version brings the kernel"),
+    tools: listOf(packageWish, "package names", 50).describe(
+      "Packages of the tools around the app, and what they need",
+    ),
+  })
+    .optional()
+    .describe("What virtual machines are started with. Default: none can be"),
 });
 
 function vendorOf(words: string) {

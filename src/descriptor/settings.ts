@@ -9,7 +9,7 @@ import { baseSchema, factsSchema, migrationSchema, mirrorsSchema, settingsSchema
 export function parseBase(text: string, source: Source): Result<OsBase, DescriptorProblem> {
   const file = readChecked(text, source, "base", baseSchema);
   if (!file.ok) return file;
-  const { summary, engine, state, until, successor, packages, snapshot } = file.value;
+  const { summary, engine, state, until, successor, packages, snapshot, guest } = file.value;
   const archives = file.value.archives.map(({ snapshot, keyring, ...archive }) => ({
     ...archive,
     trusts: { keyring },
@@ -17,7 +17,8 @@ export function parseBase(text: string, source: Source): Result<OsBase, Descript
   }));
   const mergedUsr = file.value["merged-usr"] ?? [];
   const aging = { state, until, successor };
-  return success({ name: source.name, summary, engine, ...aging, archives, packages, snapshot, mergedUsr });
+  const base = { name: source.name, summary, engine, ...aging, archives, packages, snapshot, mergedUsr };
+  return success({ ...base, ...(guest === undefined ? {} : { guest }) });
 }
 
 /** Reads `migrations/RECIPE.yaml`. The recipe's name is the source's. */

@@ -169,7 +169,10 @@ export async function readLayerRecord(
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-async function fetchPackages(wanted: LayerToBuild, context: ImageContext): Promise<Result<void, StepProblem>> {
+/** What has to be known of a layer to fetch its packages. */
+type LayerToFetch = Pick<LayerToBuild, "layer" | "base">;
+
+export async function fetchPackages(wanted: LayerToFetch, context: ImageContext): Promise<Result<void, StepProblem>> {
   const { performer, store, watch, mirrors } = context;
   const total = wanted.layer.packages.reduce((sum, { size }) => sum + size, 0);
   const count = wanted.layer.packages.length;
@@ -222,7 +225,7 @@ async function fetchPackages(wanted: LayerToBuild, context: ImageContext): Promi
 }
 
 /** The mirror, the archive itself, and what the archive looked like when the lock was made. */
-function addressesOf(locked: LockedPackage, wanted: LayerToBuild, mirrors: Mirrors): readonly string[] {
+function addressesOf(locked: LockedPackage, wanted: LayerToFetch, mirrors: Mirrors): readonly string[] {
   const archive = wanted.base.archives.find(({ uri }) => uri === locked.archive);
   const near = archive === undefined ? locked.archive : mirrorOf(archive, mirrors);
   const snapshot = snapshotAddress(locked, wanted, mirrors);
@@ -235,7 +238,7 @@ function addressesOf(locked: LockedPackage, wanted: LayerToBuild, mirrors: Mirro
   ];
 }
 
-function snapshotAddress(locked: LockedPackage, wanted: LayerToBuild, mirrors: Mirrors): string | undefined {
+function snapshotAddress(locked: LockedPackage, wanted: LayerToFetch, mirrors: Mirrors): string | undefined {
   const name = wanted.base.archives.find(({ uri }) => uri === locked.archive)?.snapshotName;
   const snapshot = mirrors.snapshot ?? wanted.base.snapshot;
   if (name === undefined || snapshot === undefined) return undefined;

@@ -6,6 +6,8 @@ export type { Image, LayerRecord } from "./image.ts";
 export { type ImageProblem, type ImageWanted, lockImage, readLockFile } from "./lock-image.ts";
 export { type ComponentCircle, orderComponents } from "./order-components.ts";
 export type { ImageContext } from "./resolve.ts";
+export { buildDisks, buildGuest, diskPaths, type GuestFiles, type GuestParts } from "./guest/build-guest.ts";
+export type { GuestProblem } from "./guest/lock-guest.ts";
 export { fits as fitsLock } from "./fits.ts";
 export { readLock, writeLock } from "./lock-file.ts";
 export * from "./outdated.ts";

@@ -27,6 +27,10 @@ export function storeOf(places: Places) {
     going: `${store}/going`,
     allMountPoints: `${store}/mount-points`,
     mountPoints: (key: string) => `${store}/mount-points/${key}`,
+    /** Kernel and first root of virtual machines. */
+    guests: `${store}/guests`,
+    guest: (key: string) => `${store}/guests/${key}`,
+    guestLock: (base: string) => `${places.data}/locks/guest.${base}.json`,
     baseLock: (base: string) => `${places.data}/locks/base.${base}.json`,
     /** @param key - over the stack below, the wishes and the facts: apps whose stacks agree so far share the lock */
     componentLock: (base: string, component: string, key: string) =>

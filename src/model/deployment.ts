@@ -15,7 +15,7 @@ export interface Deployment {
   readonly name: string;
   /** Name of the recipe that it deploys. */
   readonly recipe: string;
-  readonly isolation: "container";
+  readonly isolation: "container" | "vm";
   /** Words of the owner's own by which several are spoken of at once, as `skerry prove` does. */
   readonly tags: readonly string[];
   /** Name of one of the recipe's programs; undefined means the recipe's default. */

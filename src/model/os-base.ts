@@ -23,6 +23,13 @@ export interface OsBase {
   readonly snapshot: string | undefined;
   /** Directories that are links into /usr and must be so before the first package is unpacked. */
   readonly mergedUsr: readonly string[];
+  /** What virtual machines are started with; undefined where nobody has tried that. */
+  readonly guest?: {
+    /** Package whose newest version brings the kernel. */
+    readonly kernel: string;
+    /** Packages of the tools around the app inside, and of what these need. */
+    readonly tools: readonly string[];
+  };
 }
 
 /** `deprecated` works and warns, `retired` builds nothing new. */

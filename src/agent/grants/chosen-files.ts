@@ -24,6 +24,7 @@ import { type CompartmentSpec, patternsOf } from "../../model/index.ts";
 import type { Step } from "../../step/index.ts";
 import type { Compartments, Start } from "../compartments.ts";
 import { type AgentContext, QUIET } from "../context.ts";
+import { boots } from "../launch/machine.ts";
 import { ownFoldersOf } from "../launch/launch.ts";
 import { grantedAt, readInForce, type Slot, startFolder, viewOf } from "./in-force.ts";
 import { showAnew } from "./live-folders.ts";
@@ -81,6 +82,8 @@ export class ChosenFiles {
   async keep(start: Start): Promise<void> {
     const { id } = start.record.spec;
     this.drop(id);
+    // In a virtual machine chosen files are those of its start.
+    if (boots(start.record)) return;
     const folders = new Set<string>();
     for (const { pick } of await this.#chosenOf(start)) {
       const matching = await matchNow(pick, this.#shut);

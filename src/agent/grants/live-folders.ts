@@ -30,6 +30,7 @@ import {
 import type { Contribution } from "../../model/index.ts";
 import type { Compartments, Start } from "../compartments.ts";
 import type { AgentContext } from "../context.ts";
+import { boots } from "../launch/machine.ts";
 import { refusal } from "../../result.ts";
 import { grantedAt, readInForce, type Slot, startFolder, viewOf, writeInForce } from "./in-force.ts";
 import { dropUnfinished, writeUnfinished } from "./unfinished.ts";
@@ -133,10 +134,14 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   // What is more of the same is no reason to take anything away first.
   const kept = before.length === 0 || isMore(before, effective.contributions);
   if (view === undefined || mount === undefined) {
-    if (kept) return notNow(effective, "its wall has ended");
+    const machine = boots(start.record);
+    if (kept)
+      return notNow(effective, machine ? "a virtual machine gets no folder while it runs" : "its wall has ended");
     // Nobody can take anything from it any more, so it goes itself.
     await compartments.kill(spec.name);
-    const why = "its wall has ended, and without it nothing can be taken from what runs";
+    const why = machine
+      ? "from a virtual machine nothing can be taken while it runs"
+      : "its wall has ended, and without it nothing can be taken from what runs";
     return { request, gets: effective.gets, outcome: "taken-away", because: why, held: 0, ended: "instance" };
   }
   const staging = `${startFolder(spec, context)}/view-${request}`;

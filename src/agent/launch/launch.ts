@@ -5,7 +5,7 @@
  * here, and with `dry` nothing is done at all.
  */
 import { randomBytes } from "node:crypto";
-import { BACKENDS, type BackendProblem, planWith, type WallPlan } from "../../backends/index.ts";
+import { BACKENDS, type BackendProblem, type MachineFiles, planWith, type WallPlan } from "../../backends/index.ts";
 import { type SpecProblem, type StartWanted, specFor, volumePath } from "../../compartment/index.ts";
 import { writeDeployment } from "../../descriptor/index.ts";
 import {
@@ -50,7 +50,8 @@ import { grantedVariables } from "../grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "../store/images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "../instance-state.ts";
 import { writeEntry } from "../services/session-files.ts";
-import { type BadFlag, carefulDeployment, passingRecipe, type WantedWords, withFlags } from "./wanted.ts";
+import { boots, type MachineProblem, plannedMachine } from "./machine.ts";
+import { type BadFlag, carefulDeployment, passingRecipe, readyOf, type WantedWords, withFlags } from "./wanted.ts";
 
 export type LaunchProblem =
   | CatalogueProblem
@@ -60,6 +61,7 @@ export type LaunchProblem =
   | BackendProblem
   | OpenWideProblem
   | BadFlag
+  | MachineProblem
   | NoIdsLeft
   | StepProblem
   | { readonly kind: "overlapping-places"; readonly deployment: string; readonly one: string; readonly other: string }
@@ -181,6 +183,8 @@ export interface LaunchOptions {
   readonly session?: number | undefined;
   /** Plan only: builds nothing, writes nothing. */
   readonly dry: boolean;
+  /** For what boots: its files, made by now. Without it, where they will be. */
+  readonly machine?: MachineFiles;
 }
 
 export async function prepare(
@@ -227,6 +231,8 @@ export async function prepare(
   if (!spec.ok) return spec;
   const backend = BACKENDS[deployment.isolation];
   if (backend === undefined) throw new Error(`no backend for ${deployment.isolation}`);
+  if (backend.enter === undefined && readyOf(deployment, recipe) !== undefined)
+    return refusal({ kind: "cannot-see-ready", backend: backend.name, deployment: chosen.deployment.name });
   const memory = secretsFolder(context.places, spec.value.id);
   if (memory === undefined && Object.keys(deployment.secrets ?? {}).length > 0)
     return refusal({
@@ -241,6 +247,7 @@ export async function prepare(
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words), context),
     ...(memory === undefined ? {} : { secrets: memory }),
+    ...(boots(deployment) ? { machine: options.machine ?? plannedMachine(image, context) } : {}),
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });
   if (!plan.ok) return plan;

@@ -89,7 +89,12 @@ export async function purge(
     const claimed = all.filter(({ image }) => now.recipes.has(image.recipe)).flatMap(({ image }) => image.layers);
     return { runs: now.runs, keys: new Set([...now.layers.keys(), ...claimed]) };
   };
-  const removed = await remove({ images, previous, layers, packages, usesNow }, holds, compartments, context);
+  const removed = await remove(
+    { images, previous, layers, packages, guests: options.withPackages, usesNow },
+    holds,
+    compartments,
+    context,
+  );
   if (!removed.ok) return removed;
   await context.audit.append({ kind: "purge", ...result });
   return success(result);
@@ -246,11 +251,13 @@ function runsFrom(layer: string, compartments: Compartments): boolean {
 interface Removal extends Choice {
   readonly layers: readonly string[];
   readonly packages: readonly string[];
+  /** Also what virtual machines are started with. */
+  readonly guests: boolean;
   readonly usesNow: () => Promise<{ readonly runs: boolean; readonly keys: ReadonlySet<string> }>;
 }
 
 async function remove(
-  { images, previous, layers, packages, usesNow }: Removal,
+  { images, previous, layers, packages, guests, usesNow }: Removal,
   holds: LayerHolds,
   compartments: Compartments,
   { performer, store }: AgentContext,
@@ -286,7 +293,7 @@ async function remove(
     // Made again by the next start.
     ...(uses.runs || holds.any || compartments.all().some(({ state }) => state === "running")
       ? []
-      : [store.allMountPoints]),
+      : [store.allMountPoints, ...(guests ? [store.guests] : [])]),
   ];
   for (const path of rest) {
     const done = await performer.perform({ kind: "remove-tree", path }, QUIET);

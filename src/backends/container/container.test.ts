@@ -182,7 +182,9 @@ test("tasks are counted in the compartment's own namespace where there is no con
 test("a program that enters gets the filter and the user of the app, and only the environment that is named", () => {
   const wall = { spec: SEALED, childPid: 4711, startTicks: "99", cgroups: ["/f/x"] };
   const entry = { command: ["/bin/ls"], directory: "/", environment: { A: "b c" } } as const;
-  const { steps, argv } = container.enter(wall, entry, CONTEXT);
+  const entrance = container.enter?.(wall, entry, CONTEXT);
+  assert.ok(entrance !== undefined);
+  const { steps, argv } = entrance;
   const [filter] = steps;
   assert.ok(filter?.kind === "write-file" && filter.namedByContent === true && filter.path.startsWith("/r/filters/"));
   assert.deepEqual(argv, [

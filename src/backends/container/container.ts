@@ -107,12 +107,17 @@ export const container: Backend = {
   },
 };
 
-type Host = Pick<BackendContext, "facts" | "places">;
+/** What of the context says where things are on this host. */
+export type Host = Pick<BackendContext, "facts" | "places">;
 
 /** As many as there are kinds of filters; made once, since each start wants one. */
 const programs = new Map<string, Uint8Array>();
 
-function filterFor({ ownSandbox }: CompartmentSpec, { facts, places }: Host, inHostsGroup: boolean) {
+export function filterFor(
+  { ownSandbox }: Pick<CompartmentSpec, "ownSandbox">,
+  { facts, places }: Host,
+  inHostsGroup: boolean,
+) {
   const architecture = architectureOf(facts);
   const key = `${architecture} ${ownSandbox} ${inHostsGroup}`;
   const program = programs.get(key) ?? seccompProgram(architecture, { ownSandbox, inHostsGroup });
@@ -124,7 +129,7 @@ function filterFor({ ownSandbox }: CompartmentSpec, { facts, places }: Host, inH
 const CLAIM_WITHIN_S = 2;
 
 /** flock(1) becomes the helper, which keeps the lock as long as the wall stands. */
-function claimed({ facts, claim }: BackendContext): Argv {
+export function claimed({ facts, claim }: BackendContext): Argv {
   const flock = facts.programs["flock"]?.path ?? "/usr/bin/flock";
   const waiting = ["--timeout", String(CLAIM_WITHIN_S), "--conflict-exit-code", String(RUNS_ALREADY)];
   return [flock, "--no-fork", ...waiting, claim];
@@ -199,11 +204,11 @@ function beginsIn({ contributions, directory, command }: CompartmentSpec): boole
   return !command[0].includes("=") && slots.some((one) => "target" in one && isWithin(directory, one.target));
 }
 
-function behind([first, ...rest]: readonly string[], argv: Argv): Argv {
+export function behind([first, ...rest]: readonly string[], argv: Argv): Argv {
   return first === undefined ? argv : [first, ...rest, ...argv];
 }
 
-function helperOf({ places }: Host): string {
+export function helperOf({ places }: Host): string {
   return `${places.program}/helper/build/skerry-helper`;
 }
 

@@ -50,34 +50,48 @@ const SHARED_MEMORY_MIB = 512;
 /** A memory folder that a volume or grant asks for. */
 const MEMORY_FOLDER_MIB = 256;
 
-function hasSlot({ contributions }: CompartmentSpec, target: string): boolean {
-  return contributions.some((one) => one.kind === "slot" && one.target === target);
-}
-
-export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
-  const { files } = context;
-  const { uid } = spec.user;
+/** What every app has around it, whatever is granted, as bubblewrap's arguments, and the places in the root for it. */
+export function plainRoom({ user, ownSandbox }: Pick<CompartmentSpec, "user" | "ownSandbox">) {
   const args: string[] = ["--proc", "/proc", "--dev", "/dev"];
   // bubblewrap's /dev is a folder in memory of no certain size that belongs to the app: only what is meant to grow may.
   args.push("--perms", "1777", "--size", String(SHARED_MEMORY_MIB * MEBIBYTE), "--tmpfs", "/dev/shm");
   args.push("--remount-ro", "/dev");
   // Keyrings know no namespaces: the file names the keys of the user's other programs. In a sandbox of its own, a program
   // could not mount /proc anew while part of this one is hidden.
-  if (!spec.ownSandbox) args.push("--dev-bind", "/dev/null", "/proc/keys");
+  if (!ownSandbox) args.push("--dev-bind", "/dev/null", "/proc/keys");
   for (const { path, mode, mebibytes } of IN_MEMORY) {
     args.push("--perms", mode, "--size", String(mebibytes * MEBIBYTE), "--tmpfs", path);
   }
   args.push("--perms", "0700", "--dir", "/home/app", "--perms", "0755", "--dir", "/run/user");
-  args.push("--perms", "0700", "--dir", `/run/user/${uid}`);
+  args.push("--perms", "0700", "--dir", `/run/user/${user.uid}`);
+  const inMemory = IN_MEMORY.map(({ path }) => path);
+  const mountPoints = ["/proc", "/dev", ...inMemory].map((path): MountPoint => ({ path, type: "folder" }));
+  return { arguments: args, inMemory, mountPoints };
+}
+
+/** An empty folder that nobody can write to, as bubblewrap's arguments. */
+export function emptyFolder(target: string): readonly string[] {
+  return ["--perms", "0555", "--size", "4096", "--tmpfs", target, "--remount-ro", target];
+}
+
+export function memoryFolder(target: string): readonly string[] {
+  return ["--perms", "0700", "--size", String(MEMORY_FOLDER_MIB * MEBIBYTE), "--tmpfs", target];
+}
+
+function hasSlot({ contributions }: CompartmentSpec, target: string): boolean {
+  return contributions.some((one) => one.kind === "slot" && one.target === target);
+}
+
+export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
+  const { files } = context;
+  const room = plainRoom(spec);
+  const args: string[] = [...room.arguments];
   const variables: string[] = [];
   const staged: string[] = [];
   const insideMounts: string[] = [];
   const steps: Step[] = [];
-  const mountPoints: MountPoint[] = ["/proc", "/dev", ...IN_MEMORY.map(({ path }) => path)].map((path) => ({
-    path,
-    type: "folder",
-  }));
-  const mounted: string[] = IN_MEMORY.map(({ path }) => path);
+  const mountPoints: MountPoint[] = [...room.mountPoints];
+  const mounted: string[] = [...room.inMemory];
   const place = (path: string, type: MountPoint["type"]) => {
     if (!mounted.some((above) => isWithin(path, above))) mountPoints.push({ path, type });
     mounted.push(path);
@@ -135,16 +149,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       }
       case "empty-folder":
         place(contribution.target, "folder");
-        args.push(
-          "--perms",
-          "0555",
-          "--size",
-          "4096",
-          "--tmpfs",
-          contribution.target,
-          "--remount-ro",
-          contribution.target,
-        );
+        args.push(...emptyFolder(contribution.target));
         break;
       case "slot": {
         const slots = slotFolders(context.places, contribution.request, spec.user.allocated);
@@ -157,7 +162,7 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       }
       case "memory-folder":
         place(contribution.target, "folder");
-        args.push("--perms", "0700", "--size", String(MEMORY_FOLDER_MIB * MEBIBYTE), "--tmpfs", contribution.target);
+        args.push(...memoryFolder(contribution.target));
         break;
       case "file": {
         const file = fileByContent(files, contribution.content, 0o644);

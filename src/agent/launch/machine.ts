@@ -1,0 +1,79 @@
+/**
+ * Machine: what a start needs that boots a kernel of its own, made where it is missing: the base's kernel with its first
+ * root, and a disk for each layer of the image.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { BACKENDS, type MachineFiles } from "../../backends/index.ts";
+import { realOrSelf } from "../../host/index.ts";
+import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import { type CatalogueProblem, findBase } from "../catalogue.ts";
+import { type AgentContext, imageContext, type Work } from "../context.ts";
+import type { Images } from "../store/images.ts";
+
+export type MachineProblem =
+  | GuestProblem
+  | CatalogueProblem
+  | { readonly kind: "helper-missing"; readonly path: string }
+  | { readonly kind: "cannot-see-ready"; readonly backend: string; readonly deployment: string };
+
+export interface CannotEnter {
+  readonly kind: "cannot-enter";
+  readonly backend: string;
+  readonly name: string;
+}
+
+/** Told once. */
+export const EMULATED: ReadonlyMap<string, string> = new Map([
+  ["vm-emulated", "virtual machines are emulated here, so apps in them are many times slower (said once)"],
+]);
+
+/** Of a deployment, or of a start that was made from one. */
+export function boots({ isolation }: { readonly isolation: string }): boolean {
+  return BACKENDS[isolation]?.boots === true;
+}
+
+/** Where the files will be; for a plan that starts nothing. */
+export function plannedMachine(image: Image, context: AgentContext): MachineFiles {
+  const folder = context.store.guest("GUEST");
+  return found({ kernel: `${folder}/kernel`, root: `${folder}/root.cpio` }, diskPaths(image.layers, context), context);
+}
+
+/** The caller holds the image. */
+export async function makeMachine(
+  image: Image,
+  images: Images,
+  context: AgentContext,
+  work: Work,
+): Promise<Result<MachineFiles, MachineProblem>> {
+  const base = await findBase(image.base, context);
+  if (!base.ok) return base;
+  const helper = `${context.places.program}/helper/build/skerry-helper`;
+  const program = await readFile(helper).catch(() => undefined);
+  if (program === undefined) return refusal({ kind: "helper-missing", path: helper });
+  const init = await readFile(`${context.places.program}/guest/init`, "utf8");
+  const helperDigest = createHash("sha256").update(program).digest("hex");
+  // They share the package engine's root and the folder of what is being built with builds of images.
+  return await images.inTurn(async () => {
+    const guest = await buildGuest(base.value, { helper, helperDigest, init }, imageContext(context, work));
+    if (!guest.ok) return guest;
+    const disks = await buildDisks(image.layers, imageContext(context, work));
+    return disks.ok ? success(found(guest.value, disks.value, context)) : disks;
+  });
+}
+
+/** The helper shows a file only through the folder that it is really in. */
+function found(
+  { kernel, root }: Pick<MachineFiles, "kernel" | "root">,
+  disks: readonly string[],
+  { places }: AgentContext,
+): MachineFiles {
+  return {
+    kernel: realOrSelf(kernel),
+    root: realOrSelf(root),
+    disks: disks.map(realOrSelf),
+    node: realOrSelf(process.execPath),
+    program: realOrSelf(places.program),
+  };
+}

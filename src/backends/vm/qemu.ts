@@ -1,0 +1,54 @@
+/**
+ * QEMU: the VMM that every distribution has. Source: qemu-system(1).
+ *
+ * Emulated, the machine is a q35: a microvm has no clock against which the kernel could measure a busy host's, and hangs.
+ * Version 7.2 emulates cmpxchg16b wrongly, so that newer kernels crash: the processor goes without it.
+ */
+import type { Argv } from "../../step/index.ts";
+import type { Machine, Vmm } from "./vmm.ts";
+
+/** It never needs a right that it has not at its start, nor another program. */
+const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+export const qemu: Vmm = {
+  name: "qemu",
+  program: "qemu-system-x86_64",
+  // A q35 has 31 places on its bus; some are taken.
+  mostPlaces: 24,
+  plan(machine: Machine, program: string): Argv {
+    const { memoryMiB, kernel, root, commandLine, disks, folders, ports } = machine;
+    return [
+      program,
+      // Nothing but what stands here: no network card, no screen, no files of the host's that change the machine.
+      ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-sandbox", SANDBOX],
+      ...processor(machine),
+      ...["-m", String(memoryMiB), "-kernel", kernel, "-initrd", root, "-append", commandLine],
+      ...["-chardev", `socket,id=console,path=${machine.console}`, "-serial", "chardev:console"],
+      ...disks.flatMap(({ name, file }) => [
+        ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}`],
+        ...["-device", `${device(machine, "virtio-blk")},drive=${name},serial=${name}`],
+      ]),
+      ...folders.flatMap(({ name, folder, writable }) => [
+        "-fsdev",
+        `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
+        ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
+      ]),
+      ...["-device", device(machine, "virtio-serial")],
+      ...ports.flatMap(({ name, socket }, index) => [
+        ...["-chardev", `socket,id=port${index},path=${socket}`],
+        ...["-device", `virtserialport,chardev=port${index},name=${name}`],
+      ]),
+    ];
+  },
+};
+
+function processor({ accelerator }: Machine): readonly string[] {
+  return accelerator === "kvm"
+    ? ["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", "1"]
+    : ["-M", "q35", "-accel", "tcg", "-cpu", "max,-cx16", "-smp", "1"];
+}
+
+/** A microvm has no PCI bus. */
+function device({ accelerator }: Machine, kind: string): string {
+  return `${kind}-${accelerator === "kvm" ? "device" : "pci"}`;
+}

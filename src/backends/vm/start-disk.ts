@@ -1,0 +1,127 @@
+/**
+ * Start disk: what the first program in a machine (guest/init) is to do, as an archive. Pure.
+ *
+ * The app inside stands behind the same wall as in a container: bubblewrap by Skerry's helper, both the guest's own. Where
+ * the app gets out of that wall it is still in the machine.
+ *
+ * Invariant: `words` is one command of single-quoted words, so that a shell reads it without doing anything of its own.
+ */
+import {
+  type CompartmentSpec,
+  type Contribution,
+  descriptorVariable,
+  FIRST_HANDED,
+  isWithin,
+} from "../../model/index.ts";
+import { unreachable } from "../../result.ts";
+import type { ArchiveEntry } from "../../step/index.ts";
+import { emptyFolder, memoryFolder, plainRoom } from "../container/furnish.ts";
+import type { MountPoint } from "../container/mount-points.ts";
+import type { Share } from "./shares.ts";
+
+/** Where the archive lies inside, and where the image's root is put together. */
+const START = "/start";
+const ROOT = "/root";
+
+/** Where guest/init attaches the host's folders. */
+const FOLDERS = "/folders";
+
+/** @param filter - program for the system calls that the app is refused */
+export function startDisk(
+  spec: CompartmentSpec,
+  shares: ReadonlyMap<Contribution, Share>,
+  filter: string | Uint8Array,
+  tasks: number,
+): readonly ArchiveEntry[] {
+  const { uid, gid } = spec.user;
+  const room = plainRoom(spec);
+  const points: MountPoint[] = [...room.mountPoints];
+  const mounted: string[] = [...room.inMemory];
+  const files: ArchiveEntry[] = [];
+  const variables: string[] = [];
+  const handed: string[] = [];
+  const place = (path: string, type: MountPoint["type"]) => {
+    if (!mounted.some((above) => isWithin(path, above))) points.push({ path, type });
+    mounted.push(path);
+  };
+  const furnished = spec.contributions.flatMap((contribution): readonly string[] => {
+    switch (contribution.kind) {
+      case "file": {
+        const path = `files/${files.length}`;
+        files.push({ kind: "file", path, mode: 0o644, content: contribution.content });
+        place(contribution.target, "file");
+        return ["--ro-bind", `${START}/${path}`, contribution.target];
+      }
+      case "variable":
+        variables.push("--setenv", contribution.name, contribution.value);
+        return [];
+      case "empty-folder":
+        place(contribution.target, "folder");
+        return emptyFolder(contribution.target);
+      case "memory-folder":
+        place(contribution.target, "folder");
+        return memoryFolder(contribution.target);
+      case "bind":
+      case "pick":
+      case "secret": {
+        const share = shares.get(contribution);
+        if (share === undefined) throw new Error(`no share for ${contribution.kind}`);
+        const { name, writable, seen } = share;
+        const source = [FOLDERS, name, ...(seen.file === undefined ? [] : [seen.file])].join("/");
+        if (contribution.kind === "secret" && contribution.source.as === "descriptor") {
+          variables.push("--setenv", descriptorVariable(contribution.name), String(FIRST_HANDED + handed.length));
+          handed.push(source);
+          return [];
+        }
+        place(seen.target, seen.file === undefined ? "folder" : "file");
+        return [writable ? "--bind" : "--ro-bind", source, seen.target];
+      }
+      case "slot":
+        // What is granted lies over it; nothing else ever will in this machine.
+        place(contribution.target, "folder");
+        return ["--perms", "0000", "--size", "4096", "--tmpfs", contribution.target];
+      case "copy":
+      case "network":
+      case "named-network":
+      case "link":
+      case "publish":
+        throw new Error(`${contribution.kind} was refused before`);
+      default:
+        return unreachable(contribution);
+    }
+  });
+  const words = [
+    ...["/bin/skerry-helper", "wall", "--status", "/run/status", "--seccomp", `${START}/filter`],
+    ...["--uid", String(uid), "--gid", String(gid), "--tasks", String(tasks)],
+    ...[...handed.flatMap((file) => ["--hand", file]), "--", "/bin/bwrap"],
+    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net"],
+    ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--new-session"],
+    ...(spec.ownSandbox ? [] : ["--disable-userns"]),
+    ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", spec.directory, "--clearenv"],
+    ...[...variables, "--", ...spec.command],
+  ];
+  return [
+    { kind: "file", path: "words", mode: 0o600, content: `set -- ${words.map(quoted).join(" ")}\n` },
+    { kind: "file", path: "filter", mode: 0o600, content: filter },
+    ...files,
+    { kind: "folder", path: "points", mode: 0o755 },
+    ...pointEntries(points),
+  ];
+}
+
+/** One word for a POSIX shell, whatever is in it. */
+export function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Empty places for the mounts: the image's root is read-only, and a link of the image's there is hidden by them. */
+function pointEntries(points: readonly MountPoint[]): readonly ArchiveEntry[] {
+  const entries = new Map<string, ArchiveEntry>();
+  for (const { path, type } of points.toSorted((left, right) => (left.path < right.path ? -1 : 1))) {
+    const at = `points${path}`;
+    if (entries.has(at)) continue;
+    if (type === "folder") entries.set(at, { kind: "folder", path: at, mode: 0o755 });
+    else entries.set(at, { kind: "file", path: at, mode: 0o444, content: "" });
+  }
+  return [...entries.values()];
+}

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { CompartmentSpec } from "../../model/index.ts";
+import type { Step } from "../../step/index.ts";
+import { type BackendContext } from "../backend.ts";
+import { ABLE, backendContract, CONTEXT, SEALED } from "../contract.fixture.ts";
+import { planWith } from "../plan-with.ts";
+import { qemu } from "./qemu.ts";
+import { quoted } from "./start-disk.ts";
+import { vm } from "./vm.ts";
+import type { Machine } from "./vmm.ts";
+
+backendContract(vm, {
+  network: "a machine has no network card yet",
+  "named-network": "the relay does not reach into machines yet",
+  publish: "the relay does not reach into machines yet",
+  link: "the relay does not reach into machines yet",
+});
+
+function planOf(spec: CompartmentSpec, context: BackendContext = CONTEXT) {
+  const plan = planWith(vm, spec, context);
+  assert.ok(plan.ok, JSON.stringify(plan));
+  return plan.value;
+}
+
+/** What the first program in the machine is to run. */
+function words(steps: readonly Step[]): string {
+  const archive = steps.find((step) => step.kind === "write-archive");
+  const entry = archive?.entries.find(({ path }) => path === "words");
+  return entry?.kind === "file" ? String(entry.content) : "";
+}
+
+function after(argv: readonly string[], word: string): readonly string[] {
+  return argv.flatMap((one, index) => (one === word ? [argv[index + 1] ?? ""] : []));
+}
+
+test("outside of the machine is a wall without network, rights or files of the owner's", () => {
+  const { argv } = planOf(SEALED);
+  for (const word of ["user", "ipc", "pid", "uts", "cgroup", "net"])
+    assert.ok(argv.includes(`--unshare-${word}`), word);
+  assert.deepEqual(after(argv, "--cap-drop"), ["ALL"]);
+  assert.deepEqual(after(argv, "--bind"), []);
+  const shown = after(argv, "--ro-bind").filter((path) => !path.startsWith("/r/compartments/viewer.0badcafe/stage/"));
+  assert.deepEqual(shown, ["/usr"]);
+});
+
+test("the machine has disks, streams and nothing else", () => {
+  const { argv } = planOf(SEALED);
+  const devices = after(argv, "-device").map((device) => device.replace(/,.*/, ""));
+  assert.deepEqual(devices, [
+    ...["virtio-blk-pci", "virtio-blk-pci", "virtio-blk-pci", "virtio-serial-pci"],
+    ...["virtserialport", "virtserialport", "virtserialport", "virtserialport"],
+  ]);
+  assert.ok(argv.includes("-nodefaults"), "QEMU would add a network card");
+  assert.ok(after(argv, "-drive").every((drive) => drive.includes("readonly=on")));
+  assert.match(after(argv, "-sandbox").join(), /spawn=deny/);
+});
+
+test("a folder is read-only on the host's side where it must not be written", () => {
+  const bind = { kind: "bind", source: "/home/owner/notes", target: "/work" } as const;
+  const { argv, steps } = planOf({
+    ...SEALED,
+    contributions: [
+      { ...bind, access: "read" },
+      { ...bind, target: "/own", access: "write" },
+    ],
+  });
+  assert.deepEqual(
+    after(argv, "-fsdev").map((words) => words.includes("readonly=on")),
+    [true, false],
+  );
+  assert.deepEqual(argv.slice(argv.indexOf("/home/owner/notes") - 1).slice(0, 6), [
+    ...["--ro-bind", "/home/owner/notes", "/vm/folder0"],
+    ...["--bind", "/home/owner/notes", "/vm/folder1"],
+  ]);
+  assert.match(words(steps), /'--ro-bind' '\/folders\/folder0' '\/work' '--bind' '\/folders\/folder1' '\/own'/);
+});
+
+test("started by root, a folder is shown as the app's own", () => {
+  const { argv } = planOf({
+    ...SEALED,
+    user: { uid: 165000, gid: 165000, allocated: true },
+    contributions: [{ kind: "bind", source: "/srv/notes", target: "/work", access: "read" }],
+  });
+  const at = argv.indexOf("--idmap");
+  assert.deepEqual(argv.slice(at, at + 5), [
+    ...["--idmap", "/srv/notes", "/r/compartments/viewer.0badcafe/stage/folder0", "165000", "165000"],
+  ]);
+});
+
+test("inside, the app stands behind the same wall as in a container", () => {
+  const { steps } = planOf(SEALED);
+  const inside = words(steps);
+  for (const word of [
+    "--unshare-net",
+    "--cap-drop' 'ALL",
+    "--disable-userns",
+    "--clearenv",
+    "--seccomp' '/start/filter",
+  ])
+    assert.ok(inside.includes(`'${word}'`), word);
+  assert.ok(inside.endsWith("'--' '/usr/bin/viewer' 'my file.pdf'\n"), inside);
+});
+
+test("a written limit on memory is the machine's size", () => {
+  const limits = { ...SEALED.limits, memoryBytes: 300 * 1024 * 1024 };
+  const { argv, weaker } = planOf({ ...SEALED, limits });
+  assert.deepEqual(after(argv, "-m"), ["300"]);
+  assert.deepEqual(weaker, []);
+});
+
+test("more folders than a machine has places for are refused", () => {
+  const contributions = Array.from({ length: 30 }, (_, index) => ({
+    ...({ kind: "bind", source: "/srv", access: "read" } as const),
+    target: `/f${index}`,
+  }));
+  const plan = planWith(vm, { ...SEALED, contributions }, CONTEXT);
+  assert.ok(!plan.ok && plan.problem.kind === "machine-full", JSON.stringify(plan));
+});
+
+test("without QEMU it names the package to install", () => {
+  const { "qemu-system-x86_64": _, ...programs } = ABLE.programs;
+  assert.deepEqual(vm.missing({ ...ABLE, programs }), ["qemu-system-x86_64: install Debian's package qemu-system-x86"]);
+});
+
+test("a processor of the host's own makes a smaller machine", () => {
+  const machine: Machine = {
+    ...({ accelerator: "kvm", memoryMiB: 256, kernel: "/k", root: "/r", commandLine: "quiet", console: "/c" } as const),
+    ...{ disks: [{ name: "layer0", file: "/d" }], folders: [], ports: [{ name: "out", socket: "/o" }] },
+  };
+  assert.deepEqual(qemu.plan(machine, "/usr/bin/qemu"), [
+    ...["/usr/bin/qemu", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", "256"],
+    ...["-kernel", "/k", "-initrd", "/r", "-append", "quiet"],
+    ...["-chardev", "socket,id=console,path=/c", "-serial", "chardev:console"],
+    ...["-drive", "id=layer0,if=none,format=raw,readonly=on,file=/d"],
+    ...["-device", "virtio-blk-device,drive=layer0,serial=layer0", "-device", "virtio-serial-device"],
+    ...["-chardev", "socket,id=port0,path=/o", "-device", "virtserialport,chardev=port0,name=out"],
+  ]);
+});
+
+test("a shell reads each quoted word as what it is", () => {
+  const word = fc.string({ maxLength: 30, unit: "binary" }).filter((text) => !text.includes("\0"));
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 5 }), (chosen) => {
+      const script = `set -- ${chosen.map(quoted).join(" ")}\nprintf '%s\\0' "$#" "$@"`;
+      const said = execFileSync("/bin/sh", ["-c", script], { encoding: "utf8" });
+      assert.deepEqual(said.split("\0").slice(0, -1), [
+        String(chosen.length),
+        ...chosen.map((one) => one.toWellFormed()),
+      ]);
+    }),
+    { numRuns: 30 },
+  );
+});

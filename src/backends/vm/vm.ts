@@ -1,0 +1,217 @@
+/**
+ * The vm backend: a virtual machine for each start, with a kernel of its own.
+ *
+ * Outside is the same wall as a container's, around the VMM and its monitor (host/monitor/) instead of the app: no network,
+ * no file of the owner's, no privilege. Inside the machine the app has that wall around it once more (start-disk.ts).
+ *
+ * Invariant: what is not let in here is not there. The machine has disks of the image's layers, one of its start, and
+ * streams; no network card, no folder of the host's.
+ */
+import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import type { Argv, Step } from "../../step/index.ts";
+import type { Backend, BackendContext, BackendProblem, MachineFiles, Weaker, WallPlan } from "../backend.ts";
+import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
+import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
+import { qemu } from "./qemu.ts";
+import { type Share, sharesOf } from "./shares.ts";
+import { startDisk } from "./start-disk.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Of a machine whose owner has written no limit. The host gives it only what is used. */
+const DEFAULT_MEMORY_MIB = 1024;
+
+/** With less, the kernel and the root in memory leave nothing for an app. */
+const LEAST_MEMORY_MIB = 192;
+
+/** Where all that belongs to the machine lies behind the outer wall. */
+const INSIDE = "/vm";
+
+/** The monitor's own files, and what tells Node how to read them. */
+const MONITOR_FILES = ["main.ts", "control.ts", "streams.ts"];
+
+/** Streams between the monitor and the machine; guest/init knows these names. */
+const PORTS = ["control", "in", "out", "err"] as const;
+
+/** What the kernel says is for a failed start; where it gives up, the machine ends. */
+const KERNEL_WORDS = "console=ttyS0 quiet panic=-1";
+
+export const vm: Backend = {
+  name: "vm",
+  summary: "A virtual machine with a kernel of its own, through QEMU. Without a network for now.",
+  boots: true,
+  enforces: new Set(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"]),
+
+  missing(facts: HostFacts): readonly string[] {
+    const out = [...container.missing(facts)];
+    if (facts.architecture !== "amd64")
+      out.push(`virtual machines are tried on amd64 only, and this is ${facts.architecture}`);
+    for (const [program, name] of [
+      [qemu.program, "qemu-system-x86"],
+      ["mkfs.erofs", "erofs-utils"],
+    ] as const)
+      if (facts.programs[program] === undefined) out.push(`${program}: install Debian's package ${name}`);
+    return out;
+  },
+
+  plan(spec, context): Result<WallPlan, BackendProblem> {
+    const machine = context.machine ?? absent("the machine's files");
+    const folder = `${context.places.runtime}/compartments/${spec.id}`;
+    const shares = sharesOf(spec, `${folder}/stage`, context);
+    // The start has a disk as well.
+    const wanted = machine.disks.length + shares.size + 1;
+    if (wanted > qemu.mostPlaces)
+      return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: qemu.mostPlaces });
+    const memory = memoryOf(spec);
+    if (!memory.ok) return memory;
+    const limits = planLimits(outside(spec), context.facts);
+    if (!limits.ok) return limits;
+    // Two filters: the app's is for inside, where no terminal is; what is outside needs no sandbox of its own.
+    const appFilter = filterFor(spec, context, false);
+    const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
+    const start = `${folder}/start.cpio`;
+    const entries = startDisk(spec, shares, appFilter.step.content, spec.limits.tasks ?? DEFAULT_TASKS);
+    const steps: readonly Step[] = [
+      { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
+      { kind: "make-folder", path: context.files, mode: 0o700 },
+      { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
+      { kind: "write-archive", path: start, mode: 0o600, entries },
+      filter.step,
+      ...[...shares.values()].flatMap((share) => share.steps),
+      ...limits.value.steps,
+    ];
+    const outer: Outer = { folder, files: filesOf(machine, start), shares: [...shares.values()] };
+    return success({
+      steps,
+      argv: behind(limits.value.prefix, [
+        ...claimed(context),
+        ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
+        "--",
+        ...bubblewrapPart(spec, context, outer),
+        ...monitorPart(machine, memory.value.memoryMiB, outer, context.facts),
+      ]),
+      cgroups: limits.value.cgroups,
+      // The machine's size is its limit on memory, whatever the host can do.
+      weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
+    });
+  },
+};
+
+/** The limits that the machine keeps by itself are not asked of the host. */
+function outside(spec: CompartmentSpec): CompartmentSpec {
+  return { ...spec, limits: { ...spec.limits, memoryBytes: undefined, tasks: undefined } };
+}
+
+function memoryOf({
+  limits,
+  acceptWeaker,
+}: CompartmentSpec): Result<{ readonly memoryMiB: number; readonly weaker: readonly Weaker[] }, BackendProblem> {
+  const { memoryBytes } = limits;
+  if (memoryBytes === undefined) return success({ memoryMiB: DEFAULT_MEMORY_MIB, weaker: [] });
+  const memoryMiB = Math.floor(memoryBytes / MEBIBYTE);
+  if (memoryMiB >= LEAST_MEMORY_MIB) return success({ memoryMiB, weaker: [] });
+  const because = `a virtual machine needs ${LEAST_MEMORY_MIB} MiB for itself`;
+  if (!acceptWeaker.includes("memory")) return refusal({ kind: "limit-unenforceable", limit: "memory", because });
+  return success({ memoryMiB: LEAST_MEMORY_MIB, weaker: [{ limit: "memory", because, written: true }] });
+}
+
+/** A file of the host's, and where it is seen behind the outer wall. */
+interface Shown {
+  readonly file: string;
+  readonly inside: string;
+}
+
+function filesOf({ kernel, root, disks, node, program }: MachineFiles, start: string): readonly Shown[] {
+  const monitor = `${program}/src/host/monitor`;
+  return [
+    { file: node, inside: `${INSIDE}/node` },
+    ...MONITOR_FILES.map((name) => ({ file: `${monitor}/${name}`, inside: `${INSIDE}/monitor/${name}` })),
+    { file: `${program}/package.json`, inside: `${INSIDE}/package.json` },
+    { file: kernel, inside: `${INSIDE}/kernel` },
+    { file: root, inside: `${INSIDE}/root.cpio` },
+    { file: start, inside: `${INSIDE}/start` },
+    ...disks.map((file, index) => ({ file, inside: `${INSIDE}/layer${index}` })),
+  ];
+}
+
+interface Outer {
+  readonly folder: string;
+  readonly files: readonly Shown[];
+  readonly shares: readonly Share[];
+}
+
+function helperPart(
+  spec: CompartmentSpec,
+  context: BackendContext,
+  { folder, filter, limits, files, shares }: Outer & { readonly filter: string; readonly limits: readonly string[] },
+): Argv {
+  const { streams } = context;
+  return [
+    helperOf(context),
+    ...["wall", "--status", `${folder}/status`, "--seccomp", filter],
+    ...(spec.endsWithCaller ? ["--end-with-caller"] : []),
+    ...(streams === "passed-on" ? [] : ["--log", streams.log, String(streams.logBytes)]),
+    ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
+    ...limits,
+    ...["--stage", `${folder}/stage`],
+    ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/${index}`]),
+    ...shares.flatMap(({ staged }) => staged),
+  ];
+}
+
+/** Its root holds the host's programs, which QEMU is one of, and the machine's files; nothing of it can be written. */
+function bubblewrapPart(
+  spec: CompartmentSpec,
+  { facts, streams }: BackendContext,
+  { folder, files, shares }: Outer,
+): Argv {
+  const { uid, gid } = spec.user;
+  return [
+    facts.programs["bwrap"]?.path ?? absent("bwrap"),
+    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net"],
+    ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--disable-userns"],
+    ...(streams === "passed-on" ? [] : ["--new-session"]),
+    ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin"],
+    ...["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
+    ...["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
+    // The monitor's sockets.
+    ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],
+    ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
+    ...shares.flatMap(({ name, writable, source }) => [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`]),
+    ...["--remount-ro", "/", "--chdir", "/", "--clearenv"],
+    ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8", "--"],
+  ];
+}
+
+function monitorPart(machine: MachineFiles, memoryMiB: number, { shares }: Outer, facts: HostFacts): readonly string[] {
+  const command = qemu.plan(
+    {
+      accelerator: "emulated",
+      memoryMiB,
+      kernel: `${INSIDE}/kernel`,
+      root: `${INSIDE}/root.cpio`,
+      commandLine: KERNEL_WORDS,
+      disks: [
+        { name: "start", file: `${INSIDE}/start` },
+        ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
+      ],
+      folders: shares.map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
+      ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
+      console: "/run/console",
+    },
+    facts.programs[qemu.program]?.path ?? absent(qemu.program),
+  );
+  const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/main.ts`];
+  return [...node, "/run", ...command];
+}
+
+function folderAndName(file: string): readonly [string, string] {
+  const cut = file.lastIndexOf("/");
+  return [file.slice(0, cut), file.slice(cut + 1)];
+}
+
+/** `missing` is asked before `plan`, and the caller knows what boots. */
+function absent(what: string): never {
+  throw new Error(`${what} must be there`);
+}

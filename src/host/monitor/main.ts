@@ -1,0 +1,116 @@
+/**
+ * Monitor: stands beside one virtual machine for as long as it runs: `main.ts FOLDER VMM [ARGUMENT…]`.
+ *
+ * It makes the sockets of the machine's streams in FOLDER, starts the VMM, and stands for the app towards the outer wall:
+ * our standard streams are the app's, signals go to the app, and our exit code is the app's. A program of its own, behind
+ * the same wall as the VMM; it is started from its sources, so it imports nothing but its neighbours.
+ *
+ * Invariants
+ * - Nothing that the machine says is believed: streams are passed on as they are, the console is kept in part and escaped,
+ *   and one word out of order on the control stream ends the machine.
+ * - The app's output is passed on whole before we end.
+ */
+import { spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { ControlReader, type Said } from "./control.ts";
+import { listenOnce, Tail } from "./streams.ts";
+
+/** Ours, when there is no exit code of the app's: the same as the helper's. */
+const FAILED = 125;
+
+/** Of the console and of the VMM's own words, kept for a machine that fails. */
+const TAIL_BYTES = 4096;
+
+/** What a VMM that was asked to end may take. */
+const ENDS_WITHIN_MS = 5_000;
+
+/** Handed on to the app. SIGUSR1 is Node's own. */
+const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
+
+const [folder = "", program = "", ...rest] = process.argv.slice(2);
+const [control, input, output, errors, console] = await Promise.all(
+  ["control", "in", "out", "err", "console"].map(async (name) => await listenOnce(`${folder}/${name}`)),
+);
+const kernelWords = new Tail(TAIL_BYTES);
+const programWords = new Tail(TAIL_BYTES);
+
+// In a session of its own: Ctrl-C is for the app, and would end the machine.
+const vmm = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+vmm.stderr.on("data", (piece: Buffer) => programWords.add(piece));
+const ended = new Promise<string>((resolve) => {
+  vmm.once("error", (error) => resolve(error.message));
+  vmm.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+});
+
+let said: Said | undefined;
+let toControl: Socket | undefined;
+const waiting: string[] = [];
+const signal = (name: string) => {
+  if (toControl === undefined) waiting.push(name);
+  else toControl.write(`signal ${name}\n`);
+};
+for (const name of PASSED_ON) process.on(name, () => signal(name.slice("SIG".length)));
+
+void console?.connected.then((socket) => {
+  socket.on("data", (piece) => kernelWords.add(piece)).on("error", () => {});
+});
+void control?.connected.then((socket) => {
+  toControl = socket;
+  for (const name of waiting) signal(name);
+  const reader = new ControlReader();
+  socket.on("error", () => {});
+  socket.on("data", (piece) => {
+    if (said !== undefined) return;
+    said = reader.read(piece)[0];
+    if (said !== undefined) endMachine();
+  });
+});
+void input?.connected.then((socket) => {
+  socket.on("error", () => {});
+  socket.resume();
+  process.stdin.on("error", () => socket.end());
+  // Closed half-way only: what is still under way then reaches the app before the end of its input does.
+  process.stdin.pipe(socket);
+});
+const passedOn = [passOn(output?.connected, process.stdout), passOn(errors?.connected, process.stderr)];
+
+const how = await ended;
+await Promise.all(passedOn);
+if (said?.kind === "exit") process.exit(said.code);
+const why =
+  said?.kind === "failed"
+    ? `it could not start the app (${said.what})`
+    : said?.kind === "astray"
+      ? "it said what no machine of ours says"
+      : `it ended before the app did (${how})`;
+process.stderr.write(
+  ["skerry: the virtual machine failed:", why, programWords.text(), kernelWords.text()]
+    .filter((text) => text !== "")
+    .join("\n")
+    .concat("\n"),
+  () => process.exit(FAILED),
+);
+
+/** The app has ended: what the machine would still do is of no use to anybody. */
+function endMachine(): void {
+  vmm.kill("SIGTERM");
+  setTimeout(() => vmm.kill("SIGKILL"), ENDS_WITHIN_MS).unref();
+}
+
+/** Resolves when all is written. A reader who has gone is told to the app as the kernel would: by SIGPIPE. */
+async function passOn(connected: Promise<Socket> | undefined, target: NodeJS.WriteStream): Promise<void> {
+  let gone = false;
+  target.on("error", () => {
+    if (!gone) signal("PIPE");
+    gone = true;
+  });
+  const socket = await Promise.race([connected, ended]);
+  if (socket === undefined || typeof socket === "string") return;
+  socket.on("error", () => {});
+  for await (const piece of socket) {
+    if (gone || target.write(piece)) continue;
+    await new Promise<void>((resolve) => {
+      target.once("drain", resolve).once("error", () => resolve());
+    });
+  }
+}

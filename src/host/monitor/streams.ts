@@ -1,0 +1,41 @@
+/** Streams: sockets that the VMM connects to, each once, and the end of a text that nobody may believe. */
+import { createServer, type Socket } from "node:net";
+
+/** @returns the one connection that comes; no second one is taken */
+export async function listenOnce(path: string): Promise<{ readonly connected: Promise<Socket> }> {
+  const server = createServer({ allowHalfOpen: true });
+  const connected = new Promise<Socket>((resolve) => {
+    server.once("connection", (socket) => {
+      server.close();
+      resolve(socket);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  return { connected };
+}
+
+/** Keeps the last bytes of what somebody says. */
+export class Tail {
+  readonly #limit: number;
+  #kept: Buffer = Buffer.alloc(0);
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(piece: Buffer): void {
+    this.#kept = Buffer.concat([this.#kept, piece]).subarray(-this.#limit);
+  }
+
+  /** As lines of plain characters: what a terminal would act on is shown as an escape. */
+  text(): string {
+    return this.#kept
+      .toString("latin1")
+      .replaceAll("\r", "")
+      .replaceAll(/[^\n\x20-\x7e]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
+      .trim();
+  }
+}

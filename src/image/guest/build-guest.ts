@@ -1,0 +1,122 @@
+/**
+ * Builds what virtual machines are started with: a base's kernel with its first root, and a disk for each layer of an
+ * image. Both are derived, lie in the store under names of hashes, and can be made again at any time.
+ */
+import type { OsBase } from "../../model/index.ts";
+import { type Result, success } from "../../result.ts";
+import { type Step, type StepProblem, toTheEnd } from "../../step/index.ts";
+import { fetchPackages, performAll } from "../build-layer.ts";
+import { digest } from "../image.ts";
+import type { ImageContext } from "../resolve.ts";
+import { type GuestProblem, kernelOf, lockGuest } from "./lock-guest.ts";
+
+/** Changes when the same parts would be put together otherwise. */
+const GUEST_FORMAT = 1;
+
+/** What the machine has: disks and ports on a PCI bus; and what its root is made of. */
+const MODULES = [
+  "virtio_pci",
+  "virtio_blk",
+  "virtio_console",
+  "crc32c_generic",
+  "erofs",
+  "overlay",
+  "9pnet_virtio",
+  "9p",
+];
+
+/** Of Skerry's own. */
+export interface GuestParts {
+  /** Path of the helper program, and the digest of what it is. */
+  readonly helper: string;
+  readonly helperDigest: string;
+  /** Text of the first program inside. */
+  readonly init: string;
+}
+
+/** Files that a machine is started with. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly root: string;
+}
+
+export async function buildGuest(
+  base: OsBase,
+  parts: GuestParts,
+  context: ImageContext,
+): Promise<Result<GuestFiles, GuestProblem>> {
+  const { performer, store, watch } = context;
+  const locked = await lockGuest(base, false, context);
+  if (!locked.ok) return locked;
+  const layer = locked.value;
+  const { helperDigest, init } = parts;
+  const key = `${base.name}.${digest([GUEST_FORMAT, MODULES, layer.packages.map(({ sha256 }) => sha256), helperDigest, init])}`;
+  const files = { kernel: `${store.guest(key)}/kernel`, root: `${store.guest(key)}/root.cpio` };
+  if ((await performer.list(store.guests)).includes(key)) return success(files);
+  const fetched = await fetchPackages({ layer, base }, context);
+  if (!fetched.ok) return fetched;
+  watch.report({ kind: "phase", text: `preparing the kernel of ${base.name} for virtual machines` });
+  const kernel = kernelOf(layer.packages);
+  if (kernel === undefined) throw new Error("a guest's lock without a kernel");
+  const folder = `${store.buildings}/guest.${key}`;
+  const tools = layer.packages.filter((one) => one !== kernel).map(({ sha256 }) => store.deb(sha256));
+  const step: Step = {
+    kind: "make-guest",
+    ...{ kernel: store.deb(kernel.sha256), tools, modules: MODULES },
+    ...{ helper: parts.helper, init, folder },
+  };
+  const made = await performAll(
+    [{ kind: "remove-tree", path: folder }, step, { kind: "rename", from: folder, to: store.guest(key) }],
+    context,
+  );
+  if (made.ok) {
+    // What it was before is of no use any more; who runs from it keeps it.
+    for (const name of await performer.list(store.guests))
+      if (name.startsWith(`${base.name}.`) && name !== key)
+        await performer.perform({ kind: "remove-tree", path: store.guest(name) }, toTheEnd(watch));
+    return success(files);
+  }
+  await performer.perform({ kind: "remove-tree", path: folder }, toTheEnd(watch));
+  return made;
+}
+
+/** A read-only disk for each layer, topmost first, beside the layer's files: it goes when they go. */
+export async function buildDisks(
+  layers: readonly string[],
+  context: ImageContext,
+): Promise<Result<readonly string[], StepProblem>> {
+  const { performer, store, facts, watch } = context;
+  const program = facts.programs["mkfs.erofs"]?.path ?? "/usr/bin/mkfs.erofs";
+  const sync = facts.programs["sync"]?.path ?? "/usr/bin/sync";
+  for (const key of layers) {
+    if ((await performer.list(store.layer(key))).includes(DISK)) continue;
+    const record = JSON.parse((await performer.readText(store.layerRecord(key))) ?? "{}");
+    const label = `make a disk of ${String(record.name ?? key)}`;
+    watch.report({ kind: "phase", text: label });
+    const unfinished = `${store.buildings}/${key}.${DISK}`;
+    const argv = [program, "--quiet", "-zlz4", "-U", NO_UUID, unfinished, store.layerFs(key)] as const;
+    const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
+    const steps: readonly Step[] = [
+      { kind: "make-folder", path: store.buildings, mode: 0o700 },
+      { kind: "remove-tree", path: unfinished },
+      { kind: "run-inside", why: label, commands: [{ label, argv, environment }], fills: store.buildings },
+      { kind: "run", why: "bring the disk to the disk", argv: [sync, "--", unfinished], environment: {} },
+      { kind: "rename", from: unfinished, to: `${store.layer(key)}/${DISK}` },
+    ];
+    const made = await performAll(steps, context);
+    if (!made.ok) {
+      await performer.perform({ kind: "remove-tree", path: unfinished }, toTheEnd(watch));
+      return made;
+    }
+  }
+  return success(diskPaths(layers, context));
+}
+
+export function diskPaths(layers: readonly string[], { store }: Pick<ImageContext, "store">): readonly string[] {
+  return layers.toReversed().map((key) => `${store.layer(key)}/${DISK}`);
+}
+
+const DISK = "disk.erofs";
+
+/** The same layer gives the same disk. */
+const NO_UUID = "00000000-0000-0000-0000-000000000000";
