@@ -7,10 +7,25 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
-import { CACHE, CACHED_RECIPES, endOf, environmentFor, GERMAN, LARGE_RECIPES, ROOT } from "./trial.fixture.ts";
+import {
+  CACHE,
+  CACHED_RECIPES,
+  endOf,
+  environmentFor,
+  GERMAN,
+  lacksForMachines,
+  LARGE_RECIPES,
+  ROOT,
+  VM_DEPLOYMENT,
+} from "./trial.fixture.ts";
 
 /** A slow mirror and a slow machine. */
 const LIMIT_MS = 10 * 60_000;
+
+const MACHINES = [
+  ["dev-shell", VM_DEPLOYMENT],
+  ["ripgrep", VM_DEPLOYMENT.replace("dev-shell", "ripgrep")],
+] as const;
 
 const home = `${CACHE}/home`;
 for (const folder of [CACHE, home]) {
@@ -18,6 +33,15 @@ for (const folder of [CACHE, home]) {
   chmodSync(folder, 0o755);
 }
 for (const recipe of CACHED_RECIPES) await build(recipe);
+if (lacksForMachines() === false) {
+  // The kernel, and disks of the layers, are made by the first start.
+  mkdirSync(`${home}/config/deployments`, { recursive: true });
+  for (const [name, deployment] of MACHINES) {
+    writeFileSync(`${home}/config/deployments/${name}.yaml`, deployment);
+    await run(`a machine of ${name}`, ["run", "--quiet", name, "--", "--version"]);
+    rmSync(`${home}/config/deployments/${name}.yaml`);
+  }
+}
 if (process.argv.includes("--large")) {
   for (const recipe of LARGE_RECIPES) await build(recipe);
   mkdirSync(`${home}/config/recipes`, { recursive: true });
@@ -32,12 +56,16 @@ await new AgentClient(
 ).shutdown();
 
 async function build(recipe: string): Promise<void> {
-  process.stdout.write(`fetch phase: ${recipe}\n`);
+  await run(recipe, ["build", recipe]);
+}
+
+async function run(what: string, words: readonly string[]): Promise<void> {
+  process.stdout.write(`fetch phase: ${what}\n`);
   const ended = await endOf(
-    spawn(join(ROOT, "skerry"), ["build", recipe], { env: environmentFor(home), stdio: ["ignore", "pipe", "pipe"] }),
+    spawn(join(ROOT, "skerry"), words, { env: environmentFor(home), stdio: ["ignore", "pipe", "pipe"] }),
     LIMIT_MS,
   );
   if (ended.code === 0) return;
-  process.stdout.write(`${ended.stdout}${ended.stderr}\n${recipe} could not be built (exit code ${ended.code})\n`);
+  process.stdout.write(`${ended.stdout}${ended.stderr}\n${what} could not be made (exit code ${ended.code})\n`);
   process.exit(1);
 }

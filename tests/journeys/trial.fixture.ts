@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
@@ -31,6 +31,16 @@ export const GERMAN = {
   recipe: "skerry: recipe/1\nsummary: made for a test\ncomponents: [locale]\npackages: []\nprograms: { sh: /bin/sh }\n",
   facts: "skerry: facts/1\nlocale: de_DE.UTF-8\n",
 } as const;
+
+/** A deployment in a virtual machine; the fetch phase has made what it needs. */
+export const VM_DEPLOYMENT = "skerry: deployment/1\nrecipe: dev-shell\nisolation: vm\n";
+
+/** @returns why no virtual machine can run here, or false */
+export function lacksForMachines(): string | false {
+  if (process.arch !== "x64") return "cannot here: virtual machines run on amd64 only";
+  const missing = ["qemu-system-x86_64", "mkfs.erofs"].find((name) => !existsSync(`/usr/bin/${name}`));
+  return missing === undefined ? false : `cannot here: ${missing} is not installed`;
+}
 
 export interface Ended {
   readonly code: number;
@@ -76,7 +86,7 @@ export function makeTrial(): Trial {
   for (const name of ["locks", "images"]) symlinkSync(`${CACHE}/home/data/${name}`, `${home}/data/${name}`);
   // What is being built is each agent's own: a new agent removes what it finds there.
   mkdirSync(`${home}/data/store`, { mode: 0o755 });
-  for (const name of ["debs", "layers", "mount-points"]) {
+  for (const name of ["debs", "layers", "mount-points", "guests"]) {
     mkdirSync(`${CACHE}/home/data/store/${name}`, { recursive: true });
     symlinkSync(`${CACHE}/home/data/store/${name}`, `${home}/data/store/${name}`);
   }
