@@ -27,7 +27,7 @@ import { effectiveFor } from "./grants/effective.ts";
 import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./store/images.ts";
 import { type Chosen, choose, isPassing, type Prepared, prepare } from "./launch/launch.ts";
-import { readyOf, type WantedWords } from "./launch/wanted.ts";
+import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
 import { boots, type CannotEnter, EMULATED, makeMachine } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Keeper } from "./store/keeper.ts";
@@ -185,6 +185,25 @@ export class Agent {
       });
     }
     return launched;
+  }
+
+  /**
+   * Ends what runs in the background, and starts it as it was started. Where it could not start, it runs on.
+   *
+   * @param graceMs - until it is made to end
+   */
+  async restart(name: string, graceMs: number, work: Work): ReturnType<Agent["launch"]> {
+    const standing = await this.compartments.standing(name);
+    if (!standing.ok) return standing;
+    const { background, passing } = standing.value.start.record;
+    if (!background || passing) return refusal({ kind: "not-in-background", name });
+    const words = this.life.services.wordsOf(name) ?? { ...NO_WORDS, name };
+    const planned = await this.plan(words);
+    if (!planned.ok) return refusal({ kind: "runs-on", name, because: planned.problem });
+    const stopped = await this.life.stop(name, graceMs);
+    if (!stopped.ok) return stopped;
+    await this.record("stop", name);
+    return await this.launch(words, undefined, work);
   }
 
   async #launch(

@@ -54,6 +54,9 @@ export type AgentProblem =
   | BadAnswer
   | BindProblem
   | AskProblem
+  | { readonly kind: "not-in-background"; readonly name: string }
+  /** It was not ended, since it could not be started again. */
+  | { readonly kind: "runs-on"; readonly name: string; readonly because: AgentProblem }
   | { readonly kind: "deployed-already"; readonly name: string; readonly file: string };
 
 interface Explained {
@@ -241,6 +244,15 @@ export function explain(problem: AgentProblem): Explained {
         code: Code.NotFound,
         text: `${escapeText(problem.name, 80)} does not run${meant(problem.meant)}\n  skerry ps lists what runs`,
       };
+    case "not-in-background":
+      return refused(
+        `${problem.name} was not started in the background, and is not restarted from here`,
+        `end it where it runs, or with skerry stop ${problem.name}, and start it again`,
+      );
+    case "runs-on": {
+      const { code, text } = explain(problem.because);
+      return { code, text: `${problem.name} was not restarted, and runs on: ${text}` };
+    }
     case "is-frozen":
       return refused(`${problem.name} is frozen`, `let it go on first: skerry thaw ${problem.name}`);
     case "audit-unwritable":

@@ -179,16 +179,11 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
         const words = wordsOf(wanted);
         const caller = background ? undefined : callerPid;
         const session = callerPid === 0 ? undefined : callerPid;
-        const work = (watch: Work) => agent.launch(words, caller, watch, false, session);
-        for await (const event of withProgress(work, signal)) {
-          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
-          else {
-            const { prepared, argv, notes } = valueOf(event.result);
-            const { id, name, contributions } = prepared.spec;
-            const copies = contributions.some(({ kind }) => kind === "copy");
-            yield { launched: { id, name, argv: [...argv], notes: [...notes], copies } };
-          }
-        }
+        yield* launched((work) => agent.launch(words, caller, work, false, session), signal);
+      },
+
+      async *restart({ name, graceMs }, { signal }) {
+        yield* launched((work) => agent.restart(name, graceMs === 0 ? GRACE_MS : graceMs, work), signal);
       },
 
       enter: async ({ name, command, directory, terminal, purpose }) => ({
@@ -313,6 +308,19 @@ function livingOf(name: string, { compartments, services, readiness }: Life, sta
   const status = start === compartments.newest(name) ? services.statusOf(name) : undefined;
   if (status === undefined) return { ready };
   return { ready, service: { state: status.state, restarts: status.restarts, due: status.due ?? "" } };
+}
+
+/** A start that is being made: how far it is, and last what came of it. */
+async function* launched(start: (work: Work) => ReturnType<Agent["launch"]>, signal: AbortSignal) {
+  for await (const event of withProgress(start, signal)) {
+    if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+    else {
+      const { prepared, argv, notes } = valueOf(event.result);
+      const { id, name, contributions } = prepared.spec;
+      const copies = contributions.some(({ kind }) => kind === "copy");
+      yield { launched: { id, name, argv: [...argv], notes: [...notes], copies } };
+    }
+  }
 }
 
 export function progressOf(event: Progress) {

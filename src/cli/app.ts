@@ -143,6 +143,10 @@ export const COMMANDS: CommandTable = {
   },
   stats: { brief: "Show what running apps use.", load: () => import("./commands/stats.ts") },
   stop: { brief: "Ask an app to end, and make it after ten seconds.", load: () => import("./commands/stop.ts") },
+  restart: {
+    brief: "End an app in the background, and start it again with what it is granted now.",
+    load: () => import("./commands/restart.ts"),
+  },
   kill: { brief: "End an app at once, with all that it started.", load: () => import("./commands/kill.ts") },
   freeze: { brief: "Make an app stand still.", load: () => import("./commands/freeze.ts") },
   thaw: { brief: "Let a frozen app go on.", load: () => import("./commands/thaw.ts") },

@@ -6,7 +6,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   "Choose apps": ["recipes", "recipe", "deploy", "undeploy", "deployments", "describe"],
   "Say what they may": ["edit", "grant", "revoke", "apply", "bind", "asks", "answer", "pending", "learn", "tighten"],
   "Look at rights": ["explain", "prove", "graph", "plan", "audit"],
-  "Run them": ["run", "start", "stop", "kill", "freeze", "thaw", "wait", "enable", "disable", "autostart"],
+  "Run them": ["run", "start", "stop", "restart", "kill", "freeze", "thaw", "wait", "enable", "disable", "autostart"],
   "See and enter what runs": ["ps", "net", "stats", "logs", "shell", "exec", "cp"],
   "Take back what they wrote": ["changes"],
   "Look after images": ["build", "lock", "images", "upgrade", "rollback", "migrate", "purge"],

@@ -205,7 +205,7 @@ test("an app with rules gets links while it runs; one without any network at its
   deploy("alone", link);
   assert.match(
     (await done(trial, ["apply", "alone"])).stdout,
-    /links: take effect at the next start of alone, since it runs without a network/,
+    /links: take effect at the next start of alone \(skerry restart alone\), since it runs without a network/,
   );
   assert.equal(await said("alone", "db.internal", 5432), "gaierror");
   for (const name of ["named", "alone"]) await done(trial, ["kill", name]);

@@ -1,7 +1,7 @@
 /** Restart policies: what ends is started again as its deployment says, and what its owner stops is not. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, afterEach, test } from "node:test";
 import { commandOf, done, json, listed, processesSaying, recorded, until } from "./life.fixture.ts";
 import { dataOf, deployed } from "./services.fixture.ts";
@@ -177,4 +177,29 @@ test("undeploy takes an instance away that waits for its next start", async () =
   await done(trial, ["undeploy", "gone", "--with-data"]);
   assert.equal(await row("gone"), undefined);
   assert.ok(!existsSync(`${trial.home}/state/services/gone.json`));
+});
+
+test("restart ends an app in the background and starts it with its words and what is granted by now, or leaves it as it is", async () => {
+  await deployed(trial, "dev-shell", "renewed", {});
+  const folder = `${trial.files}/granted`;
+  mkdirSync(folder, { mode: 0o755 });
+  writeFileSync(`${folder}/note`, "granted\n");
+  await start("renewed", "cat /work/note; exec sleep 1000");
+  await until("it has begun", () => startsOf("renewed") === 1);
+  const first = await row("renewed");
+  const file = `${trial.home}/config/deployments/renewed.yaml`;
+  const before = readFileSync(file, "utf8");
+  writeFileSync(file, before.replace(/^ {2}project: .*$/m, `  project: { answer: subset, folder: ${folder} }`));
+  assert.match((await done(trial, ["restart", "renewed"])).stdout, /^renewed runs again$/m);
+  await until("it has begun again", () => startsOf("renewed") === 2);
+  const second = await row("renewed");
+  assert.notEqual(second?.pid, first?.pid);
+  await until("it reads the folder", async () => /^granted$/m.test((await done(trial, ["logs", "renewed"])).stdout));
+  // What could not start is not ended.
+  writeFileSync(file, `${before}nonsense: 1\n`);
+  const refused = await done(trial, ["restart", "renewed"], { code: 65 });
+  assert.match(refused.stderr, /renewed was not restarted, and runs on: .*nonsense/);
+  assert.equal((await row("renewed"))?.pid, second?.pid);
+  writeFileSync(file, before);
+  assert.match((await done(trial, ["restart", "nobody"], { code: 1 })).stderr, /nobody does not run/);
 });

@@ -147,7 +147,7 @@ function waiting(effective: readonly Effective[], { name, contributions }: Compa
   const given = new Set(contributions.map((one) => JSON.stringify(one)));
   const others = effective.filter(({ service }) => service !== "folder" && service !== "network");
   const more = others.filter((one) => one.contributions.some((each) => !given.has(JSON.stringify(each))));
-  return more.map(({ request }) => `${request}: takes effect at the next start of ${name}`);
+  return more.map(({ request }) => `${request}: takes effect at the next start of ${name} (skerry restart ${name})`);
 }
 
 /** One change for its owner. */
@@ -158,9 +158,9 @@ function liveWords(name: string, { request, gets, outcome, because = "", held, e
     case "in-force":
       return `${request}: ${name} now gets ${gets}${also}`;
     case "taken-away":
-      return `${request}: ${name} now gets nothing${also}; at its next start ${gets}, since ${because}`;
+      return `${request}: ${name} now gets nothing${also}; at its next start (skerry restart ${name}) ${gets}, since ${because}`;
     case "at-next-start":
-      return `${request}: takes effect at the next start of ${name}, since ${because}`;
+      return `${request}: takes effect at the next start of ${name} (skerry restart ${name}), since ${because}`;
     default:
       return unreachable(outcome);
   }

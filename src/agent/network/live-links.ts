@@ -30,7 +30,9 @@ export async function changeLinks(
   const wanted = linkContributions(deployment);
   if (JSON.stringify(linksInForce(spec, inForce)) === JSON.stringify(wanted)) return [];
   if (!isByRules(spec))
-    return [`links: take effect at the next start of ${spec.name}, since it runs without a network by rules or links`];
+    return [
+      `links: take effect at the next start of ${spec.name} (skerry restart ${spec.name}), since it runs without a network by rules or links`,
+    ];
   // Written first: an agent that takes over from here on connects no more than what is linked now.
   await writeInForce(folder, new Map([...inForce, [LINKS_KEY, wanted]]), context);
   const { ended: held, astray } = await networks.change(spec.id, await networkInForce(spec, context));

@@ -40,7 +40,7 @@ export async function changeNetwork(
   if (!byRules || otherKind)
     return changed.map(
       ({ request }) =>
-        `${request}: takes effect at the next start of ${spec.name}, since it ${byRules ? "runs" : "does not run"} with a network by rules`,
+        `${request}: takes effect at the next start of ${spec.name} (skerry restart ${spec.name}), since it ${byRules ? "runs" : "does not run"} with a network by rules`,
     );
   const now = new Map([...inForce, ...changed.map(({ request, contributions }) => [request, contributions] as const)]);
   // Written first: an agent that takes over from here on gives no more than what is granted now.
