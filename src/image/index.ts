@@ -7,7 +7,7 @@ export { type ImageProblem, type ImageWanted, lockImage, readLockFile } from "./
 export { type ComponentCircle, orderComponents } from "./order-components.ts";
 export type { ImageContext } from "./resolve.ts";
 export { buildDisks, buildGuest, diskPaths, type GuestFiles, type GuestParts } from "./guest/build-guest.ts";
-export type { GuestProblem } from "./guest/lock-guest.ts";
+export { type GuestProblem, renewGuest } from "./guest/lock-guest.ts";
 export { fits as fitsLock } from "./fits.ts";
 export { readLock, writeLock } from "./lock-file.ts";
 export * from "./outdated.ts";

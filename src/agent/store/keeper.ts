@@ -31,6 +31,7 @@ import { waitingFor } from "../grants/pending.ts";
 import type { Images } from "./images.ts";
 import { type Migrated, migrateImage } from "./migrate.ts";
 import { purge, type Purged, type PurgeOptions } from "./purge.ts";
+import { upgradeGuest } from "./renew-guest.ts";
 import { rollbackImage, type Upgraded, upgradeImage, type UpgradeOptions } from "./upgrade.ts";
 import { type ImageCheck, verifyImages } from "./verify-images.ts";
 
@@ -110,6 +111,7 @@ export class Keeper {
       work,
       async (wanted) => {
         const upgraded = await upgradeImage(wanted, options, this.#context, work);
+        if (upgraded.ok && !options.dryRun) await upgradeGuest(wanted.base, this.#context, work);
         const waiting = upgraded.ok ? await waitingFor(wanted.recipe.name, this.#context) : [];
         for (const text of waiting) work.report({ kind: "note", text });
         return upgraded;

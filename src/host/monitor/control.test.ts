@@ -19,6 +19,10 @@ test("an exit code is said in one line, however it comes in", () => {
   );
 });
 
+test("that the app begins is said before how it ended", () => {
+  assert.deepEqual(read("up\nex", "it 0\n"), [{ kind: "up" }, { kind: "exit", code: 0 }]);
+});
+
 for (const line of [
   "exit 256",
   "exit -1",
@@ -43,7 +47,7 @@ test("a line without end is none", () => {
 test("whatever a machine says ends in few words of ours", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ maxLength: 80 })), (pieces) => {
-      for (const said of read(...pieces)) assert.ok(["exit", "failed", "astray"].includes(said.kind));
+      for (const said of read(...pieces)) assert.ok(["up", "exit", "failed", "astray"].includes(said.kind));
     }),
   );
 });

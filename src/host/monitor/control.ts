@@ -4,6 +4,8 @@
  */
 
 export type Said =
+  /** The app is about to begin. */
+  | { readonly kind: "up" }
   /** The app has ended, with an exit code as a shell counts. */
   | { readonly kind: "exit"; readonly code: number }
   /** It could not be started; a word that guest/init knows. */
@@ -27,6 +29,7 @@ export class ControlReader {
 }
 
 function sayingOf(line: string): Said {
+  if (line === "up") return { kind: "up" };
   const code = /^exit (0|[1-9]\d{0,2})$/.exec(line)?.[1];
   if (code !== undefined && Number(code) <= 255) return { kind: "exit", code: Number(code) };
   const what = /^failed ([a-z-]{1,20})$/.exec(line)?.[1];

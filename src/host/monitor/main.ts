@@ -24,6 +24,9 @@ const TAIL_BYTES = 4096;
 /** What a VMM that was asked to end may take. */
 const ENDS_WITHIN_MS = 5_000;
 
+/** Far above what an emulated machine takes on a host with other work. */
+const BEGINS_WITHIN_MS = 300_000;
+
 /** Handed on to the app. SIGUSR1 is Node's own. */
 const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
 
@@ -43,6 +46,10 @@ const ended = new Promise<string>((resolve) => {
 });
 
 let said: Said | undefined;
+const beginning = setTimeout(() => {
+  said ??= { kind: "failed", what: "it did not come up" };
+  endMachine();
+}, BEGINS_WITHIN_MS);
 let toControl: Socket | undefined;
 const waiting: string[] = [];
 const signal = (name: string) => {
@@ -61,7 +68,10 @@ void control?.connected.then((socket) => {
   socket.on("error", () => {});
   socket.on("data", (piece) => {
     if (said !== undefined) return;
-    said = reader.read(piece)[0];
+    const all = reader.read(piece);
+    // What has begun may take as long as it likes.
+    if (all.length > 0) clearTimeout(beginning);
+    said = all.find(({ kind }) => kind !== "up");
     if (said !== undefined) endMachine();
   });
 });

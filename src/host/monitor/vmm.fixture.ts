@@ -21,7 +21,7 @@ switch (act) {
     input?.on("data", (piece) => output?.write(piece));
     input?.on("end", () => {
       errors?.write("done\n");
-      control?.write("exit 7\n");
+      control?.write("up\nexit 7\n");
     });
     break;
   }

@@ -8,6 +8,7 @@ import type { LockedLayer, LockedPackage, OsBase } from "../../model/index.ts";
 import { LOCK_VERSION } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { same } from "../fits.ts";
+import { diffPackages, type PackageChange } from "../package-diff.ts";
 import { type ImageProblem, readLockFile } from "../lock-image.ts";
 import { writeLock } from "../lock-file.ts";
 import { sourcesOf } from "../repositories.ts";
@@ -48,12 +49,32 @@ export async function lockGuest(
     ...{ kind: "component", name: GUEST, resolved: context.now(), facts: {}, locale: undefined },
     ...{ wanted, packages, repositories: [] },
   };
+  // The time is that of the first resolution, by which a snapshot of the archive has them.
+  if (before !== undefined && same([before.wanted, before.packages], [wanted, packages])) return success(before);
   const content = writeLock({ version: LOCK_VERSION, base: base.name, architecture, layers: [layer] });
   const written = await context.performer.perform(
     { kind: "write-file", path: file, mode: 0o644, content },
     context.watch,
   );
   return written.ok ? success(layer) : written;
+}
+
+/**
+ * Resolves a base's guest anew, where there is one; the next start is made from it.
+ *
+ * @returns what has changed
+ */
+export async function renewGuest(
+  base: OsBase,
+  context: ImageContext,
+): Promise<Result<readonly PackageChange[], GuestProblem>> {
+  const file = context.store.guestLock(base.name);
+  const before = await readLockFile(file, context);
+  if (!before.ok) return before;
+  if (before.value === undefined) return success([]);
+  const renewed = await lockGuest(base, true, context);
+  if (!renewed.ok) return renewed;
+  return success(diffPackages(before.value, { ...before.value, layers: [renewed.value] }, base));
 }
 
 const GUEST = "guest";
