@@ -82,7 +82,10 @@ test("a folder that was denied is granted while the app runs, and another one sh
   assert.match((await inside("ls /mnt/docs")).stderr, /Permission denied/);
   const lines = (await save({ docs: real("docs"), notes: real("other") })).join("\n");
   if (AS_ROOT) {
-    assert.match(lines, /^docs: takes effect at the next start of dev-shell \(skerry restart dev-shell\), since as root/);
+    assert.match(
+      lines,
+      /^docs: takes effect at the next start of dev-shell \(skerry restart dev-shell\), since as root/,
+    );
     return;
   }
   assert.match(lines, /^docs: .*read-only.*\nnotes: .*read and write/);

@@ -1,5 +1,5 @@
 /** `restart`: what runs in the background ends and starts again, with what its deployment says now. */
-import type { LaunchResponseJson, WaitReadyResponseJson } from "../../contract/index.ts";
+import type { RestartResponseJson, WaitReadyResponseJson } from "../../contract/index.ts";
 import { follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
@@ -33,7 +33,7 @@ export default defineCommand<Flags, string[]>({
   async run(world, { quiet, json }, ...names) {
     let exit: number = EXIT.done;
     for (const name of names) {
-      const launched = await follow<LaunchResponseJson>(world, "Restart", { name }, quiet);
+      const launched = await follow<RestartResponseJson>(world, "Restart", { name }, quiet);
       const ready = launched.ok
         ? await follow<WaitReadyResponseJson>(world, "WaitReady", { name }, quiet)
         : { ok: false as const, problem: launched.problem };
