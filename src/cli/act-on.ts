@@ -2,7 +2,7 @@
 import { ask } from "./ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "./command.ts";
 import { EXIT } from "./exit.ts";
-import { proposeRunning } from "./names.ts";
+import { RUNNING_NAMES } from "./names.ts";
 import { print, printJson } from "./print.ts";
 
 interface Act<Answer> {
@@ -15,16 +15,7 @@ export function actOn<Answer extends object>({ method, example, done }: Act<Answ
   return defineCommand<{ readonly json: boolean }, string[]>({
     parameters: {
       flags: { json: JSON_FLAG },
-      positional: {
-        kind: "array",
-        minimum: 1,
-        parameter: {
-          parse: String,
-          brief: "Names of instances.",
-          placeholder: "NAME",
-          proposeCompletions: proposeRunning,
-        },
-      },
+      positional: RUNNING_NAMES,
     },
     examples: [example],
     async run(world, { json }, ...names) {

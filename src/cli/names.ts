@@ -64,3 +64,15 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 function starting(partial: string, names: readonly string[]): readonly string[] {
   return [...new Set(names.filter((name) => name.startsWith(partial)))].toSorted();
 }
+
+/** One or more of them, for commands that take nothing else. */
+export const RUNNING_NAMES = {
+  kind: "array",
+  minimum: 1,
+  parameter: {
+    parse: String,
+    brief: "Names of instances.",
+    placeholder: "NAME",
+    proposeCompletions: proposeRunning,
+  },
+} as const;

@@ -3,7 +3,7 @@ import type { RestartResponseJson, WaitReadyResponseJson } from "../../contract/
 import { follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeRunning } from "../names.ts";
+import { RUNNING_NAMES } from "../names.ts";
 import { print, printJson, say } from "../print.ts";
 import { QUIET_FLAG } from "../wanted-flags.ts";
 
@@ -15,16 +15,7 @@ interface Flags {
 export default defineCommand<Flags, string[]>({
   parameters: {
     flags: { quiet: QUIET_FLAG, json: JSON_FLAG },
-    positional: {
-      kind: "array",
-      minimum: 1,
-      parameter: {
-        parse: String,
-        brief: "Names of instances.",
-        placeholder: "NAME",
-        proposeCompletions: proposeRunning,
-      },
-    },
+    positional: RUNNING_NAMES,
     aliases: { q: "quiet" },
   },
   description:
