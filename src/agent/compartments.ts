@@ -13,7 +13,7 @@ import { constants } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { readAudit } from "../audit/index.ts";
 import type { StandingWall } from "../backends/index.ts";
-import { readStatus, type StartState } from "../compartment/index.ts";
+import { readStatus } from "../compartment/index.ts";
 import {
   isAlive,
   modifiedAt,
@@ -28,46 +28,14 @@ import {
   usageOf,
   waitForEnd,
 } from "../host/index.ts";
-import { type CompartmentSpec, nearest, type Readiness } from "../model/index.ts";
+import { type CompartmentSpec, nearest } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { readEnded } from "./ended-starts.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { copySize } from "./changes/copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
 import { readSpooled, spoolFolder } from "./launch/spool.ts";
-
-/** What the agent writes before a start. */
-export interface StartRecord {
-  readonly spec: CompartmentSpec;
-  readonly recipe: string;
-  readonly isolation: string;
-  readonly cgroups: readonly string[];
-  /** ISO time, UTC. */
-  readonly started: string;
-  readonly background: boolean;
-  /** Who starts the wall; undefined where it had ended by then. */
-  readonly caller: ProcessName | undefined;
-  /** Nothing of the instance is kept after its end. */
-  readonly passing: boolean;
-  /** It has more than was granted, and is watched. */
-  readonly learning?: boolean;
-  /** The sign that it can be used; undefined where there is none. */
-  readonly ready?: Readiness | undefined;
-  readonly log: string | undefined;
-  /** Requests that were answered for this start alone; no change of the deployment changes them. */
-  readonly ownAnswers?: readonly string[];
-}
-
-export interface Start {
-  readonly record: StartRecord;
-  readonly state: StartState;
-  /** The first process inside, as the host sees it; undefined before the wall stands. */
-  readonly child: ProcessName | undefined;
-  readonly exitCode: number | undefined;
-  readonly ended: string | undefined;
-  /** What its owner should hear of its end. */
-  readonly notes?: readonly string[];
-}
+import type { Start, StartRecord } from "./start-record.ts";
 
 export type CompartmentProblem =
   | { readonly kind: "not-running"; readonly name: string; readonly meant: string | undefined }

@@ -1,5 +1,5 @@
 /** Ended starts: the records that an agent keeps of them, read by the next one. What is no whole record is none. */
-import type { Start } from "./compartments.ts";
+import type { Start } from "./start-record.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 
 /**

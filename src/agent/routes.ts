@@ -12,7 +12,7 @@ import type { Agent } from "./agent.ts";
 import { listCopies } from "./changes/copies.ts";
 import { deploymentNames, findDeployment, findRecipe, recipeNames } from "./catalogue.ts";
 import { actOf, copyChangesOf } from "./changes/changes-wire.ts";
-import type { Start } from "./compartments.ts";
+import type { Start } from "./start-record.ts";
 import type { Work } from "./context.ts";
 import { type AgentProblem, explain } from "./explain.ts";
 import type { Life } from "./life.ts";

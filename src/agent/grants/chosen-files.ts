@@ -22,7 +22,8 @@ import {
 } from "../../host/index.ts";
 import { type CompartmentSpec, patternsOf } from "../../model/index.ts";
 import type { Step } from "../../step/index.ts";
-import type { Compartments, Start } from "../compartments.ts";
+import type { Compartments } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { boots } from "../launch/machine.ts";
 import { ownFoldersOf } from "../launch/launch.ts";

@@ -5,7 +5,7 @@
 import { HOME_INSIDE, readStatus } from "../../compartment/index.ts";
 import type { View } from "../../host/index.ts";
 import { type CompartmentSpec, type Contribution, isWithin } from "../../model/index.ts";
-import type { Start } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 
 export type InForce = ReadonlyMap<string, readonly Contribution[]>;

@@ -9,7 +9,8 @@
 import type { Effective } from "../../grant/index.ts";
 import type { CompartmentSpec, Deployment, Recipe } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
-import type { Compartments, Start } from "../compartments.ts";
+import type { Compartments } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { AgentContext } from "../context.ts";
 import { explain } from "../explain.ts";
 import { changeLinks } from "../network/live-links.ts";

@@ -28,7 +28,8 @@ import {
   waitForEnd,
 } from "../../host/index.ts";
 import type { Contribution } from "../../model/index.ts";
-import type { Compartments, Start } from "../compartments.ts";
+import type { Compartments } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { AgentContext } from "../context.ts";
 import { boots } from "../launch/machine.ts";
 import { refusal } from "../../result.ts";

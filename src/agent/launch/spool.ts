@@ -5,7 +5,7 @@
  * arguments. It is removed when the audit has it.
  */
 import { type CompartmentSpec, type Deployment, placeText, type Places, SECRETS_INSIDE } from "../../model/index.ts";
-import type { StartRecord } from "../compartments.ts";
+import type { StartRecord } from "../start-record.ts";
 import type { AnsweredAt } from "../grants/answered-at.ts";
 import type { Prepared } from "./launch.ts";
 import { readyOf } from "./wanted.ts";

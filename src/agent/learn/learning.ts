@@ -13,7 +13,7 @@ import type { CompartmentSpec, Grant, Request } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import type { AuditUnwritable } from "../../audit/index.ts";
 import { type CatalogueProblem, findDeployment } from "../catalogue.ts";
-import type { StartRecord } from "../compartments.ts";
+import type { StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET, type Work } from "../context.ts";
 import type { Chosen } from "../launch/launch.ts";
 import type { NetworkState } from "../network/networks.ts";

@@ -7,7 +7,7 @@
 import { helperPath, type ProcessName } from "../../host/index.ts";
 import { type CompartmentSpec, placeText, type Publish } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Start, StartRecord } from "../compartments.ts";
+import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { startFolder } from "../grants/in-force.ts";
 import { dial } from "./dial.ts";

@@ -8,7 +8,7 @@
  */
 import { linkContributions } from "../../compartment/index.ts";
 import type { Deployment } from "../../model/index.ts";
-import type { Start } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { AgentContext } from "../context.ts";
 import { readInForce, startFolder, writeInForce } from "../grants/in-force.ts";
 import { isByRules, LINKS_KEY, linksInForce, networkInForce } from "./in-force.ts";

@@ -7,7 +7,7 @@
  * Invariant: a connection that was made under a rule that is not there any more as it was has ended when this is done.
  */
 import type { Effective } from "../../grant/index.ts";
-import type { Start } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { AgentContext } from "../context.ts";
 import { readInForce, startFolder, writeInForce } from "../grants/in-force.ts";
 import { isByRules, networkInForce } from "./in-force.ts";

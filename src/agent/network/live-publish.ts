@@ -2,7 +2,7 @@
 import { BACKENDS } from "../../backends/index.ts";
 import { type Deployment, placeText } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
-import type { Start } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { Change } from "./entrance.ts";
 import type { Entrances } from "./entrances.ts";
 

@@ -11,7 +11,7 @@ import { readStatus } from "../../compartment/index.ts";
 import { HostsFile, helperPath, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
-import type { Start, StartRecord } from "../compartments.ts";
+import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";

@@ -9,7 +9,8 @@ import { existsInside, isAlive, listensOn, type ProcessName, runProgram } from "
 import type { Readiness, ReadySign } from "../../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../../result.ts";
 import type { Argv } from "../../step/index.ts";
-import type { Compartments, Start } from "../compartments.ts";
+import type { Compartments } from "../compartments.ts";
+import type { Start } from "../start-record.ts";
 import type { Work } from "../context.ts";
 
 /** To look costs the reading of a table. */

@@ -9,7 +9,7 @@
 import { afterEnd, FRESH, isDue, STOPPED, startedAgain } from "../../compartment/index.ts";
 import type { RestartPolicy } from "../../model/index.ts";
 import type { Result } from "../../result.ts";
-import type { Start, StartRecord } from "../compartments.ts";
+import type { Start, StartRecord } from "../start-record.ts";
 import type { AgentContext } from "../context.ts";
 import {
   readServiceStates,

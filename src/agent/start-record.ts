@@ -1,0 +1,37 @@
+/** Start record: what is known of one start of an instance, from before its wall stands until it is forgotten. */
+import type { StartState } from "../compartment/index.ts";
+import type { ProcessName } from "../host/index.ts";
+import type { CompartmentSpec, Readiness } from "../model/index.ts";
+
+/** What the agent writes before a start. */
+export interface StartRecord {
+  readonly spec: CompartmentSpec;
+  readonly recipe: string;
+  readonly isolation: string;
+  readonly cgroups: readonly string[];
+  /** ISO time, UTC. */
+  readonly started: string;
+  readonly background: boolean;
+  /** Who starts the wall; undefined where it had ended by then. */
+  readonly caller: ProcessName | undefined;
+  /** Nothing of the instance is kept after its end. */
+  readonly passing: boolean;
+  /** It has more than was granted, and is watched. */
+  readonly learning?: boolean;
+  /** The sign that it can be used; undefined where there is none. */
+  readonly ready?: Readiness | undefined;
+  readonly log: string | undefined;
+  /** Requests that were answered for this start alone; no change of the deployment changes them. */
+  readonly ownAnswers?: readonly string[];
+}
+
+export interface Start {
+  readonly record: StartRecord;
+  readonly state: StartState;
+  /** The first process inside, as the host sees it; undefined before the wall stands. */
+  readonly child: ProcessName | undefined;
+  readonly exitCode: number | undefined;
+  readonly ended: string | undefined;
+  /** What its owner should hear of its end. */
+  readonly notes?: readonly string[];
+}
