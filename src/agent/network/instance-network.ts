@@ -11,7 +11,7 @@
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { NAMED_NETWORK } from "../../backends/index.ts";
-import { Allowance, decideConnection, NameAddresses, type Wanted, whyNotSameName } from "../../broker/index.ts";
+import { Allowance, decideConnection, NameAddresses, whyNotSameName } from "../../broker/index.ts";
 import { makeSockets, type ProcessName, type SocketHandle, type SocketsProblem } from "../../host/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
@@ -19,6 +19,7 @@ import { type DatagramParts, DatagramRelay } from "./datagrams.ts";
 import type { Allowances } from "./allowances.ts";
 import { relayCounted } from "./counted-relay.ts";
 import { firstBytes } from "./first-bytes.ts";
+import { holds, type Made, type NetworkGranted } from "./granted.ts";
 import type { HostNames } from "./host-names.ts";
 import { addressesFor, connectToFirst } from "./outgoing.ts";
 import { type Asker, Programs } from "./programs.ts";
@@ -37,23 +38,6 @@ const CONNECTIONS_MOST = 1_000;
 const NEW_PER_SECOND = 500;
 
 const LINK_GONE = "its link has been taken away";
-
-/** A port of another instance, under a name of this one's deployment. */
-export interface LinkGranted {
-  readonly to: string;
-  readonly port: number;
-  readonly as: string;
-}
-
-export interface NetworkGranted {
-  readonly links: readonly LinkGranted[];
-  /** Of all requests that were answered with rules. */
-  readonly rules: readonly NetworkRule[];
-  /** Name of the request that a rule is of. */
-  readonly requestOf: (rule: NetworkRule) => string;
-  /** Names resolve, and nothing answers. */
-  readonly empty: boolean;
-}
 
 export interface NetworkParts {
   readonly names: HostNames;
@@ -335,26 +319,6 @@ export class InstanceNetwork {
       release();
     }
   }
-}
-
-/** What the app wanted and the rule that let it, or the link. */
-type Made = { readonly wanted: Wanted; readonly rule: NetworkRule } | { readonly link: LinkGranted };
-
-/** Would it be let begin now, as it was begun? A narrower rule may decide by now, and deny it or ask for more. */
-function holds({ rules, links, empty }: NetworkGranted, made: Made): boolean {
-  if ("link" in made) return links.some((one) => sameLink(one, made.link));
-  const { wanted, rule } = made;
-  const verdict = empty ? undefined : decideConnection(rules, wanted, ownAddresses());
-  if (verdict?.kind !== "allowed") return false;
-  const now = verdict.rule;
-  const quota = (now.bytesPerDay ?? rule.bytesPerDay) === rule.bytesPerDay;
-  const rate = (now.bytesPerSecond ?? rule.bytesPerSecond) === rule.bytesPerSecond;
-  const asked = now.answer === "real" || rule.answer === "ask";
-  return quota && rate && asked && (rule.sameName || !now.sameName) && (now.private || !rule.private);
-}
-
-function sameLink(one: LinkGranted, other: LinkGranted): boolean {
-  return one.to === other.to && one.port === other.port && one.as === other.as;
 }
 
 const asItIs = (socket: Socket) => socket;

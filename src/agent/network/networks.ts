@@ -9,7 +9,7 @@ import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
 import { HostsFile, helperPath, type ProcessName } from "../../host/index.ts";
-import type { CompartmentSpec, Contribution, NetworkRule } from "../../model/index.ts";
+import type { CompartmentSpec, Contribution } from "../../model/index.ts";
 import type { Asks } from "../asks/asks.ts";
 import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
@@ -17,8 +17,9 @@ import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";
 import { dial, DIALS_MOST } from "./dial.ts";
 import { type Gate, openGate } from "./gate.ts";
+import { grantedIn, NOTHING } from "./granted.ts";
 import { HostNames } from "./host-names.ts";
-import { InstanceNetwork, type NetworkGranted } from "./instance-network.ts";
+import { InstanceNetwork } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
@@ -32,8 +33,6 @@ const WRITTEN_AFTER_MS = 50;
 
 /** An agent that is killed forgets at most what has passed in this time. */
 const USED_KEPT_EVERY_MS = 5_000;
-
-const NOTHING: NetworkGranted = { rules: [], links: [], requestOf: () => "", empty: false };
 
 interface Standing {
   readonly spec: CompartmentSpec;
@@ -270,16 +269,6 @@ async function filterAnew(standing: Standing): Promise<string | undefined> {
 /** For the line that says what has changed. */
 export function butWords(astray: NetworkChanged["astray"]): string {
   return astray === undefined ? "" : `; what is new in it may be refused until the next start, since ${astray}`;
-}
-
-/** What the contributions of a start let through; undefined where it has no such network. */
-function grantedIn(contributions: readonly Contribution[]): NetworkGranted | undefined {
-  const found = contributions.filter((entry) => entry.kind === "named-network");
-  const links = contributions.filter((entry) => entry.kind === "link");
-  if (found.length === 0 && links.length === 0) return undefined;
-  const requests = new Map(found.flatMap(({ rules, request }) => rules.map((rule) => [rule, request] as const)));
-  const requestOf = (rule: NetworkRule) => requests.get(rule) ?? found[0]?.request ?? "";
-  return { rules: [...requests.keys()], links, requestOf, empty: found.some(({ empty }) => empty === true) };
 }
 
 function parsed(text: string): unknown {

@@ -15,7 +15,7 @@ import {
   writeCode,
 } from "../../broker/index.ts";
 import type { NetworkRule } from "../../model/index.ts";
-import type { NetworkGranted } from "./instance-network.ts";
+import type { NetworkGranted } from "./granted.ts";
 import { refusalWords } from "./reasons.ts";
 import type { Decided } from "./tally.ts";
 

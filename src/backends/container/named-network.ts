@@ -10,7 +10,7 @@ import type { Contribution } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import { firstFilter } from "./first-filter.ts";
-import type { NetworkPlan } from "./network.ts";
+import type { NetworkPlan } from "./network-plan.ts";
 
 /**
  * Where the agent listens inside. Below 1024, so that nobody inside can listen there first: that needs a right over the

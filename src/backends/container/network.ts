@@ -6,9 +6,9 @@
  */
 import type { CompartmentSpec, NetworkZone } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Step } from "../../step/index.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import { planNamedNetwork } from "./named-network.ts";
+import type { NetworkPlan } from "./network-plan.ts";
 
 /** Where the app asks for names: pasta hands what is sent here to the host's resolver. From the range of RFC 2544. */
 export const RESOLVER_ADDRESS = "198.18.0.53";
@@ -42,12 +42,6 @@ const NEVER_RANGES = {
 
 /** Where networks without IPv4 translate to it (RFC 6052): what is shut in IPv4 is shut there too. */
 const TRANSLATED = "64:ff9b::";
-
-export interface NetworkPlan {
-  readonly shared: boolean;
-  readonly helper: readonly string[];
-  readonly steps: readonly Step[];
-}
 
 export function planNetwork(
   spec: CompartmentSpec,
