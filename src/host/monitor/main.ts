@@ -30,6 +30,10 @@ const BEGINS_WITHIN_MS = 300_000;
 /** Handed on to the app. SIGUSR1 is Node's own. */
 const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
 
+/** Ctrl-C and Ctrl-\\ are for all that runs in the foreground; in the machine is no terminal that would send them. */
+const TERMINALS: ReadonlySet<string> = new Set(["INT", "QUIT"]);
+const onTerminal = process.stdin.isTTY || process.stdout.isTTY;
+
 const [folder = "", program = "", ...rest] = process.argv.slice(2);
 const [control, input, output, errors, console] = await Promise.all(
   ["control", "in", "out", "err", "console"].map(async (name) => await listenOnce(`${folder}/${name}`)),
@@ -54,7 +58,7 @@ let toControl: Socket | undefined;
 const waiting: string[] = [];
 const signal = (name: string) => {
   if (toControl === undefined) waiting.push(name);
-  else toControl.write(`signal ${name}\n`);
+  else toControl.write(`${TERMINALS.has(name) && onTerminal ? "group" : "signal"} ${name}\n`);
 };
 for (const name of PASSED_ON) process.on(name, () => signal(name.slice("SIG".length)));
 
