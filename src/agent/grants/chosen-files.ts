@@ -40,6 +40,13 @@ interface Chosen {
   readonly through: string;
 }
 
+/** Where the app sees one of them. */
+interface FilePlace {
+  readonly at: string;
+  readonly make?: () => Promise<void>;
+  readonly clear?: (file: string) => Promise<void>;
+}
+
 /** An editor does several things to a folder at once. */
 const SETTLED_AFTER_MS = 50;
 
@@ -184,32 +191,39 @@ export class ChosenFiles {
       return;
     }
     const at = (file: string) => `${through}/${file}`;
-    for (const file of replaced) await this.#bringUp(start, view, pick, file, { at: at(file) });
-    for (const file of gone.slice(0, MOST_AT_ONCE)) {
+    const clear = async (file: string) => {
       // With a place that is removed from outside goes what is mounted on it (mount_namespaces(7)).
       if (places !== undefined) await this.#perform([{ kind: "remove-tree", path: `${places}/${file}` }]);
-      else
-        await this.#standingStill(start, async () => {
-          if ((await hideShown(view, at(file))) === undefined) await removePlace(view, at(file));
-        });
+      else if ((await hideShown(view, at(file))) === undefined) await removePlace(view, at(file));
+    };
+    for (const file of gone.slice(0, MOST_AT_ONCE)) {
+      if (places !== undefined) await clear(file);
+      else await this.#standingStill(start, async () => await clear(file));
     }
+    // A name that its owner has chosen keeps its place, whatever becomes of the file.
+    const isNamed = (file: string) => pick.found === undefined || pick.files.includes(file);
+    for (const file of replaced)
+      await this.#bringUp(start, view, pick, file, { at: at(file), ...(isNamed(file) ? {} : { clear }) });
     for (const file of added.slice(0, MOST_AT_ONCE)) {
       const make = async () => {
         if (places === undefined) await makePlace(view, at(file));
         else await this.#perform(placeSteps(places, file));
       };
-      await this.#bringUp(start, view, pick, file, { at: at(file), make });
+      await this.#bringUp(start, view, pick, file, { at: at(file), make, clear });
     }
     if (gone.length > MOST_AT_ONCE || added.length > MOST_AT_ONCE) this.#settle(start.record.spec.id);
   }
 
-  /** @param place.make - where there is none yet */
+  /**
+   * @param place.make - where there is none yet
+   * @param place.clear - where it does not stay if the file has gone meanwhile
+   */
   async #bringUp(
     start: Start,
     view: View,
     { source }: Pick,
     file: string,
-    { at, make }: { readonly at: string; readonly make?: () => Promise<void> },
+    { at, make, clear }: FilePlace,
   ): Promise<void> {
     const { spec } = start.record;
     const folder = startFolder(spec, this.#context);
@@ -221,7 +235,9 @@ export class ChosenFiles {
     if ((await stageView(view, staging, [part])) !== undefined) return;
     await this.#standingStill(start, async () => {
       await make?.();
-      if ((await replaceShown(view, staging, at)) !== undefined) await unstageView(view, staging);
+      if ((await replaceShown(view, staging, at)) === undefined) return;
+      await unstageView(view, staging);
+      await clear?.(file);
     });
   }
 
