@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Grant, NetworkRule, Request } from "../model/index.ts";
+import { type Grant, LEARN_RULE, type NetworkRule, type Request } from "../model/index.ts";
 import { networkRule } from "../model/network-rule.fixture.ts";
 import { type JoinContext, joinGrants } from "./join.ts";
 
@@ -102,6 +102,11 @@ test("a wide rule is the owner's word, and what it means is said", () => {
     "internet: 0.0.0.0/0 is a very wide range of addresses",
     "internet: 169.254.169.254 is where cloud machines are told their keys",
   ]);
+});
+
+test("what is opened for learning was said by who opened it", () => {
+  const rules = [rule({ text: LEARN_RULE, target: { kind: "addresses", family: 4, address: "0.0.0.0", prefix: 0 } })];
+  assert.deepEqual(only({ internet: grant("subset", { rules }) }).warnings, []);
 });
 
 test("two networks of different answers are refused: one of them would open what the other shuts", () => {

@@ -7,6 +7,7 @@ import {
   classOf,
   type Contribution,
   type Grant,
+  LEARN_RULE,
   type NetworkRule,
   type NetworkTarget,
   parseIp,
@@ -87,6 +88,7 @@ function targetWords(target: NetworkTarget): string {
 
 /** What a rule lets in beyond what its owner may have had in mind. */
 function widthOfRule({ text, target, port }: NetworkRule): readonly string[] {
+  if (text === LEARN_RULE) return [];
   if (target.kind === "names-below" && !target.suffix.includes("."))
     return [`${text} is every name that ends with .${target.suffix}, whoever owns it`];
   if (target.kind === "zone" && port === undefined) {

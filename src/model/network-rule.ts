@@ -54,3 +54,6 @@ export function narrownessOf({ target, port }: Pick<NetworkRule, "target" | "por
       return unreachable(target);
   }
 }
+
+/** Text of the rules that no owner has written: those of a run that learns. */
+export const LEARN_RULE = "learn";

@@ -8,6 +8,7 @@
 import {
   type Deployment,
   type Grant,
+  LEARN_RULE,
   nearest,
   type NetworkRule,
   type Recipe,
@@ -30,11 +31,8 @@ export type OpenWideProblem =
     }
   | LearnRefused;
 
-/** How records name what let a connection through. */
-const WIDE = "learn";
-
 const ANY: Omit<NetworkRule, "target"> = {
-  ...{ text: WIDE, protocol: "tcp", port: undefined, answer: "real" },
+  ...{ text: LEARN_RULE, protocol: "tcp", port: undefined, answer: "real" },
   ...{ sameName: false, private: false, bytesPerDay: undefined, bytesPerSecond: undefined },
 };
 
