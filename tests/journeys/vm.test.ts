@@ -124,10 +124,10 @@ test("a folder that is revoked is gone from a machine that runs: it ends, and co
   await done(trial, ["kill", "revoked"]);
 });
 
-test("Ctrl-C on a terminal ends all that runs in front of it in a machine", { skip }, async (context) => {
+test("on a terminal an app in a machine has nothing to read, and Ctrl-C ends it", { skip }, async (context) => {
   if (!existsSync(SCRIPT)) return context.skip("cannot here: script(1) is not installed");
   deploy("typed", "");
-  const line = `"${join(ROOT, "skerry")}" run -q typed -- -c 'echo up; sleep 1000; echo never'`;
+  const line = `"${join(ROOT, "skerry")}" run -q typed -- -c '[ -p /dev/stdin ] || read -r x || echo nothing to read; echo up; sleep 1000; echo never'`;
   const child = spawn(SCRIPT, ["--quiet", "--return", "--command", line, "/dev/null"], {
     env: { ...environmentFor(trial.home), SHELL: "/bin/bash" },
     stdio: ["pipe", "pipe", "inherit"],
@@ -136,6 +136,7 @@ test("Ctrl-C on a terminal ends all that runs in front of it in a machine", { sk
   let screen = "";
   child.stdout.on("data", (piece) => (screen += String(piece)));
   await until("the app is up", () => screen.includes("up\r\n"), LIMIT_MS);
+  assert.match(screen, /^nothing to read\r\nup/);
   child.stdin.write("\x03");
   const { code, stdout } = await ended;
   assert.equal(code, 130, stdout);

@@ -34,6 +34,9 @@ const MONITOR_FILES = ["main.ts", "control.ts", "streams.ts"];
 /** Streams between the monitor and the machine; guest/init knows these names. */
 const PORTS = ["control", "in", "out", "err"] as const;
 
+/** In the place of this the monitor says `pipe` or `nothing`: it alone sees what the standard input is. */
+const INPUT_PLACE = "{input}";
+
 /** What the kernel says is for a failed start; where it gives up, the machine ends. */
 const KERNEL_WORDS = "console=ttyS0 quiet panic=-1";
 
@@ -191,7 +194,7 @@ function monitorPart(machine: MachineFiles, memoryMiB: number, { shares }: Outer
       memoryMiB,
       kernel: `${INSIDE}/kernel`,
       root: `${INSIDE}/root.cpio`,
-      commandLine: KERNEL_WORDS,
+      commandLine: `${KERNEL_WORDS} skerry.input=${INPUT_PLACE}`,
       disks: [
         { name: "start", file: `${INSIDE}/start` },
         ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),

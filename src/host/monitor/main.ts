@@ -9,8 +9,11 @@
  * - Nothing that the machine says is believed: streams are passed on as they are, the console is kept in part and escaped,
  *   and one word out of order on the control stream ends the machine.
  * - The app's output is passed on whole before we end.
+ *
+ * Of the VMM's words, `{input}` becomes `pipe` where our standard input is handed on, and `nothing` where it is a device.
  */
 import { spawn } from "node:child_process";
+import { fstatSync } from "node:fs";
 import type { Socket } from "node:net";
 import { ControlReader, type Said } from "./control.ts";
 import { listenOnce, Tail } from "./streams.ts";
@@ -34,6 +37,9 @@ const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const
 const TERMINALS: ReadonlySet<string> = new Set(["INT", "QUIT"]);
 const onTerminal = process.stdin.isTTY || process.stdout.isTTY;
 
+/** A device is none for an app that looks what it can read from: a terminal is not in the machine, and in /dev/null is nothing. */
+const INPUT = fstatSync(0).isCharacterDevice() ? "nothing" : "pipe";
+
 const [folder = "", program = "", ...rest] = process.argv.slice(2);
 const [control, input, output, errors, console] = await Promise.all(
   ["control", "in", "out", "err", "console"].map(async (name) => await listenOnce(`${folder}/${name}`)),
@@ -42,7 +48,8 @@ const kernelWords = new Tail(TAIL_BYTES);
 const programWords = new Tail(TAIL_BYTES);
 
 // In a session of its own: Ctrl-C is for the app, and would end the machine.
-const vmm = spawn(program, rest, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+const vmmWords = rest.map((word) => word.replaceAll("{input}", INPUT));
+const vmm = spawn(program, vmmWords, { stdio: ["ignore", "ignore", "pipe"], detached: true });
 vmm.stderr.on("data", (piece: Buffer) => programWords.add(piece));
 const ended = new Promise<string>((resolve) => {
   vmm.once("error", (error) => resolve(error.message));
