@@ -39,6 +39,9 @@ const NEW_PER_SECOND = 500;
 
 const LINK_GONE = "its link has been taken away";
 
+/** Keeps the address of a name for the next agent. */
+export type InstanceNetworkKeeps = (name: string, address: string) => Promise<void>;
+
 export interface NetworkParts {
   readonly names: HostNames;
   readonly tally: Tally;
@@ -48,8 +51,8 @@ export interface NetworkParts {
   readonly allowances: Allowances;
   /** A connection to a port of another instance; undefined where it does not run, or nothing listens there. */
   readonly dial: (to: string, port: number) => Promise<Socket | undefined>;
-  /** A name may have got an address. */
-  readonly changed: () => void;
+  /** Before an app is told an address: the next agent must know of whom it is. */
+  readonly keep: InstanceNetworkKeeps;
 }
 
 export class InstanceNetwork {
@@ -215,10 +218,11 @@ export class InstanceNetwork {
   }
 
   async #answer(query: Uint8Array, asker: Asker): Promise<Uint8Array | undefined> {
-    const { addresses, tally, changed } = this.#parts;
+    const { addresses, tally, keep } = this.#parts;
     const { answer, given } = answerTo(query, this.#granted, addresses, (decided) => tally.note(decided, 1, asker));
-    changed();
-    if (given !== undefined) await this.#datagramRelay?.openName(given.name, given.addresses);
+    if (given === undefined) return answer;
+    await keep(given.name, given.addresses.join(" "));
+    await this.#datagramRelay?.openName(given.name, given.addresses);
     return answer;
   }
 

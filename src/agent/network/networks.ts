@@ -5,6 +5,7 @@
  * Which address a name has is written beside the start: an app that was told it goes on with it under the next agent.
  */
 import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { GATE } from "../../backends/index.ts";
 import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
@@ -19,7 +20,7 @@ import { dial, DIALS_MOST } from "./dial.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { grantedIn, NOTHING } from "./granted.ts";
 import { HostNames } from "./host-names.ts";
-import { InstanceNetwork } from "./instance-network.ts";
+import { InstanceNetwork, type InstanceNetworkKeeps } from "./instance-network.ts";
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
@@ -28,8 +29,13 @@ import { Turns } from "./turns.ts";
 /** hosts(5). */
 const HOSTS = "/etc/hosts";
 
-/** Many names are often asked for at once. */
-const WRITTEN_AFTER_MS = 50;
+/** Of which names it is known that they are written down; far more than a start has at a time. */
+const KEPT_MOST = 20_000;
+
+/** A killed agent's listeners may be gone only after it. */
+const LISTENS_AGAIN_AFTER_MS = 250;
+
+const LISTENS_TRIES = 40;
 
 /** An agent that is killed forgets at most what has passed in this time. */
 const USED_KEPT_EVERY_MS = 5_000;
@@ -143,7 +149,11 @@ export class Networks {
     const text = await this.#context.performer.readText(`${this.#folder(spec)}/names.json`);
     const addresses = NameAddresses.from(parsed(text ?? "")) ?? new NameAddresses();
     const standing = await this.#make({ spec, passing }, contributions, addresses);
-    if (!(await this.#listen(standing, child))) return;
+    for (let tries = 1; !(await this.#listen(standing, child)); tries++) {
+      if (tries === LISTENS_TRIES || this.#standing.get(spec.id) !== standing) return;
+      standing.listening = undefined;
+      await pause(LISTENS_AGAIN_AFTER_MS);
+    }
     // Whoever was here before may have been killed before the kernel had been told.
     const astray = await filterAnew(standing);
     if (astray !== undefined)
@@ -174,12 +184,12 @@ export class Networks {
     addresses: NameAddresses,
   ): Promise<Standing> {
     const tally = new Tally(async (...decided) => await this.#record(spec, ...decided));
-    const changed = this.#writing(spec, addresses);
+    const keep = this.#writing(spec, addresses);
     const used = `${this.#context.places.state}/network/${spec.name}.json`;
     const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
     const dials = new Turns(DIALS_MOST);
     const network = new InstanceNetwork(grantedIn(contributions) ?? NOTHING, {
-      ...{ names: this.#names, tally, addresses, changed, allowances },
+      ...{ names: this.#names, tally, addresses, keep, allowances },
       ask: async (request, target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
       dial: async (to, port) => await dials.take(async () => await this.#dial(to, port)),
@@ -204,20 +214,33 @@ export class Networks {
     return standing;
   }
 
-  #writing(spec: CompartmentSpec, addresses: NameAddresses): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    let written = "";
+  /** @returns ends when it is written down that the name has this address */
+  #writing(spec: CompartmentSpec, addresses: NameAddresses): InstanceNetworkKeeps {
+    const path = `${this.#folder(spec)}/names.json`;
+    const kept = new Set<string>();
+    let asked: string[] = [];
+    let next: Promise<void> | undefined;
+    let last: Promise<unknown> = Promise.resolve();
     const write = async () => {
-      timer = undefined;
-      const content = JSON.stringify(addresses.state);
+      next = undefined;
+      const now = asked;
+      asked = [];
       // Where the start has ended, its folder is gone, and is not made again.
-      if (content === written || !this.#standing.has(spec.id)) return;
-      written = content;
-      const path = `${this.#folder(spec)}/names.json`;
-      await this.#context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
+      if (!this.#standing.has(spec.id)) return;
+      const content = JSON.stringify(addresses.state);
+      const done = await this.#context.performer.perform({ kind: "write-file", path, mode: 0o600, content }, QUIET);
+      if (!done.ok) return;
+      if (kept.size > KEPT_MOST) kept.clear();
+      for (const one of now) kept.add(one);
     };
-    return () => {
-      timer ??= setTimeout(() => void write(), WRITTEN_AFTER_MS).unref();
+    return async (name, address) => {
+      const key = `${name} ${address}`;
+      if (kept.has(key)) return;
+      asked.push(key);
+      // Names are often asked for together: those that come during one write share the next.
+      next ??= last.then(write, write);
+      last = next;
+      await next;
     };
   }
 

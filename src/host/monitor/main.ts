@@ -15,6 +15,7 @@
 import { spawn } from "node:child_process";
 import { fstatSync } from "node:fs";
 import type { Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { ControlReader, type Said } from "./control.ts";
 import { listenOnce, Tail } from "./streams.ts";
 
@@ -26,6 +27,9 @@ const TAIL_BYTES = 4096;
 
 /** What a VMM that was asked to end may take. */
 const ENDS_WITHIN_MS = 5_000;
+
+/** What was said before the machine ended is with us in a moment. */
+const HEARD_WITHIN_MS = 1_000;
 
 /** Far above what an emulated machine takes on a host with other work. */
 const BEGINS_WITHIN_MS = 300_000;
@@ -69,8 +73,9 @@ const signal = (name: string) => {
 };
 for (const name of PASSED_ON) process.on(name, () => signal(name.slice("SIG".length)));
 
-void console?.connected.then((socket) => {
+const heard = console?.connected.then(async (socket) => {
   socket.on("data", (piece) => kernelWords.add(piece)).on("error", () => {});
+  await new Promise<void>((resolve) => socket.once("close", () => resolve()));
 });
 void control?.connected.then((socket) => {
   toControl = socket;
@@ -98,6 +103,8 @@ const passedOn = [passOn(output?.connected, process.stdout), passOn(errors?.conn
 const how = await ended;
 await Promise.all(passedOn);
 if (said?.kind === "exit") process.exit(said.code);
+// A kernel's last words are said just before the machine's end.
+await Promise.race([heard, pause(HEARD_WITHIN_MS)]);
 const why =
   said?.kind === "failed"
     ? `it could not start the app (${said.what})`
