@@ -10,7 +10,6 @@ function block(literals: Buffer, distance: number, length: number, last: Buffer)
   const lengths = (count: number) => {
     const out: number[] = [];
     for (let rest = count - 15; rest >= 0; rest -= 255) out.push(Math.min(rest, 255));
-    if ((count - 15) % 255 === 0 && count > 15) out.push(0);
     return count < 15 ? [] : out;
   };
   const token = (Math.min(literals.length, 15) << 4) | Math.min(length - 4, 15);
