@@ -1,36 +1,20 @@
 /** Learn: what one run reaches with more than it was granted becomes exactly its grants, and the file stays until told. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { done, json, until } from "./life.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { endOf, makeTrial, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
+import { endOf } from "./trial.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
+const { trial, world } = await makeNamedTrial();
 let port = 0;
 
 before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
   port = await world.serve((socket) => socket.end("served"));
   for (const name of ["right.example.org", "other.example.org", "right.example.net"])
     world.names.set(name, [world.address]);
-});
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
 });
 
 const CONNECT = (host: string, to: number) =>

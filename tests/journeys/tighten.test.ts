@@ -1,33 +1,13 @@
 /** Tighten: of two rules the one that nothing went through is proposed, with its line; nothing is changed. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { done, json, until } from "./life.fixture.ts";
-import {
-  deployWithRules,
-  makeNamedWorld,
-  type NamedWorld,
-  NO_NAMED_NETWORKS,
-  tryInside,
-} from "./named-network.fixture.ts";
-import { makeTrial, type Trial } from "./trial.fixture.ts";
+import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
 
-let trial: Trial;
-let world: NamedWorld;
-
-before(async () => {
-  if (skip !== false) return;
-  trial = makeTrial();
-  world = await makeNamedWorld();
-});
-
-after(async () => {
-  if (skip !== false) return;
-  await trial.close();
-  await world.close();
-});
+const { trial, world } = await makeNamedTrial();
 
 test("a rule that was used stays unnamed, one that was not is proposed, and the file stays as it is", {
   skip,

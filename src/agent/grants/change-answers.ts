@@ -13,6 +13,7 @@ import { findDeployment, findRecipe } from "../catalogue.ts";
 import type { AgentContext } from "../context.ts";
 import type { AgentProblem } from "../explain.ts";
 import { effectiveFor } from "./effective.ts";
+import { Turns } from "../turns.ts";
 
 export interface AnswerChange {
   readonly request: string;
@@ -55,7 +56,7 @@ type Save = (name: string, text: string) => Promise<Result<Pick<Changed, "file" 
 export class AnswerChanges {
   readonly #context: AgentContext;
   readonly #save: Save;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /** @param save - keeps a deployment's new text */
   constructor(context: AgentContext, save: Save) {
@@ -76,9 +77,7 @@ export class AnswerChanges {
   }
 
   async inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
-    const done = this.#last.then(act, act);
-    this.#last = done;
-    return await done;
+    return await this.#turns.take(act);
   }
 
   async #edit(name: string, textOf: (from: Editable) => Promising<string>): Promise<Result<Changed, AgentProblem>> {

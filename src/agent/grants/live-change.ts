@@ -24,6 +24,7 @@ import { effectiveFor } from "./effective.ts";
 import { finishFolders } from "./finish-folders.ts";
 import { changeFolders, type FolderChange } from "./live-folders.ts";
 import { readUnfinished } from "./unfinished.ts";
+import { Turns } from "../turns.ts";
 
 /** Of what passes between apps and others. */
 interface AgentEnds {
@@ -37,7 +38,7 @@ export class LiveChanges {
   readonly #ends: AgentEnds;
   readonly #startAgain: (name: string) => Promise<boolean>;
   readonly #chosen: ChosenFiles;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /** @param startAgain - in the background, as it was started before; false where that is refused */
   constructor(
@@ -50,7 +51,7 @@ export class LiveChanges {
     this.#startAgain = startAgain;
     this.#context = context;
     this.#compartments = compartments;
-    this.#chosen = new ChosenFiles(context, compartments, (act) => void this.#inTurn(act).catch(() => {}));
+    this.#chosen = new ChosenFiles(context, compartments, (act) => void this.#turns.take(act).catch(() => {}));
   }
 
   /** A start whose app runs, also one that an earlier agent has begun. */
@@ -59,14 +60,14 @@ export class LiveChanges {
       await this.#finish(start);
       await this.#chosen.keep(start);
     };
-    void this.#inTurn(seeTo).catch((error: unknown) => {
+    void this.#turns.take(seeTo).catch((error: unknown) => {
       process.stderr.write(`what ${start.record.spec.id} is shown cannot be seen to: ${String(error)}\n`);
     });
   }
 
   /** All that was asked for until now is done. */
   async settled(): Promise<void> {
-    await this.#last;
+    await this.#turns.take(async () => {});
   }
 
   ended(id: string): void {
@@ -97,15 +98,9 @@ export class LiveChanges {
     return started ? `${spec.name} was started again` : `${spec.name} was ended; start it again`;
   }
 
-  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
-    const done = this.#last.then(act, act);
-    this.#last = done.catch(() => {});
-    return await done;
-  }
-
   /** @returns a line for each request that has changed; none where the instance does not run */
   async change(deployment: Deployment, recipe: Recipe): Promise<readonly string[]> {
-    return await this.#inTurn(async () => await this.#changeNow(deployment, recipe));
+    return await this.#turns.take(async () => await this.#changeNow(deployment, recipe));
   }
 
   async #changeNow(deployment: Deployment, recipe: Recipe): Promise<readonly string[]> {

@@ -1,19 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Recipe } from "../../model/index.ts";
-import { carefulDeployment, parseFolder, passingRecipe, type WantedWords, withFlags } from "./wanted.ts";
-
-const WORDS: WantedWords = {
-  name: "",
-  packages: [],
-  folders: [],
-  network: "",
-  arguments: [],
-  directory: "/",
-  terminal: "",
-  acceptWeaker: [],
-  remove: false,
-};
+import { carefulDeployment, NO_WORDS, parseFolder, passingRecipe, withFlags } from "./wanted.ts";
 
 const RECIPE: Recipe = {
   name: "search",
@@ -68,20 +56,23 @@ test("--folder reads HOST[:INSIDE]=ANSWER, with = and : in names", () => {
 });
 
 test("a folder flag answers the recipe's request, and so gives no more than it asks", () => {
-  const flagged = withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), { ...WORDS, folders: ["/notes=real"] });
+  const flagged = withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), { ...NO_WORDS, folders: ["/notes=real"] });
   assert.ok(flagged.ok);
   assert.equal(flagged.value.answers["folder"]?.folder, "/notes");
   assert.deepEqual(flagged.value.requests, {});
 });
 
 test("a second folder becomes a request of the owner's own, at a place of its own", () => {
-  const flagged = withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), { ...WORDS, folders: ["/a=real", "/b=real"] });
+  const flagged = withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), {
+    ...NO_WORDS,
+    folders: ["/a=real", "/b=real"],
+  });
   assert.ok(flagged.ok);
   assert.deepEqual(flagged.value.requests["folder-2"]?.inside, "/work-2");
 });
 
 test("--net takes an answer and zones, and refuses what it does not know", () => {
-  const of = (network: string) => withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), { ...WORDS, network });
+  const of = (network: string) => withFlags(RECIPE, carefulDeployment(RECIPE, "mine"), { ...NO_WORDS, network });
   const real = of("real:lan");
   assert.ok(real.ok);
   assert.deepEqual(real.value.answers["net"]?.allow, ["lan"]);
@@ -90,7 +81,7 @@ test("--net takes an answer and zones, and refuses what it does not know", () =>
 
 test("--package takes names of packages only, and needs the program", () => {
   const of = (packages: readonly string[], words: readonly string[] = ["rg"]) =>
-    passingRecipe("run-x", { ...WORDS, packages, arguments: words });
+    passingRecipe("run-x", { ...NO_WORDS, packages, arguments: words });
   const passing = of(["ripgrep"], ["rg", "TODO"]);
   assert.ok(passing.ok);
   assert.deepEqual(passing.value.programs["program"]?.command, ["/usr/bin/rg"]);

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { Allowance } from "../../broker/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { DIALS_MOST } from "./dial.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** Connections at a time. */
 const CONNECTIONS_MOST = 1_000;

@@ -9,6 +9,7 @@ import { placeText, type Publish } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type NotPublished, PublishedPort, type PublishedPortParts } from "./published-port.ts";
 import { whyNotOpen } from "./publish-words.ts";
+import { Turns } from "../turns.ts";
 
 const AGAIN_AFTER_MS = 1_000;
 
@@ -28,7 +29,7 @@ export interface PublishedState {
 export class Entrance {
   readonly #parts: EntranceParts;
   readonly #ports = new Map<string, { readonly port: PublishedPort; because: string }>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
   #again: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -38,7 +39,7 @@ export class Entrance {
 
   /** Before the app begins: all of them, or none. */
   async open(publishes: readonly Publish[]): Promise<Result<void, NotPublished>> {
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(async () => {
       for (const publish of publishes) {
         const port = new PublishedPort(publish, this.#parts);
         const opened = await port.open();
@@ -54,7 +55,7 @@ export class Entrance {
 
   /** While the app runs: these are open from now on, and no others. @returns what has changed, in words for its owner */
   async become(publishes: readonly Publish[]): Promise<readonly Change[]> {
-    return await this.#inTurn(async () => {
+    return await this.#turns.take(async () => {
       const wanted = new Set(publishes.map(keyOf));
       const changes: Change[] = [];
       for (const [key, { port }] of this.#ports) {
@@ -85,7 +86,7 @@ export class Entrance {
 
   /** Once what was under way has come to its end. */
   async settled(): Promise<void> {
-    await this.#last;
+    await this.#turns.take(async () => {});
   }
 
   get state(): readonly PublishedState[] {
@@ -108,9 +109,11 @@ export class Entrance {
     if (!waits || this.#closed) return;
     clearTimeout(this.#again);
     const again = () => {
-      this.#inTurn(async () => await this.#tryAgain()).catch((error: unknown) => {
-        process.stderr.write(`published ports of ${this.#parts.instance} cannot be opened: ${String(error)}\n`);
-      });
+      this.#turns
+        .take(async () => await this.#tryAgain())
+        .catch((error: unknown) => {
+          process.stderr.write(`published ports of ${this.#parts.instance} cannot be opened: ${String(error)}\n`);
+        });
     };
     this.#again = setTimeout(again, AGAIN_AFTER_MS).unref();
   }
@@ -118,12 +121,6 @@ export class Entrance {
   async #tryAgain(): Promise<void> {
     for (const one of this.#ports.values()) if (!one.port.isOpen) one.because = await this.#tryOpen(one.port);
     this.#tryAgainLater();
-  }
-
-  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
-    const done = this.#last.then(act, act);
-    this.#last = done.catch(() => {});
-    return await done;
   }
 }
 

@@ -11,6 +11,7 @@ import { changeTable, countRefused, type InsideNetwork, listRefused, openNetwork
 import type { ProcessName } from "../../host/index.ts";
 import type { Contribution, HostFacts } from "../../model/index.ts";
 import type { Decided, Tally } from "./tally.ts";
+import { Turns } from "../turns.ts";
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -41,7 +42,7 @@ export class KernelFilter {
   readonly #timer: NodeJS.Timeout;
   readonly #told: Map<string, number>;
   #seen = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   /**
    * @param of - a process of the compartment's network whose user namespace owns it
@@ -65,12 +66,12 @@ export class KernelFilter {
 
   /** @returns why it could not be changed; undefined where it was */
   async change(now: () => readonly Contribution[]): Promise<string | undefined> {
-    return await this.#inTurn(async () => await changeTable(this.#network, this.#nft, changedFilter(now())));
+    return await this.#turns.take(async () => await changeTable(this.#network, this.#nft, changedFilter(now())));
   }
 
   /** Tells what was refused since the last look. */
   async look(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       const count = await countRefused(this.#of);
       if (count <= this.#seen) return;
       this.#seen = count;
@@ -81,7 +82,7 @@ export class KernelFilter {
   /** The last look, also where no process is left in the network. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       await this.#tell();
       this.#network.close();
     });
@@ -104,12 +105,6 @@ export class KernelFilter {
     const rest = more(OTHERS, others);
     if (rest > 0) tally.noteOthers(rest);
     if (any) await keep(Object.fromEntries(this.#told));
-  }
-
-  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
-    const done = this.#turn.then(act, act);
-    this.#turn = done.catch(() => {});
-    return await done;
   }
 }
 

@@ -24,7 +24,7 @@ import { InstanceNetwork, type InstanceNetworkKeeps } from "./instance-network.t
 import { type FilterParts, KernelFilter } from "./kernel-filter.ts";
 import { placeOf } from "./rule-place.ts";
 import { type Counted, type Decided, Tally } from "./tally.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../turns.ts";
 
 /** hosts(5). */
 const HOSTS = "/etc/hosts";

@@ -6,6 +6,7 @@ import { listenAtOwnerSocket, removeOwnerSocket, type SocketId } from "../../hos
 import type { CompartmentSpec } from "../../model/index.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { ownFoldersOf } from "../launch/launch.ts";
+import { Turns } from "../turns.ts";
 
 interface Made extends SocketId {
   readonly path: string;
@@ -15,7 +16,7 @@ interface Made extends SocketId {
 
 export class SocketMemory {
   readonly #context: AgentContext;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns(1);
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -52,7 +53,7 @@ export class SocketMemory {
   }
 
   async #change(name: string, change: (all: readonly Made[]) => readonly Made[]): Promise<void> {
-    const act = async () => {
+    await this.#turns.take(async () => {
       const before = await this.#read(name);
       const after = change(before);
       if (JSON.stringify(before) === JSON.stringify(after)) return;
@@ -64,10 +65,7 @@ export class SocketMemory {
         QUIET,
       );
       if (!done.ok) throw new Error(`${path} could not be written`);
-    };
-    const done = this.#last.then(act, act);
-    this.#last = done.catch(() => {});
-    await done;
+    });
   }
 
   async #read(name: string): Promise<readonly Made[]> {

@@ -24,6 +24,7 @@ import { type CatalogueProblem, findBase } from "../catalogue.ts";
 import { type ComponentProblem, findComponents } from "../components.ts";
 import { type AgentContext, imageContext, QUIET, type Work } from "../context.ts";
 import { LayerHolds } from "./layer-holds.ts";
+import { Turns } from "../turns.ts";
 
 export type BuildImageProblem = ImageProblem | CatalogueProblem | ComponentProblem | StepProblem;
 
@@ -40,14 +41,13 @@ export class Images {
   readonly holds = new LayerHolds();
   readonly #context: AgentContext;
   /** One after another: they share the package engine's private root. */
-  #last: Promise<unknown>;
+  readonly #turns = new Turns(1);
   readonly #building = new Map<string, Building>();
 
   constructor(context: AgentContext) {
     this.#context = context;
     // A fault here is one of the first build too, which meets the same folders and will tell.
-    this.swept = this.#sweep().catch(() => {});
-    this.#last = this.swept;
+    this.swept = this.inTurn(async () => await this.#sweep()).catch(() => {});
   }
 
   /** Removes what builds have left that were killed. Nothing is being built: this agent is the only one. */
@@ -190,10 +190,7 @@ export class Images {
 
   /** One after another: builds, and what must not meet one. */
   async inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
-    const before = this.#last;
-    const mine = before.then(work, work);
-    this.#last = mine.catch(() => {});
-    return await mine;
+    return await this.#turns.take(work);
   }
 }
 
