@@ -299,6 +299,7 @@ export class Agent {
       ready: readyOf(deployment, recipe),
       passing: isPassing(words),
       ...(words.learn === undefined ? {} : { learning: true }),
+      ...(words.demanded === true ? { demanded: true } : {}),
       ownAnswers: answeredForThisStart(at),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };

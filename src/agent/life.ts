@@ -11,9 +11,11 @@ import { type Autostarted, autostart } from "./services/autostart.ts";
 import { Compartments } from "./compartments.ts";
 import type { Start } from "./start-record.ts";
 import type { Asks } from "./asks/asks.ts";
+import { findDeployment } from "./catalogue.ts";
 import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./services/links.ts";
+import { OnDemand } from "./services/on-demand.ts";
 import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { Entrances } from "./network/entrances.ts";
@@ -26,6 +28,12 @@ type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
 /** For a run that learns, and whose agent has ended. */
 const LEFT_ALONE_GRACE_MS = 2_000;
+
+/** For an app that nobody needs any more. */
+const UNUSED_GRACE_MS = 10_000;
+
+/** Nobody waits for it in front of a terminal. */
+const BACKGROUND: Work = { signal: new AbortController().signal, report: () => {} };
 
 export interface Acts {
   /** Starts in the background. @param again - by its restart policy, not by its owner */
@@ -42,6 +50,7 @@ export class Life {
   readonly entrances: Entrances;
   readonly live: LiveChanges;
   readonly learning: Learning;
+  readonly onDemand: OnDemand;
   readonly #context: AgentContext;
   readonly #acts: Acts;
   /** Starts that their owner has stopped or killed; only those that are still known. */
@@ -51,7 +60,27 @@ export class Life {
     this.#context = context;
     this.#acts = acts;
     this.learning = new Learning(context);
-    this.networks = new Networks(context, asks, (name) => this.compartments.running(name)?.child);
+    this.onDemand = new OnDemand({
+      runs: (name) => this.compartments.running(name),
+      all: () => this.compartments.all(),
+      deployment: async (name) => {
+        const found = await findDeployment(name, context);
+        return found.ok ? found.value.thing : undefined;
+      },
+      isShut: (name) => this.services.isShut(name),
+      publishedConnections: (id) => this.entrances.connectionsOf(id),
+      bringUp: async (name) => await this.bringUp(name, BACKGROUND, true),
+      stop: async (name) => {
+        // Not by its owner: who connects next brings it up again.
+        await this.services.forget(name);
+        await this.compartments.stop(name, UNUSED_GRACE_MS);
+      },
+      record: async (event) => {
+        await context.audit.append(event);
+      },
+      now: () => performance.now(),
+    });
+    this.networks = new Networks(context, asks, async (name) => await this.onDemand.enter(name));
     this.entrances = new Entrances(context, (id) => this.compartments.byId(id)?.child);
     this.compartments = new Compartments(context, {
       stands: (start) => {
@@ -74,13 +103,12 @@ export class Life {
     this.live = new LiveChanges(context, this.compartments, this, async (name) => {
       const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };
       await this.services.stopping(name);
-      return (await acts.launch(words, { signal: new AbortController().signal, report: () => {} }, false)).ok;
+      return (await acts.launch(words, BACKGROUND, false)).ok;
     });
     this.readiness = new ReadyWatch(this.compartments, acts.entry);
-    const quiet = () => {};
     this.services = new Services(
       context,
-      async (words, signal) => await acts.launch(words, { signal, report: quiet }, true),
+      async (words, signal) => await acts.launch(words, { ...BACKGROUND, signal }, true),
     );
   }
 
@@ -95,9 +123,11 @@ export class Life {
     await this.services.adopt(this.compartments.all());
     // What was left half done is whole before anything else is asked for.
     await this.live.settled();
+    this.onDemand.watch();
   }
 
   close(): void {
+    this.onDemand.close();
     this.services.close();
     this.readiness.close();
     this.live.close();
@@ -111,10 +141,11 @@ export class Life {
   }
 
   /** Starts an instance where it does not run, and waits until it is ready. @returns true where it was started */
-  async bringUp(name: string, work: Work): Answer<boolean> {
+  async bringUp(name: string, work: Work, demanded = false): Answer<boolean> {
     await this.compartments.look();
     const runs = this.compartments.running(name) !== undefined;
-    const started = runs ? success(undefined) : await this.#acts.launch({ ...NO_WORDS, name }, work, false);
+    const words = { ...NO_WORDS, name, ...(demanded ? { demanded } : {}) };
+    const started = runs ? success(undefined) : await this.#acts.launch(words, work, false);
     if (!started.ok && started.problem.kind !== "runs-already") return started;
     const ready = await this.waitUntilReady(name, work);
     return ready.ok ? success(started.ok && !runs) : ready;
@@ -122,7 +153,7 @@ export class Life {
 
   /** Before an instance is started. @returns the names of those that were started for it */
   async bringUpLinked(deployment: Deployment, work: Work): Promise<Result<readonly string[], LinkProblem>> {
-    return await bringUpLinked(deployment, this.#context, async (name) => await this.bringUp(name, work), work);
+    return await bringUpLinked(deployment, this.#context, async (name) => await this.bringUp(name, work, true), work);
   }
 
   /** The newest start of an instance, once it can be used. */

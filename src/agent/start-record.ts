@@ -18,6 +18,8 @@ export interface StartRecord {
   readonly passing: boolean;
   /** It has more than was granted, and is watched. */
   readonly learning?: boolean;
+  /** Started for others, and not by its owner: it may be stopped when nobody needs it. */
+  readonly demanded?: boolean;
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;

@@ -115,6 +115,10 @@ export type AuditEvent =
   | { readonly kind: "stop" | "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
   /** By its policy, after this many restarts in a row. */
   | { readonly kind: "restart"; readonly instance: string; readonly inARow: number }
+  /** It is stopped, since nobody has needed it for the time that its deployment says. */
+  | { readonly kind: "unused"; readonly instance: string; readonly id: string; readonly forMs: number }
+  /** Somebody has connected to it, and it could not be started. */
+  | { readonly kind: "not-brought-up"; readonly instance: string; readonly because: string }
   /** It has ended more often than its policy lets pass. */
   | { readonly kind: "given-up"; readonly instance: string; readonly most: number; readonly withinMs: number }
   /** While it ran, what it gets for one request became another. So many processes held something of what it had. */

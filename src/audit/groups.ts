@@ -34,6 +34,8 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   thaw: ["life"],
   restart: ["life"],
   "given-up": ["life"],
+  unused: ["life"],
+  "not-brought-up": ["life"],
   exec: ["life"],
   copy: ["life"],
   "changes-begun": ["grants"],

@@ -13,6 +13,7 @@ import {
   RESTART_WORDS,
   type RestartPolicy,
   type Service,
+  STOPPED_AFTER_MS,
 } from "../model/index.ts";
 import { unreachable } from "../result.ts";
 import type { PathFinding } from "./check.ts";
@@ -88,6 +89,17 @@ const link = z
   )
   .meta({ title: "a link" });
 
+const onDemand = z
+  .strictObject(
+    {
+      "stop-after": duration("1s", "24h")
+        .optional()
+        .describe("It is stopped when nobody has needed it for so long. Default: 60s"),
+    },
+    wants("true, false or a map such as { stop-after: 5m }"),
+  )
+  .meta({ title: "a start on demand" });
+
 /** The keys of a deployment; spread into its schema. */
 export const SERVICE_KEYS = {
   autostart: z.boolean(wants("true or false")).optional().describe("Start it at boot or log-in. Default: false"),
@@ -101,6 +113,10 @@ export const SERVICE_KEYS = {
     .enum(ON_REVOKE_WORDS)
     .optional()
     .describe("Processes that hold something of a revoked folder: end them, or restart it all. Default: end"),
+  "on-demand": z
+    .union([z.boolean(), onDemand])
+    .optional()
+    .describe("Started by who connects to it over a link, and stopped when nobody needs it. Default: false"),
 } as const;
 
 const serviceSchema = z.strictObject(SERVICE_KEYS);
@@ -115,7 +131,14 @@ export function toService(file: ServiceFile): Service {
     ready: file.ready === undefined || file.ready === "none" ? file.ready : toReadiness(file.ready),
     links: (file.links ?? []).map(({ to, port, as }): Link => ({ to, port, as })),
     ...(file["on-revoke"] === undefined ? {} : { onRevoke: file["on-revoke"] }),
+    ...toOnDemand(file["on-demand"]),
   };
+}
+
+function toOnDemand(file: ServiceFile["on-demand"]): Pick<Service, "onDemand"> {
+  if (file === undefined || file === false) return {};
+  const after = file === true ? undefined : file["stop-after"];
+  return { onDemand: { stopAfterMs: after === undefined ? STOPPED_AFTER_MS : millisecondsOf(after) } };
 }
 
 function toPolicy(file: ServiceFile["restart"]): RestartPolicy {
@@ -197,7 +220,14 @@ export function checkReady(file: ReadyFile, path: DataPath): readonly PathFindin
 }
 
 /** Lines of a new deployment. */
-export function serviceLines({ autostart, restart: policy, ready, links, onRevoke }: Service): readonly string[] {
+export function serviceLines({
+  autostart,
+  restart: policy,
+  ready,
+  links,
+  onRevoke,
+  onDemand,
+}: Service): readonly string[] {
   return [
     "# In the background: started at boot or log-in, and again after its end (never, on-failure, always).",
     `autostart: ${autostart}`,
@@ -208,6 +238,7 @@ export function serviceLines({ autostart, restart: policy, ready, links, onRevok
     "# Instances that must be ready before it starts, and ports of theirs that it may reach: [{ to: NAME, port: 5432 }]",
     `links: ${inline(links.map(linkData))}`,
     ...(onRevoke === undefined ? [] : [`on-revoke: ${onRevoke}`]),
+    ...(onDemand === undefined ? [] : [`on-demand: ${inline({ "stop-after": durationText(onDemand.stopAfterMs) })}`]),
   ];
 }
 

@@ -16,7 +16,15 @@ export interface Service {
   readonly links: readonly Link[];
   /** What becomes of processes that hold something of a folder that is revoked. Undefined: they are ended. */
   readonly onRevoke?: (typeof ON_REVOKE_WORDS)[number];
+  /** Started when another instance connects to it, and stopped when nobody has needed it for that time. */
+  readonly onDemand?: OnDemand;
 }
+
+export interface OnDemand {
+  readonly stopAfterMs: number;
+}
+
+export const STOPPED_AFTER_MS = 60_000;
 
 /** `end`: the processes. `restart`: the whole instance, which is then started again. */
 export const ON_REVOKE_WORDS = ["end", "restart"] as const;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { commandOf, done, recorded, until } from "./life.fixture.ts";
+import { commandOf, done, listed, recorded, until } from "./life.fixture.ts";
 import { NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
 
@@ -216,4 +216,32 @@ test("a link beside a real network is refused with the way out", { skip }, async
   deploy("both", "links: [{ to: server, port: 5432 }]\nanswers: { network: real }\n");
   const { stderr } = await trial.skerry(["run", "-q", "both", "--", "-c", "true"]);
   assert.match(stderr, /a link to a port beside a real network: give it a network by rules/);
+});
+
+test("one that is there on demand comes up when it is connected to, and goes when nobody needs it", {
+  skip,
+}, async () => {
+  const text =
+    "skerry: deployment/1\nrecipe: radicale\nisolation: container\non-demand: { stop-after: 1s }\n" +
+    "answers: { network: deny }\n";
+  writeFileSync(`${trial.home}/config/deployments/calendar.yaml`, text);
+  deploy("reader", "links: [{ to: calendar, port: 5232, as: calendar }]\n");
+  const runs = async () => (await listed(trial)).some(({ name, state }) => name === "calendar" && state === "running");
+  const started = await done(trial, ["start", "reader", "--", "-c", "exec sleep 1000"]);
+  assert.doesNotMatch(started.stdout + started.stderr, /calendar was started/);
+  assert.equal(await runs(), false);
+  const code = `
+import urllib.request
+print(urllib.request.urlopen("http://calendar:5232/.web/", timeout=60).status)
+`;
+  const ask = async () => (await trial.skerry(["exec", "reader", "--", "python3", "-c", code])).stdout.trim();
+  assert.equal(await ask(), "200");
+  await until("nobody needs it", async () => !(await runs()));
+  await until("it is on record", async () => (await recorded(trial, "calendar")).some(({ kind }) => kind === "unused"));
+  assert.deepEqual(await Promise.all([ask(), ask()]), ["200", "200"]);
+  await until("nobody needs it", async () => !(await runs()));
+  await done(trial, ["start", "-q", "calendar"]);
+  await done(trial, ["stop", "calendar"]);
+  assert.equal(await ask(), "", "what its owner has stopped stays down");
+  await done(trial, ["kill", "reader"]);
 });

@@ -32,6 +32,8 @@ export interface WantedWords {
   readonly remove: boolean;
   /** More than was granted, for this one run; comes over a way of its own. */
   readonly learn?: LearnWish;
+  /** For another instance, and not for its owner; comes over no wire. */
+  readonly demanded?: boolean;
 }
 
 /** No name and no flag: what all starts have that only say what is meant. */

@@ -127,6 +127,11 @@ export class Entrances {
     return { published: standing?.entrance.state ?? [], counted: standing?.tally.counted ?? [] };
   }
 
+  /** Connections to a start's published ports. */
+  connectionsOf(id: string): number {
+    return this.stateOf(id).published.reduce((sum, { connections }) => sum + connections, 0);
+  }
+
   /** Which instance of ours is reached there. */
   #publishedAt({ at }: Publish): string | undefined {
     const isThere = ({ entrance }: Standing) =>

@@ -42,6 +42,8 @@ export async function changeLinks(
   const absent = [...new Set(wanted.map(({ to }) => to))].filter((to) => !runs(to));
   return [
     `links: ${spec.name} now reaches ${gets}${also}${butWords(astray)}`,
-    ...absent.map((to) => `links: ${to} does not run, so nobody answers there: skerry start ${to}`),
+    ...absent.map(
+      (to) => `links: ${to} does not run, so nobody answers there, unless it is there on demand: skerry start ${to}`,
+    ),
   ];
 }

@@ -54,6 +54,15 @@ interface Standing {
   readonly keepAllowances: () => Promise<void>;
 }
 
+/**
+ * Before a connection to an instance is made.
+ *
+ * @returns the first process of its app, and what says that the connection has ended; undefined where it does not run
+ */
+type EnterLinked = (
+  name: string,
+) => Promise<{ readonly app: ProcessName | undefined; readonly leave: () => void } | undefined>;
+
 export interface NetworkChanged {
   /** Connections that were ended. */
   readonly ended: number;
@@ -71,14 +80,13 @@ export interface NetworkState {
 export class Networks {
   readonly #context: AgentContext;
   readonly #asks: Asks;
-  readonly #childOf: (name: string) => ProcessName | undefined;
+  readonly #enter: EnterLinked;
   readonly #names: HostNames;
   readonly #standing = new Map<string, Standing>();
   readonly #takingOver = new Map<string, Promise<void>>();
 
-  /** @param childOf - the first process of a running instance's app */
-  constructor(context: AgentContext, asks: Asks, childOf: (name: string) => ProcessName | undefined) {
-    this.#childOf = childOf;
+  constructor(context: AgentContext, asks: Asks, enter: EnterLinked) {
+    this.#enter = enter;
     this.#context = context;
     this.#asks = asks;
     this.#names = new HostNames(context.dns, new HostsFile(HOSTS));
@@ -162,9 +170,13 @@ export class Networks {
 
   /** A connection to a port on the loopback of another instance, made in there. */
   async #dial(to: string, port: number): Promise<Socket | undefined> {
-    const of = this.#childOf(to);
-    if (of === undefined) return undefined;
-    return await dial(helperPath(this.#context.places.program), of, port);
+    const entered = await this.#enter(to);
+    if (entered === undefined) return undefined;
+    const { app, leave } = entered;
+    const made = app && (await dial(helperPath(this.#context.places.program), app, port));
+    if (made === undefined) leave();
+    else made.once("close", leave);
+    return made;
   }
 
   /** Its user namespace is the one that the network belongs to. */

@@ -4,7 +4,7 @@
  * What starts and waits is handed in: this file only says what comes when, and what it means when one of them fails.
  */
 import { type LinkCycle, linkOrder } from "../../compartment/index.ts";
-import type { Deployment } from "../../model/index.ts";
+import type { Deployment, Link } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { type CatalogueProblem, findDeployment } from "../catalogue.ts";
 import type { AgentContext, Work } from "../context.ts";
@@ -43,29 +43,33 @@ export async function bringUpLinked(
   return success(started);
 }
 
-/** All that it needs, and last itself, each behind those that it links to. */
+/** All that it needs from its start on, and last itself, each behind those that it links to. */
 export async function linkedOrder(
   { name, service }: Deployment,
   context: AgentContext,
 ): Promise<Result<readonly string[], LinkCycle | CatalogueProblem>> {
-  const links = new Map([[name, service.links.map(({ to }) => to)]]);
-  const read = await readLinks(links, context);
-  return read.ok ? linkOrder([name], (one) => links.get(one) ?? []) : read;
+  const links = new Map([[name, service.links]]);
+  const onDemand = new Set<string>();
+  const read = await readLinks(links, onDemand, context);
+  if (!read.ok) return read;
+  // Who is only connected to comes up when it is.
+  const needed = ({ to, port }: Link) => port === undefined || !onDemand.has(to);
+  return linkOrder([name], (one) => (links.get(one) ?? []).filter(needed).map(({ to }) => to));
 }
 
 /** Adds to the map whom each named one links to, until all that are named are known. */
 async function readLinks(
-  links: Map<string, readonly string[]>,
+  links: Map<string, readonly Link[]>,
+  onDemand: Set<string>,
   context: AgentContext,
 ): Promise<Result<void, CatalogueProblem>> {
   for (;;) {
-    const unread = [...links.values()].flat().find((to) => !links.has(to));
+    const unread = [...links.values()].flat().find(({ to }) => !links.has(to));
     if (unread === undefined) return success(undefined);
-    const found = await findDeployment(unread, context);
+    const found = await findDeployment(unread.to, context);
     if (!found.ok) return found;
-    links.set(
-      unread,
-      found.value.thing.service.links.map(({ to }) => to),
-    );
+    const { service } = found.value.thing;
+    if (service.onDemand !== undefined) onDemand.add(unread.to);
+    links.set(unread.to, service.links);
   }
 }

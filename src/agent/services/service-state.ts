@@ -22,6 +22,8 @@ export interface ServiceState {
   /** The start that is supervised; undefined where its end was seen to. */
   readonly id: string | undefined;
   readonly supervision: Supervision;
+  /** Its owner has stopped it, and has not started it since. */
+  readonly byOwner?: boolean;
 }
 
 type Context = Pick<AgentContext, "places" | "performer">;
@@ -46,7 +48,7 @@ export async function readServiceStates(context: Context, session: string): Prom
   for (const name of await context.performer.list(folder(context))) {
     if (!name.endsWith(".json")) continue;
     const state: ServiceState = JSON.parse((await context.performer.readText(`${folder(context)}/${name}`)) ?? "{}");
-    states.push(state.session === session ? state : { ...state, id: undefined, supervision: STOPPED });
+    states.push(state.session === session ? state : { ...state, id: undefined, supervision: STOPPED, byOwner: false });
   }
   return states;
 }

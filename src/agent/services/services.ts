@@ -119,7 +119,7 @@ export class Services {
     const state = this.#states.get(name);
     if (state === undefined) return false;
     const { dueMs, gaveUp } = state.supervision;
-    await this.#keep({ ...state, supervision: STOPPED });
+    await this.#keep({ ...state, supervision: STOPPED, byOwner: true });
     const starting = this.#starting.get(name);
     starting?.ending.abort();
     await starting?.done;
@@ -130,6 +130,11 @@ export class Services {
   async forget(name: string): Promise<void> {
     this.#states.delete(name);
     await removeServiceState(name, this.#context);
+  }
+
+  /** Its owner has stopped it: nobody's wish but the owner's brings it up again. */
+  isShut(name: string): boolean {
+    return this.#states.get(name)?.byOwner === true;
   }
 
   /** How it was started last. */
