@@ -3,16 +3,14 @@ import { test } from "node:test";
 import type { AuditEvent } from "../../audit/index.ts";
 import { NO_SERVICE } from "../../model/index.ts";
 import { refusal, success } from "../../result.ts";
-import { carefulDeployment } from "../launch/wanted.ts";
-import { passingRecipe, NO_WORDS } from "../launch/wanted.ts";
-import type { Start } from "../start-record.ts";
-import { OnDemand, type OnDemandParts } from "./on-demand.ts";
+import { carefulDeployment, NO_WORDS, passingRecipe } from "../launch/wanted.ts";
+import { type KnownStart, OnDemand, type OnDemandParts } from "./on-demand.ts";
 
 const STOP_AFTER_MS = 60_000;
 
 /** Instances as the agent would know them: `database` is there on demand. */
 function world(change: Partial<OnDemandParts> = {}) {
-  const running = new Map<string, Start>();
+  const running = new Map<string, KnownStart>();
   const events: AuditEvent[] = [];
   const state = { nowMs: 0, broughtUp: 0, shut: false, published: 0 };
   const recipe = passingRecipe("trial", { ...NO_WORDS, packages: ["trial"], arguments: ["trial"] });
@@ -20,12 +18,9 @@ function world(change: Partial<OnDemandParts> = {}) {
   const careful = carefulDeployment(recipe.value, "database");
   const run = (name: string, demanded: boolean) =>
     running.set(name, {
-      // What else a record holds is not looked at.
-      record: { spec: { id: `${name}.1`, name }, ...(demanded ? { demanded } : {}) } as Start["record"],
+      record: { spec: { id: `${name}.1`, name }, ...(demanded ? { demanded } : {}) },
       state: "running",
       child: { pid: 1, startTicks: "1" },
-      exitCode: undefined,
-      ended: undefined,
     });
   const parts: OnDemandParts = {
     runs: (name) => running.get(name),

@@ -11,16 +11,21 @@
  */
 import type { AuditEvent } from "../../audit/index.ts";
 import type { ProcessName } from "../../host/index.ts";
-import type { Deployment } from "../../model/index.ts";
+import type { CompartmentSpec, Deployment } from "../../model/index.ts";
 import type { Result } from "../../result.ts";
 import { type AgentProblem, explain } from "../explain.ts";
-import type { Start } from "../start-record.ts";
+import type { Start, StartRecord } from "../start-record.ts";
 
 const LOOK_EVERY_MS = 500;
 
+/** What is looked at of a start. */
+export interface KnownStart extends Pick<Start, "state" | "child"> {
+  readonly record: Pick<StartRecord, "demanded"> & { readonly spec: Pick<CompartmentSpec, "id" | "name"> };
+}
+
 export interface OnDemandParts {
-  readonly runs: (name: string) => Start | undefined;
-  readonly all: () => readonly Start[];
+  readonly runs: (name: string) => KnownStart | undefined;
+  readonly all: () => readonly KnownStart[];
   readonly deployment: (name: string) => Promise<Deployment | undefined>;
   readonly isShut: (name: string) => boolean;
   readonly publishedConnections: (id: string) => number;
@@ -119,7 +124,7 @@ export class OnDemand {
     for (const id of this.#unusedSince.keys()) if (!known.has(id)) this.#unusedSince.delete(id);
   }
 
-  async #lookAt({ record, child }: Start): Promise<void> {
+  async #lookAt({ record, child }: KnownStart): Promise<void> {
     const { deployment, now, stop } = this.#parts;
     const { id, name } = record.spec;
     // What only comes up cannot have been used.
