@@ -1,7 +1,7 @@
 /**
  * The test runner behind `./skerry test`: Node's own, with a selection of files and a strict end.
  *
- *   test [--fast | --slow] [--no-skips] [PART OF A FILE NAME]...
+ *   test [--fast | --slow] [--no-skips] [--except PART OF A FILE NAME]... [PART OF A FILE NAME]...
  *
  * - fast: everything beside the sources, and tests/*.test.ts;
  * - without a word: tests/journeys/ as well, which build real images and start real compartments;
@@ -43,12 +43,18 @@ const CANNOT_HERE = "cannot here:";
 
 const { values: flags, positionals: parts } = parseArgs({
   allowPositionals: true,
-  options: { fast: { type: "boolean" }, slow: { type: "boolean" }, "no-skips": { type: "boolean" } },
+  options: {
+    fast: { type: "boolean" },
+    slow: { type: "boolean" },
+    "no-skips": { type: "boolean" },
+    except: { type: "string", multiple: true, default: [] },
+  },
 });
 
 const patterns = [...FAST, ...(flags.fast === true ? [] : JOURNEYS), ...(flags.slow === true ? SLOW : [])];
 const files = globSync(patterns, { cwd: ROOT })
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
+  .filter((file) => !flags.except.some((part) => file.includes(part)))
   .toSorted()
   .map((file) => join(ROOT, file));
 

@@ -3,12 +3,27 @@ import { defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { setUp } from "./setup.ts";
 
-export default defineCommand<{ readonly fast: boolean; readonly slow: boolean; readonly noSkips: boolean }, string[]>({
+interface Flags {
+  readonly fast: boolean;
+  readonly slow: boolean;
+  readonly noSkips: boolean;
+  readonly except: readonly string[] | undefined;
+}
+
+export default defineCommand<Flags, string[]>({
   parameters: {
     flags: {
       fast: { kind: "boolean", brief: "Only what takes less than two minutes.", default: false },
       slow: { kind: "boolean", brief: "Also what takes long.", default: false },
       noSkips: { kind: "boolean", brief: "A test that was skipped and could have run is a failure.", default: false },
+      except: {
+        kind: "parsed",
+        parse: String,
+        brief: "No files with this in their path.",
+        placeholder: "PART",
+        variadic: true,
+        optional: true,
+      },
     },
     positional: {
       kind: "array",
@@ -21,6 +36,7 @@ export default defineCommand<{ readonly fast: boolean; readonly slow: boolean; r
       flags.fast ? "--fast" : "",
       flags.slow ? "--slow" : "",
       flags.noSkips ? "--no-skips" : "",
+      ...(flags.except ?? []).map((part) => `--except=${part}`),
       ...parts,
     ].filter((word) => word !== "");
     const ready = await setUp(world, true, true);
