@@ -29,7 +29,7 @@ import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./store/images.ts";
 import { type Chosen, choose, isPassing, type Prepared, prepare } from "./launch/launch.ts";
 import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
-import { boots, type CannotEnter, EMULATED, makeMachine } from "./launch/machine.ts";
+import { boots, type CannotEnter, machineNotes, makeMachine } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
@@ -274,7 +274,7 @@ export class Agent {
         ...linkedNames.map((name) => `${name} was started, since ${words.name} links to it`),
         ...prepared.value.notes,
         ...said,
-        ...(boots(chosen.deployment) ? await sayOnce(EMULATED, this.context) : []),
+        ...(boots(chosen.deployment) ? await sayOnce(machineNotes(this.context), this.context) : []),
         ...(record.passing ? [] : await agingNotes(image, spec.name, this.context)),
         ...(record.passing ? [] : await pendingNotes(spec.name, prepared.value.pending, this.context)),
       ],

@@ -26,10 +26,17 @@ export async function readFacts(
     const because = error instanceof Error ? error.message : String(error);
     return refusal({ kind: "bad-facts-file", text: `${file} cannot be read: ${because}` });
   }
-  const written = text === undefined ? success({}) : await parsed(text, file);
+  const written: Result<Partial<HostFacts>, FactsProblem> = text === undefined ? success({}) : await parsed(text, file);
   if (!written.ok) return written;
-  const facts = await probeHost(environment, { workFolder: await usableFolder(places.data), ...options });
-  return success({ ...facts, ...written.value });
+  // Where an owner says that there is no KVM, none is tried.
+  const tried = written.value.kvm !== false && written.value.accelerator === undefined;
+  const facts = await probeHost(environment, {
+    workFolder: await usableFolder(places.data),
+    ...(tried ? { acceleratorFile: `${places.cache}/accelerator.json` } : {}),
+    ...options,
+  });
+  const said = written.value.kvm === false ? ({ kind: "emulated", because: "written" } as const) : undefined;
+  return success({ ...facts, ...(said === undefined ? {} : { accelerator: said }), ...written.value });
 }
 
 /** The reader of YAML is loaded only where it is needed: most owners have no such file. */

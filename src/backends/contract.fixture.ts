@@ -31,6 +31,7 @@ export const ABLE: HostFacts = {
   tun: true,
   tproxy: true,
   kvm: false,
+  accelerator: { kind: "emulated", because: "closed" },
   systemd: { system: false, user: false },
   gpus: [],
   locale: "C.UTF-8",

@@ -38,6 +38,17 @@ test("without QEMU apps run, and what virtual machines need is named", () => {
   assert.match(check?.mend ?? "", /install .*qemu-system-x86$/);
 });
 
+test("why machines are emulated is said, and what would open the host's own processor", () => {
+  const about = (because: HostFacts["accelerator"]["because"]) =>
+    diagnose({ accelerator: { kind: because === undefined ? "kvm" : "emulated", because } }).find(
+      ({ name }) => name === "virtual machines",
+    );
+  assert.match(about("slow")?.meaning ?? "", /emulated, many times slower: .*longer than two seconds/);
+  assert.equal(about("closed")?.mend, "sudo usermod -aG kvm ada");
+  assert.equal(about("absent")?.mend, undefined);
+  assert.match(about(undefined)?.meaning ?? "", /KVM/);
+});
+
 test("every ban on user namespaces is explained, and stops apps", () => {
   for (const because of NAMESPACE_BANS) {
     const checks = diagnose({ userNamespaces: { works: false, because } });

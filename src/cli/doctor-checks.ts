@@ -3,7 +3,14 @@
  *
  * `missing` means that apps cannot run; `weaker` that they run with less than Skerry can promise elsewhere.
  */
-import { type DebianPackage, type HelperState, type NamespaceBan, RANGE_SIZE, supportOf } from "../host/index.ts";
+import {
+  type DebianPackage,
+  type HelperState,
+  type NamespaceBan,
+  RANGE_SIZE,
+  supportOf,
+  whyEmulated,
+} from "../host/index.ts";
 import type { HostFacts } from "../model/index.ts";
 
 export interface Check {
@@ -156,7 +163,7 @@ function checkNetwork({ tun }: HostFacts): Check {
   };
 }
 
-function checkMachines({ programs, architecture }: HostFacts): Check {
+function checkMachines({ programs, architecture, accelerator, uid, user }: HostFacts): Check {
   const name = "virtual machines";
   if (architecture !== "amd64")
     return { name, state: "weaker", meaning: `isolation: vm is tried on amd64 only.`, mend: undefined };
@@ -164,7 +171,14 @@ function checkMachines({ programs, architecture }: HostFacts): Check {
     ...(programs["qemu-system-x86_64"] === undefined ? ["qemu-system-x86"] : []),
     ...(programs["mkfs.erofs"] === undefined ? ["erofs-utils"] : []),
   ];
-  if (packages.length === 0) return ok(name, "isolation: vm can be used; the machine's processor is emulated.");
+  const emulated = whyEmulated(accelerator);
+  if (packages.length === 0 && emulated === undefined)
+    return ok(name, "isolation: vm can be used, with this host's own processor (KVM).");
+  if (packages.length === 0) {
+    const meaning = `isolation: vm can be used; the machine's processor is emulated, many times slower: ${emulated}.`;
+    const opens = uid === 0 ? "chmod 0666 /dev/kvm" : `sudo usermod -aG kvm ${user}`;
+    return { name, state: "ok", meaning, mend: accelerator.because === "closed" ? opens : undefined };
+  }
   return {
     name,
     state: "weaker",

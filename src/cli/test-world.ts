@@ -54,6 +54,7 @@ export const ABLE_FACTS: HostFacts = {
   tun: true,
   tproxy: true,
   kvm: false,
+  accelerator: { kind: "emulated", because: "absent" },
   systemd: { system: true, user: true },
   gpus: ["intel"],
   locale: "de_DE.UTF-8",

@@ -397,6 +397,7 @@ export const factsSchema = titled("facts", {
   seccomp: yesOrNo.optional(),
   tun: yesOrNo.optional(),
   kvm: yesOrNo.optional(),
+  accelerator: z.enum(["kvm", "emulated"]).optional(),
   gpus: listOf(vendor, "vendors", 16).optional(),
   locale: z
     .string(wants("a locale such as C.UTF-8"))

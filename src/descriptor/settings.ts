@@ -71,6 +71,7 @@ export type FactOverrides = Partial<
     | "seccomp"
     | "tun"
     | "kvm"
+    | "accelerator"
     | "gpus"
     | "locale"
     | "timeZone"
@@ -83,8 +84,9 @@ export type FactOverrides = Partial<
 export function parseFacts(text: string, source: Source): Result<FactOverrides, DescriptorProblem> {
   const file = readChecked(text, source, "facts", factsSchema);
   if (!file.ok) return file;
-  const { skerry: _, ...facts } = file.value;
-  const written = Object.entries(facts).filter(([, value]) => value !== undefined);
+  const { skerry: _, accelerator, ...facts } = file.value;
+  const chosen = accelerator === undefined ? undefined : { kind: accelerator, because: "written" };
+  const written = Object.entries({ ...facts, accelerator: chosen }).filter(([, value]) => value !== undefined);
   // The schema has exactly these keys, and what is undefined has just been taken out.
   return success(Object.fromEntries(written) as FactOverrides);
 }

@@ -8,6 +8,7 @@ import { access, constants, open, readdir, readFile, readlink, stat } from "node
 import { availableParallelism, release, tmpdir, userInfo } from "node:os";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
+import { probeAccelerator } from "./accelerator/probe-accelerator.ts";
 import type { HostFacts } from "../model/index.ts";
 import { probeCgroup } from "./probe-cgroup.ts";
 import { probeOverlay, probeTproxy, probeUserNamespaces } from "./probe-namespaces.ts";
@@ -30,6 +31,8 @@ export interface ProbeOptions {
   readonly workFolder?: string;
   /** Without them no program is asked for its version, which saves most of the time. */
   readonly versions?: boolean;
+  /** Where it is remembered what a trial of KVM came to; without it none is made. */
+  readonly acceleratorFile?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -41,6 +44,7 @@ export async function probeHost(environment: Environment, options: ProbeOptions 
   const kernel = release();
   const cgroup = probeCgroup();
   const programs = await probePrograms(environment["PATH"], options.versions ?? true);
+  const kvm = await opensForWriting("/dev/kvm");
   const userNamespaces = await probeUserNamespaces(programs, uid);
   const [subuid, subgid] = [
     rangeOf(await textOf("/etc/subuid"), user, uid),
@@ -68,7 +72,15 @@ export async function probeHost(environment: Environment, options: ProbeOptions 
     // What root starts connects as another user, who needs a device that is open to all.
     tun: (await opensForWriting("/dev/net/tun")) && (uid !== 0 || (await isOpenToAll("/dev/net/tun"))),
     tproxy: userNamespaces.works && (await probeTproxy(programs)),
-    kvm: await opensForWriting("/dev/kvm"),
+    kvm,
+    accelerator:
+      options.acceleratorFile === undefined
+        ? { kind: "emulated", because: "not-tried" }
+        : await probeAccelerator({
+            device: await kvmDevice(kvm, uid),
+            qemu: programs["qemu-system-x86_64"]?.path,
+            file: options.acceleratorFile,
+          }),
     systemd: await probeSystemd(environment, programs),
     gpus: await probeGpus(),
     locale: localeOf(environment["LANG"], [await textIf("/etc/locale.conf"), await textIf("/etc/default/locale")]),
@@ -113,6 +125,13 @@ async function opensForWriting(path: string): Promise<boolean> {
 async function isOpenToAll(path: string): Promise<boolean> {
   const about = await stat(path).catch(() => undefined);
   return about !== undefined && (about.mode & 0o006) === 0o006;
+}
+
+/** What root starts runs as another user, who needs a device that is open to all. */
+async function kvmDevice(opens: boolean, uid: number): Promise<"opens" | "closed" | "absent"> {
+  const file = "/dev/kvm";
+  if (opens && (uid !== 0 || (await isOpenToAll(file)))) return "opens";
+  return (await stat(file).catch(() => undefined)) === undefined ? "absent" : "closed";
 }
 
 /** Only read when /sys/kernel/security/lsm says nothing, as in most containers. */

@@ -33,6 +33,8 @@ export interface HostFacts {
   readonly tproxy: boolean;
   /** /dev/kvm can be opened by this user. Says nothing about its speed. */
   readonly kvm: boolean;
+  /** What runs the processors of virtual machines; found by a trial where /dev/kvm opens. */
+  readonly accelerator: Accelerator;
   /** systemd runs as the system manager, and the user's own manager answers. */
   readonly systemd: { readonly system: boolean; readonly user: boolean };
   /** PCI vendors of the graphics cards: `intel`, `amd`, `nvidia`, or the hexadecimal id. */
@@ -46,6 +48,12 @@ export interface HostFacts {
   /** MemTotal of proc_meminfo(5), whole MiB. */
   readonly memoryMiB: number;
   readonly cpus: number;
+}
+
+export interface Accelerator {
+  readonly kind: "kvm" | "emulated";
+  /** Why it is not `kvm`. */
+  readonly because: "absent" | "closed" | "no-qemu" | "slow" | "fails" | "not-tried" | "written" | undefined;
 }
 
 export interface IdRange {

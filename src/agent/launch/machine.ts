@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { BACKENDS, type MachineFiles } from "../../backends/index.ts";
-import { realOrSelf } from "../../host/index.ts";
+import { realOrSelf, whyEmulated } from "../../host/index.ts";
 import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { type CatalogueProblem, findBase } from "../catalogue.ts";
@@ -24,10 +24,13 @@ export interface CannotEnter {
   readonly name: string;
 }
 
-/** Told once. */
-export const EMULATED: ReadonlyMap<string, string> = new Map([
-  ["vm-emulated", "virtual machines are emulated here, so apps in them are many times slower (said once)"],
-]);
+/** Told once, by its key: that machines are emulated, and why. */
+export function machineNotes({ facts }: Pick<AgentContext, "facts">): ReadonlyMap<string, string> {
+  const because = whyEmulated(facts.accelerator);
+  if (because === undefined) return new Map();
+  const slow = "virtual machines are emulated here, so apps in them are many times slower and have one processor";
+  return new Map([["vm-emulated", `${slow} (said once): ${because}`]]);
+}
 
 /** Of a deployment, or of a start that was made from one. */
 export function boots({ isolation }: { readonly isolation: string }): boolean {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { CompartmentSpec } from "../../model/index.ts";
+import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
 import type { Step } from "../../step/index.ts";
 import { type BackendContext } from "../backend.ts";
 import { ABLE, backendContract, CONTEXT, SEALED } from "../contract.fixture.ts";
@@ -125,15 +125,50 @@ test("without QEMU it names the package to install", () => {
   assert.deepEqual(vm.missing({ ...ABLE, programs }), ["qemu-system-x86_64: install Debian's package qemu-system-x86"]);
 });
 
+test("emulated, a machine has one processor, and the host's own is not there to it", () => {
+  const { argv } = planOf({ ...SEALED, limits: { ...SEALED.limits, cpuPercent: 300 } }, withCpuLimit(ABLE));
+  assert.deepEqual([after(argv, "-accel"), after(argv, "-smp"), after(argv, "-cpu")], [["tcg"], ["1"], ["max,-cx16"]]);
+  assert.ok(!argv.join(" ").includes("kvm"));
+});
+
+test("where a trial of KVM has passed, the machine has the host's processor, and as much of it as its limit allows", () => {
+  const facts: HostFacts = { ...ABLE, cpus: 8, accelerator: { kind: "kvm", because: undefined } };
+  const { argv } = planOf(SEALED, { ...CONTEXT, facts });
+  assert.deepEqual(after(argv, "--dev-bind"), ["/dev/kvm"]);
+  assert.deepEqual([after(argv, "-M"), after(argv, "-accel"), after(argv, "-smp")], [["microvm"], ["kvm"], ["8"]]);
+  assert.ok(after(argv, "-device").every((device) => !device.includes("-pci")));
+  const limited = planOf({ ...SEALED, limits: { ...SEALED.limits, cpuPercent: 150 } }, withCpuLimit(facts));
+  assert.deepEqual(after(limited.argv, "-smp"), ["2"]);
+});
+
+test("a limit on the processor's time is the host's to keep, and refused where it cannot", () => {
+  const limits = { ...SEALED.limits, cpuPercent: 50 };
+  const refused = planWith(vm, { ...SEALED, limits }, CONTEXT);
+  assert.ok(!refused.ok && refused.problem.kind === "limit-unenforceable" && refused.problem.limit === "cpu");
+  assert.ok(planOf({ ...SEALED, limits }, withCpuLimit(ABLE)).cgroups.length > 0);
+});
+
+function withCpuLimit(facts: HostFacts): BackendContext {
+  return { ...CONTEXT, facts: { ...facts, cgroup: { ...facts.cgroup, cpu: "/sys/fs/cgroup/owner" } } };
+}
+
 test("a processor of the host's own makes a smaller machine", () => {
   const machine: Machine = {
-    ...({ accelerator: "kvm", memoryMiB: 256, kernel: "/k", root: "/r", commandLine: "quiet", console: "/c" } as const),
+    ...({
+      accelerator: "kvm",
+      processors: 2,
+      memoryMiB: 256,
+      kernel: "/k",
+      root: "/r",
+      commandLine: "quiet",
+      console: "/c",
+    } as const),
     ...{ disks: [{ name: "layer0", file: "/d" }], folders: [], ports: [{ name: "out", socket: "/o" }] },
   };
   assert.deepEqual(qemu.plan(machine, "/usr/bin/qemu"), [
     ...["/usr/bin/qemu", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", "1", "-m", "256"],
+    ...["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
     ...["-kernel", "/k", "-initrd", "/r", "-append", "quiet"],
     ...["-chardev", "socket,id=console,path=/c", "-serial", "chardev:console"],
     ...["-drive", "id=layer0,if=none,format=raw,readonly=on,file=/d"],

@@ -92,7 +92,7 @@ export const vm: Backend = {
         ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
         "--",
         ...bubblewrapPart(spec, context, outer),
-        ...monitorPart(machine, memory.value.memoryMiB, outer, context.facts),
+        ...monitorPart(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), outer, context.facts),
       ]),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
@@ -177,7 +177,10 @@ function bubblewrapPart(
     ...(streams === "passed-on" ? [] : ["--new-session"]),
     ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin"],
     ...["--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
-    ...["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev"],
+    ...["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"],
+    // Through it a VMM makes machines of its own user, and sees nothing of other ones.
+    ...(facts.accelerator.kind === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
+    ...["--remount-ro", "/dev"],
     // The monitor's sockets.
     ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],
     ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
@@ -187,11 +190,22 @@ function bubblewrapPart(
   ];
 }
 
-function monitorPart(machine: MachineFiles, memoryMiB: number, { shares }: Outer, facts: HostFacts): readonly string[] {
+interface Size {
+  readonly memoryMiB: number;
+  readonly processors: number;
+}
+
+/** More processors than its share of the host's are of no use to it; emulated, one serves best. */
+function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, facts: HostFacts): Size {
+  if (facts.accelerator.kind === "emulated") return { memoryMiB, processors: 1 };
+  return { memoryMiB, processors: Math.min(facts.cpus, Math.ceil((cpuPercent ?? Number.POSITIVE_INFINITY) / 100)) };
+}
+
+function monitorPart(machine: MachineFiles, size: Size, { shares }: Outer, facts: HostFacts): readonly string[] {
   const command = qemu.plan(
     {
-      accelerator: "emulated",
-      memoryMiB,
+      accelerator: facts.accelerator.kind,
+      ...size,
       kernel: `${INSIDE}/kernel`,
       root: `${INSIDE}/root.cpio`,
       commandLine: `${KERNEL_WORDS} skerry.input=${INPUT_PLACE}`,

@@ -8,6 +8,8 @@ import type { Argv } from "../../step/index.ts";
 export interface Machine {
   /** `emulated` needs nothing of the host; `kvm` its /dev/kvm. */
   readonly accelerator: "emulated" | "kvm";
+  /** Emulated, one. */
+  readonly processors: number;
   readonly memoryMiB: number;
   readonly kernel: string;
   /** Archive of the first root in memory. */

@@ -13,9 +13,10 @@ import { type GuestProblem, kernelOf, lockGuest } from "./lock-guest.ts";
 /** Changes when the same parts would be put together otherwise. */
 const GUEST_FORMAT = 1;
 
-/** What the machine has: disks and ports on a PCI bus; and what its root is made of. */
+/** What the machine has: disks and ports, on a PCI bus or a microvm's own; and what its root is made of. */
 const MODULES = [
   "virtio_pci",
+  "virtio_mmio",
   "virtio_blk",
   "virtio_console",
   "crc32c_generic",
