@@ -321,6 +321,7 @@ export function explain(problem: AgentProblem): Explained {
         "take the grant out, or choose another isolation",
       );
     case "no-guest":
+    case "vmm-lacks":
     case "machine-full":
     case "cannot-see-ready":
     case "cannot-enter":

@@ -8,7 +8,7 @@
  * - A backend decides and never acts: `plan` is pure, and returns steps.
  * - What it cannot enforce it refuses. It never drops a contribution in silence.
  */
-import type { CompartmentSpec, Contribution, HostFacts, Places } from "../model/index.ts";
+import type { CompartmentSpec, Contribution, HostFacts, Places, VmmName } from "../model/index.ts";
 import type { Result } from "../result.ts";
 import type { Argv, Step } from "../step/index.ts";
 
@@ -19,8 +19,8 @@ export interface Backend {
   readonly summary: string;
   /** The kinds of contribution that it can enforce. All others are refused before `plan` is asked. */
   readonly enforces: ReadonlySet<Contribution["kind"]>;
-  /** What this host lacks for it, in words that name the fix; empty where it can run. */
-  missing(facts: HostFacts): readonly string[];
+  /** What this host lacks for it, in words that name the fix; empty where it can run. The spec may choose among programs. */
+  missing(facts: HostFacts, spec?: Pick<CompartmentSpec, "vmm">): readonly string[];
   plan(spec: CompartmentSpec, context: BackendContext): Result<WallPlan, BackendProblem>;
   /** Whether it starts a kernel of its own, from `BackendContext.machine`. */
   readonly boots?: boolean;
@@ -106,6 +106,7 @@ export interface Entry {
 
 export type BackendProblem =
   | { readonly kind: "backend-unavailable"; readonly backend: string; readonly missing: readonly string[] }
+  | { readonly kind: "vmm-lacks"; readonly vmm: VmmName; readonly lacks: readonly string[] }
   | { readonly kind: "machine-full"; readonly backend: string; readonly wanted: number; readonly limit: number }
   | { readonly kind: "cannot-enforce"; readonly backend: string; readonly contribution: Contribution["kind"] }
   | { readonly kind: "network-unavailable"; readonly backend: string; readonly missing: readonly string[] }

@@ -8,7 +8,7 @@ export function planWith(
   spec: CompartmentSpec,
   context: BackendContext,
 ): Result<WallPlan, BackendProblem> {
-  const missing = backend.missing(context.facts);
+  const missing = backend.missing(context.facts, spec);
   if (missing.length > 0) return refusal({ kind: "backend-unavailable", backend: backend.name, missing });
   const astray = spec.contributions.find(({ kind }) => !backend.enforces.has(kind));
   if (astray !== undefined)

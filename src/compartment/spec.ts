@@ -92,6 +92,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     limits: deployment.limits,
     acceptWeaker: wanted.acceptWeaker,
     ownSandbox: recipe.ownSandbox,
+    ...(deployment.vmm === undefined ? {} : { vmm: deployment.vmm }),
     endsWithCaller: wanted.endsWithCaller,
   });
 }

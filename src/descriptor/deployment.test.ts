@@ -23,6 +23,19 @@ function complaints(text: string): readonly string[] {
     : deployment.problem.complaints.map(({ line, column, message }) => `${line}:${column}: ${message}`);
 }
 
+test("a VMM is named for a machine only, and a slip of the pen is met with what was meant", () => {
+  const text = (more: string) => `skerry: deployment/1\nrecipe: ripgrep\n${more}\n`;
+  const parse = (more: string) => parseDeployment(text(more), { file: "x.yaml", name: "x" }, { home: "/home/ada" });
+  const chosen = parse("isolation: vm\nvmm: crosvm");
+  assert.ok(chosen.ok && chosen.value.vmm === "crosvm");
+  const astray = parse("vmm: qemu");
+  assert.ok(!astray.ok);
+  assert.match(JSON.stringify(astray.problem), /only a deployment with isolation: vm/);
+  const slip = parse("isolation: vm\nvmm: firecraker");
+  assert.ok(!slip.ok);
+  assert.match(JSON.stringify(slip.problem), /is none of qemu, cloud-hypervisor, crosvm, firecracker/);
+});
+
 test("a deployment with every key reads as its value", () => {
   assert.deepEqual(
     parsed(`skerry: deployment/1

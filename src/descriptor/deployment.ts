@@ -49,6 +49,7 @@ export function parseDeployment(
     name: source.name,
     recipe,
     isolation,
+    ...(file.value.vmm === undefined ? {} : { vmm: file.value.vmm }),
     tags,
     program,
     requests: mapValues(requests, toRequest),
@@ -80,6 +81,9 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
         ],
   );
   return [
+    ...(file.vmm === undefined || file.isolation === "vm"
+      ? []
+      : [{ path: ["vmm"], part: "key" as const, message: "only a deployment with isolation: vm has one" }]),
     ...repeated(file.tags ?? [], ["tags"]),
     ...checkPlaces(file.requests ?? {}, {}),
     ...checkVerbs(file.requests ?? {}),

@@ -18,6 +18,7 @@ import {
   VERBS,
   VOLUME_CLASSES,
   parseIp,
+  VMM_NAMES,
 } from "../model/index.ts";
 import { found, noneOf, quote } from "./complaint.ts";
 import { desktopSchema } from "./desktop.ts";
@@ -202,6 +203,7 @@ export const deploymentSchema = titled("a deployment", {
   skerry: z.literal("deployment/1"),
   recipe: name.describe("Name of the recipe that is deployed"),
   isolation: z.enum(["container", "vm"]).optional().describe("The wall. Default: container"),
+  vmm: z.enum(VMM_NAMES).optional().describe("With isolation: vm, the program that runs the machine. Default: qemu"),
   tags: listOf(name, "tags", 20).optional().describe("Words by which prove speaks of several. Default: none"),
   program: name.optional().describe("One of the recipe's programs. Default: the first"),
   requests: requests.optional().describe("Requests of the owner's own, besides the recipe's. Default: none"),

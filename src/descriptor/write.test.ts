@@ -14,6 +14,7 @@ import {
   type Recipe,
   type Request,
   type SecretSource,
+  VMM_NAMES,
   VOLUME_CLASSES,
 } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
@@ -311,7 +312,8 @@ const secret: fc.Arbitrary<SecretSource> = fc.oneof(
 const deployment = plain({
   name: fc.constant("x"),
   recipe: name,
-  isolation: fc.constant("container" as const),
+  isolation: fc.constant("vm" as const),
+  vmm: fc.constantFrom(...VMM_NAMES),
   tags: fc.uniqueArray(name, { maxLength: 3 }),
   program: fc.option(name, { nil: undefined }),
   requests,

@@ -43,6 +43,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     ...comment(recipe.summary),
     `recipe: ${deployment.recipe}`,
     `isolation: ${deployment.isolation}`,
+    ...(deployment.vmm === undefined ? [] : [`vmm: ${deployment.vmm}`]),
     tags.length === 0 ? "# tags: [work]" : `tags: ${inline(tags)}`,
     ...(programs.length > 1 ? comment(`One of: ${programs.join(", ")}`) : []),
     program === undefined ? `# program: ${programs[0] ?? "NAME"}` : `program: ${program}`,

@@ -9,7 +9,7 @@
  * - Complete: whatever is not in the spec does not reach the compartment.
  * - Plain data: it survives JSON, so it can be logged, compared, sent to an agent and shown to a user.
  */
-import type { Limits, NetworkZone } from "./deployment.ts";
+import type { Limits, NetworkZone, VmmName } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { Publish } from "./publish.ts";
 import type { SecretSource } from "./secret.ts";
@@ -73,6 +73,8 @@ export interface CompartmentSpec {
   /** Limits that the owner accepts to go without: `memory`, `tasks`, `cpu`. */
   readonly acceptWeaker: readonly string[];
   readonly ownSandbox: boolean;
+  /** For a backend that boots: which program is to run the machine, where the owner has said so. */
+  readonly vmm?: VmmName;
   /** The compartment ends with the program that started it (`run --rm`). */
   readonly endsWithCaller: boolean;
 }

@@ -16,6 +16,8 @@ export interface Deployment {
   /** Name of the recipe that it deploys. */
   readonly recipe: string;
   readonly isolation: "container" | "vm";
+  /** With `vm`: what runs the machine. Undefined where it was not written. */
+  readonly vmm?: VmmName;
   /** Words of the owner's own by which several are spoken of at once, as `skerry prove` does. */
   readonly tags: readonly string[];
   /** Name of one of the recipe's programs; undefined means the recipe's default. */
@@ -34,6 +36,11 @@ export interface Deployment {
   /** How it lives in the background. */
   readonly service: Service;
 }
+
+/** Programs that run virtual machines, as a deployment chooses among them; the first is the default. */
+export const VMM_NAMES = ["qemu", "cloud-hypervisor", "crosvm", "firecracker"] as const;
+
+export type VmmName = (typeof VMM_NAMES)[number];
 
 /** An answer with its options. Which options go with which answer is checked in grant/. */
 export interface Grant {

@@ -6,7 +6,7 @@ import type { CannotEnter, MachineProblem } from "./machine.ts";
 
 type Worded = Extract<
   MachineProblem | GuestProblem | BackendProblem | CannotEnter,
-  { readonly kind: "no-guest" | "machine-full" | "cannot-see-ready" | "cannot-enter" }
+  { readonly kind: "no-guest" | "vmm-lacks" | "machine-full" | "cannot-see-ready" | "cannot-enter" }
 >;
 
 /** @returns the sentence, and the way out */
@@ -16,6 +16,11 @@ export function machineWords(problem: Worded): readonly [string, string] {
       return [
         `${problem.base} has no kernel for virtual machines on ${problem.architecture}`,
         "choose another base (skerry migrate), or isolation: container",
+      ];
+    case "vmm-lacks":
+      return [
+        `${problem.vmm} cannot ${problem.lacks.join(", nor ")}`,
+        "take `vmm` out of the deployment: QEMU can, and is the default",
       ];
     case "machine-full":
       return [

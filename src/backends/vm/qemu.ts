@@ -5,7 +5,7 @@
  * Version 7.2 emulates cmpxchg16b wrongly, so that newer kernels crash: the processor goes without it.
  */
 import type { Argv } from "../../step/index.ts";
-import type { Machine, Vmm } from "./vmm.ts";
+import type { Machine, Vmm, VmmPlan } from "./vmm.ts";
 
 /** It never needs a right that it has not at its start, nor another program. */
 const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
@@ -13,34 +13,43 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 export const qemu: Vmm = {
   name: "qemu",
   program: "qemu-system-x86_64",
+  package: "qemu-system-x86",
+  can: new Set([
+    ...(["emulation", "disk-names", "folders-9p", "folders-virtiofs", "ports", "console-socket"] as const),
+    ...(["vsock", "sandbox", "snapshots", "balloon", "hotplug"] as const),
+  ]),
   // A q35 has 31 places on its bus, and a microvm 24; some are taken.
   mostPlaces: 22,
-  plan(machine: Machine, program: string): Argv {
-    const { memoryMiB, kernel, root, commandLine, disks, folders, ports } = machine;
-    return [
-      program,
-      // Nothing but what stands here: no network card, no screen, no files of the host's that change the machine.
-      ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-sandbox", SANDBOX],
-      ...processor(machine),
-      ...["-m", String(memoryMiB), "-kernel", kernel, "-initrd", root, "-append", commandLine],
-      ...["-chardev", `socket,id=console,path=${machine.console}`, "-serial", "chardev:console"],
-      ...disks.flatMap(({ name, file }) => [
-        ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}`],
-        ...["-device", `${device(machine, "virtio-blk")},drive=${name},serial=${name}`],
-      ]),
-      ...folders.flatMap(({ name, folder, writable }) => [
-        "-fsdev",
-        `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
-        ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
-      ]),
-      ...["-device", device(machine, "virtio-serial")],
-      ...ports.flatMap(({ name, socket }, index) => [
-        ...["-chardev", `socket,id=port${index},path=${socket}`],
-        ...["-device", `virtserialport,chardev=port${index},name=${name}`],
-      ]),
-    ];
+  plan(machine: Machine, program: string): VmmPlan {
+    return { argv: argvOf(machine, program) };
   },
 };
+
+function argvOf(machine: Machine, program: string): Argv {
+  const { memoryMiB, kernel, root, commandLine, disks, folders, ports } = machine;
+  return [
+    program,
+    // Nothing but what stands here: no network card, no screen, no files of the host's that change the machine.
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-sandbox", SANDBOX],
+    ...processor(machine),
+    ...["-m", String(memoryMiB), "-kernel", kernel, "-initrd", root, "-append", commandLine],
+    ...["-chardev", `socket,id=console,path=${machine.console}`, "-serial", "chardev:console"],
+    ...disks.flatMap(({ name, file }) => [
+      ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}`],
+      ...["-device", `${device(machine, "virtio-blk")},drive=${name},serial=${name}`],
+    ]),
+    ...folders.flatMap(({ name, folder, writable }) => [
+      "-fsdev",
+      `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
+      ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
+    ]),
+    ...["-device", device(machine, "virtio-serial")],
+    ...ports.flatMap(({ name, socket }, index) => [
+      ...["-chardev", `socket,id=port${index},path=${socket}`],
+      ...["-device", `virtserialport,chardev=port${index},name=${name}`],
+    ]),
+  ];
+}
 
 function processor({ accelerator, processors }: Machine): readonly string[] {
   return accelerator === "kvm"

@@ -7,10 +7,8 @@ import type { Step } from "../../step/index.ts";
 import { type BackendContext } from "../backend.ts";
 import { ABLE, backendContract, CONTEXT, SEALED } from "../contract.fixture.ts";
 import { planWith } from "../plan-with.ts";
-import { qemu } from "./qemu.ts";
 import { quoted } from "./start-disk.ts";
 import { vm } from "./vm.ts";
-import type { Machine } from "./vmm.ts";
 
 backendContract(vm, {
   network: "a machine has no network card yet",
@@ -125,6 +123,30 @@ test("without QEMU it names the package to install", () => {
   assert.deepEqual(vm.missing({ ...ABLE, programs }), ["qemu-system-x86_64: install Debian's package qemu-system-x86"]);
 });
 
+test("a VMM that is not here, or cannot run such a machine, is refused by name", () => {
+  const refusedBy = (spec: CompartmentSpec, facts: HostFacts) => {
+    const plan = planWith(vm, spec, { ...CONTEXT, facts });
+    return plan.ok ? undefined : plan.problem;
+  };
+  const program = { path: "/usr/local/bin/vmm", version: undefined };
+  for (const [vmm, cannot] of [
+    ["cloud-hypervisor", /streams between a machine and its host/],
+    ["crosvm", undefined],
+    ["firecracker", /names that a machine finds them by/],
+  ] as const) {
+    const spec = { ...SEALED, vmm };
+    const missing = refusedBy(spec, ABLE);
+    assert.ok(missing?.kind === "backend-unavailable" && missing.missing[0]?.startsWith(`${vmm}: Debian has no`));
+    const there: HostFacts = { ...ABLE, programs: { ...ABLE.programs, [vmm]: program } };
+    const emulated = refusedBy(spec, there);
+    assert.ok(emulated?.kind === "vmm-lacks" && emulated.vmm === vmm);
+    assert.equal(emulated.lacks[0], "run where there is no KVM");
+    const other = refusedBy(spec, { ...there, accelerator: { kind: "kvm", because: undefined } });
+    if (cannot === undefined) assert.equal(other, undefined);
+    else assert.ok(other?.kind === "vmm-lacks" && cannot.test(other.lacks.join()));
+  }
+});
+
 test("emulated, a machine has one processor, and the host's own is not there to it", () => {
   const { argv } = planOf({ ...SEALED, limits: { ...SEALED.limits, cpuPercent: 300 } }, withCpuLimit(ABLE));
   assert.deepEqual([after(argv, "-accel"), after(argv, "-smp"), after(argv, "-cpu")], [["tcg"], ["1"], ["max,-cx16"]]);
@@ -151,31 +173,6 @@ test("a limit on the processor's time is the host's to keep, and refused where i
 function withCpuLimit(facts: HostFacts): BackendContext {
   return { ...CONTEXT, facts: { ...facts, cgroup: { ...facts.cgroup, cpu: "/sys/fs/cgroup/owner" } } };
 }
-
-test("a processor of the host's own makes a smaller machine", () => {
-  const machine: Machine = {
-    ...({
-      accelerator: "kvm",
-      processors: 2,
-      memoryMiB: 256,
-      kernel: "/k",
-      root: "/r",
-      commandLine: "quiet",
-      console: "/c",
-    } as const),
-    ...{ disks: [{ name: "layer0", file: "/d" }], folders: [], ports: [{ name: "out", socket: "/o" }] },
-  };
-  assert.deepEqual(qemu.plan(machine, "/usr/bin/qemu"), [
-    ...["/usr/bin/qemu", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", "2", "-m", "256"],
-    ...["-kernel", "/k", "-initrd", "/r", "-append", "quiet"],
-    ...["-chardev", "socket,id=console,path=/c", "-serial", "chardev:console"],
-    ...["-drive", "id=layer0,if=none,format=raw,readonly=on,file=/d"],
-    ...["-device", "virtio-blk-device,drive=layer0,serial=layer0", "-device", "virtio-serial-device"],
-    ...["-chardev", "socket,id=port0,path=/o", "-device", "virtserialport,chardev=port0,name=out"],
-  ]);
-});
 
 test("a shell reads each quoted word as what it is", () => {
   const word = fc.string({ maxLength: 30, unit: "binary" }).filter((text) => !text.includes("\0"));

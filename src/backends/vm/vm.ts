@@ -7,15 +7,16 @@
  * Invariant: what is not let in here is not there. The machine has disks of the image's layers, one of its start, and
  * streams; no network card, no folder of the host's.
  */
-import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
+import { type CompartmentSpec, type Contribution, type HostFacts, VMM_NAMES } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Argv, Step } from "../../step/index.ts";
 import type { Backend, BackendContext, BackendProblem, MachineFiles, Weaker, WallPlan } from "../backend.ts";
 import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
-import { qemu } from "./qemu.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { startDisk } from "./start-disk.ts";
+import { CAPABILITIES, lacksOf, type Machine, type Vmm } from "./vmm.ts";
+import { VMMS } from "./vmms.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -40,21 +41,25 @@ const INPUT_PLACE = "{input}";
 /** What the kernel says is for a failed start; where it gives up, the machine ends. */
 const KERNEL_WORDS = "console=ttyS0 quiet panic=-1";
 
+const UNPACKAGED = "Debian has no package of it; put the program on the PATH, or take `vmm` out of the deployment";
+
 export const vm: Backend = {
   name: "vm",
   summary: "A virtual machine with a kernel of its own, through QEMU. Without a network for now.",
   boots: true,
   enforces: new Set(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"]),
 
-  missing(facts: HostFacts): readonly string[] {
+  missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
     const out = [...container.missing(facts)];
     if (facts.architecture !== "amd64")
       out.push(`virtual machines are tried on amd64 only, and this is ${facts.architecture}`);
+    const vmm = vmmOf(spec);
     for (const [program, name] of [
-      [qemu.program, "qemu-system-x86"],
+      [vmm.program, vmm.package],
       ["mkfs.erofs", "erofs-utils"],
     ] as const)
-      if (facts.programs[program] === undefined) out.push(`${program}: install Debian's package ${name}`);
+      if (facts.programs[program] === undefined)
+        out.push(`${program}: ${name === undefined ? UNPACKAGED : `install Debian's package ${name}`}`);
     return out;
   },
 
@@ -64,27 +69,41 @@ export const vm: Backend = {
     const shares = sharesOf(spec, `${folder}/stage`, context);
     // The start has a disk as well.
     const wanted = machine.disks.length + shares.size + 1;
-    if (wanted > qemu.mostPlaces)
-      return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: qemu.mostPlaces });
+    const vmm = vmmOf(spec);
+    if (wanted > vmm.mostPlaces)
+      return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: vmm.mostPlaces });
     const memory = memoryOf(spec);
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
     if (!limits.ok) return limits;
+    const described = machineOf(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), shares, context.facts);
+    const lacks = lacksOf(vmm, described);
+    if (lacks.length > 0)
+      return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
+    const program = context.facts.programs[vmm.program]?.path ?? absent(vmm.program);
+    const command = vmm.plan(described, program, `${INSIDE}/settings`);
     // Two filters: the app's is for inside, where no terminal is; what is outside needs no sandbox of its own.
     const appFilter = filterFor(spec, context, false);
     const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
-    const start = `${folder}/start.cpio`;
+    const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
     const entries = startDisk(spec, shares, appFilter.step.content, spec.limits.tasks ?? DEFAULT_TASKS);
     const steps: readonly Step[] = [
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
       { kind: "make-folder", path: context.files, mode: 0o700 },
       { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
       { kind: "write-archive", path: start, mode: 0o600, entries },
+      ...(command.settings === undefined
+        ? []
+        : [{ kind: "write-file", path: settings, mode: 0o600, content: command.settings } as const]),
       filter.step,
       ...[...shares.values()].flatMap((share) => share.steps),
       ...limits.value.steps,
     ];
-    const outer: Outer = { folder, files: filesOf(machine, start), shares: [...shares.values()] };
+    const files = [
+      ...filesOf(machine, start),
+      ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
+    ];
+    const outer: Outer = { folder, files, shares: [...shares.values()] };
     return success({
       steps,
       argv: behind(limits.value.prefix, [
@@ -92,7 +111,7 @@ export const vm: Backend = {
         ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
         "--",
         ...bubblewrapPart(spec, context, outer),
-        ...monitorPart(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), outer, context.facts),
+        ...monitorPart(command.argv),
       ]),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
@@ -100,6 +119,10 @@ export const vm: Backend = {
     });
   },
 };
+
+function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {
+  return VMMS[vmm];
+}
 
 /** The limits that the machine keeps by itself are not asked of the host. */
 function outside(spec: CompartmentSpec): CompartmentSpec {
@@ -201,26 +224,31 @@ function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, 
   return { memoryMiB, processors: Math.min(facts.cpus, Math.ceil((cpuPercent ?? Number.POSITIVE_INFINITY) / 100)) };
 }
 
-function monitorPart(machine: MachineFiles, size: Size, { shares }: Outer, facts: HostFacts): readonly string[] {
-  const command = qemu.plan(
-    {
-      accelerator: facts.accelerator.kind,
-      ...size,
-      kernel: `${INSIDE}/kernel`,
-      root: `${INSIDE}/root.cpio`,
-      commandLine: `${KERNEL_WORDS} skerry.input=${INPUT_PLACE}`,
-      disks: [
-        { name: "start", file: `${INSIDE}/start` },
-        ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
-      ],
-      folders: shares.map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
-      ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
-      console: "/run/console",
-    },
-    facts.programs[qemu.program]?.path ?? absent(qemu.program),
-  );
+function machineOf(
+  machine: MachineFiles,
+  size: Size,
+  shares: ReadonlyMap<Contribution, Share>,
+  facts: HostFacts,
+): Machine {
+  return {
+    accelerator: facts.accelerator.kind,
+    ...size,
+    kernel: `${INSIDE}/kernel`,
+    root: `${INSIDE}/root.cpio`,
+    commandLine: `${KERNEL_WORDS} skerry.input=${INPUT_PLACE}`,
+    disks: [
+      { name: "start", file: `${INSIDE}/start` },
+      ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
+    ],
+    folders: [...shares.values()].map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
+    ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
+    console: "/run/console",
+  };
+}
+
+function monitorPart(vmm: Argv): readonly string[] {
   const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/main.ts`];
-  return [...node, "/run", ...command];
+  return [...node, "/run", ...vmm];
 }
 
 function folderAndName(file: string): readonly [string, string] {

@@ -1,8 +1,12 @@
 /**
  * VMM: a program that runs virtual machines, as one shape for all of them.
  *
- * A machine is described in neutral words; a VMM makes a command line of that and says what it can do. Pure.
+ * A machine is described in neutral words; a VMM makes a command line of that, or a file that it reads, and says what it can
+ * do. Pure. To add one: a file beside this one that exports a `Vmm`, a line in vmms.ts, and its name in the model.
+ *
+ * Invariant: what a machine needs and a VMM cannot do is refused by name (`lacksOf`), before anything is planned.
  */
+import type { VmmName } from "../../model/index.ts";
 import type { Argv } from "../../step/index.ts";
 
 export interface Machine {
@@ -26,12 +30,50 @@ export interface Machine {
   readonly console: string;
 }
 
+/** What a VMM can do, in the words of a refusal. */
+export const CAPABILITIES = {
+  emulation: "run where there is no KVM",
+  "disk-names": "give its disks names that a machine finds them by",
+  "folders-9p": "share folders by 9p",
+  "folders-virtiofs": "share folders by virtio-fs, which needs a daemon for each",
+  ports: "carry the streams between a machine and its host (virtio-serial)",
+  "console-socket": "write what the kernel says to a socket",
+  vsock: "carry streams by vsock",
+  sandbox: "give up rights by a filter of its own behind our wall",
+  snapshots: "write down a running machine, and go on from that",
+  balloon: "take memory back from a running machine",
+  hotplug: "attach something to a running machine",
+} as const;
+
+export type Capability = keyof typeof CAPABILITIES;
+
 export interface Vmm {
-  readonly name: string;
+  readonly name: VmmName;
   /** The host program, by the name that facts have it under. */
   readonly program: string;
+  /** Debian's package of it; undefined where there is none. */
+  readonly package: string | undefined;
+  readonly can: ReadonlySet<Capability>;
   /** Disks and folders that fit on one machine. */
   readonly mostPlaces: number;
-  /** @param program - its absolute path where it is started */
-  plan(machine: Machine, program: string): Argv;
+  /** @param program - its absolute path where it is started; `settings` is where its file will be, if it has one */
+  plan(machine: Machine, program: string, settings: string): VmmPlan;
+}
+
+export interface VmmPlan {
+  readonly argv: Argv;
+  /** Content of the file that it reads; undefined where its command line says all. */
+  readonly settings?: string;
+}
+
+/** @returns what this machine needs and that VMM cannot do */
+export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly Capability[] {
+  const needed: readonly (readonly [Capability, boolean])[] = [
+    ["emulation", machine.accelerator === "emulated"],
+    ["disk-names", machine.disks.length > 0],
+    ["folders-9p", machine.folders.length > 0],
+    ["ports", machine.ports.length > 0],
+    ["console-socket", true],
+  ];
+  return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }
