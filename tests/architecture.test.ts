@@ -59,6 +59,7 @@ const SECOND_DOORS: Readonly<Record<string, string>> = {
   "host/copy.ts": "cli",
   "host/files.ts": "cli",
   "host/findings.ts": "cli",
+  "host/keep-picture.ts": "cli",
   "host/log-file.ts": "cli",
   "host/own-program.ts": "agent",
   "host/processes.ts": "cli",

@@ -27,13 +27,14 @@ import { answeredForThisStart } from "./grants/answered-at.ts";
 import { effectiveFor } from "./grants/effective.ts";
 import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./store/images.ts";
-import { type Chosen, choose, isPassing, type Prepared, prepare } from "./launch/launch.ts";
+import { type Chosen, choose, isPassing, type LaunchOptions, type Prepared, prepare } from "./launch/launch.ts";
 import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
 import { boots, type CannotEnter, machineNotes, makeMachine } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
 import { publishLines } from "./network/publish-words.ts";
+import type { Screen } from "./display/screens.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
 import { AnswerChanges } from "./grants/change-answers.ts";
@@ -230,24 +231,44 @@ export class Agent {
   }
 
   /** From an image that nobody takes away meanwhile. */
-  async #launchFrom(
-    image: Image,
-    { words, caller, again, session, chosen, linkedNames }: LaunchFrom,
-    work: Work,
-  ): ReturnType<Agent["launch"]> {
+  async #launchFrom(image: Image, from: LaunchFrom, work: Work): ReturnType<Agent["launch"]> {
+    const { words, caller, session, chosen } = from;
     const background = caller === undefined;
-    const options = { background, session, dry: false };
+    let options: LaunchOptions = { background, session, dry: false };
     let prepared = await prepare(words, chosen, image, this.context, options);
     if (!prepared.ok) return prepared;
     if (boots(chosen.deployment)) {
       // What would be refused is refused before anything is made for it.
       const machine = await makeMachine(image, this.#images, this.context, work);
       if (!machine.ok) return machine;
-      prepared = await prepare(words, chosen, image, this.context, { ...options, machine: machine.value });
+      options = { ...options, machine: machine.value };
+      prepared = await prepare(words, chosen, image, this.context, options);
       if (!prepared.ok) return prepared;
     }
-    const { spec, plan } = prepared.value;
-    const record = this.#recordOf(words, chosen, prepared.value, caller);
+    const { name } = prepared.value.spec;
+    try {
+      const screen = await this.life.screens.begin(prepared.value.spec, work);
+      if (!screen.ok) return screen;
+      if (screen.value !== undefined) {
+        prepared = await prepare(words, chosen, image, this.context, { ...options, screen: screen.value.socket });
+        if (!prepared.ok) return prepared;
+      }
+      return await this.#launchPrepared(prepared.value, screen.value, from, work);
+    } finally {
+      this.life.screens.begun(name);
+    }
+  }
+
+  /** What it needs beside it is there. */
+  async #launchPrepared(
+    prepared: Prepared,
+    screen: Screen | undefined,
+    { words, caller, again, chosen, linkedNames }: LaunchFrom,
+    work: Work,
+  ): ReturnType<Agent["launch"]> {
+    const { spec, plan, image } = prepared;
+    const background = caller === undefined;
+    const record = this.#recordOf(words, chosen, prepared, { caller, screen });
     const registered = await this.compartments.register(record);
     if (!registered.ok) return registered;
     const policy = chosen.deployment.service.restart;
@@ -255,7 +276,7 @@ export class Agent {
     const copies = spec.contributions.filter((entry) => entry.kind === "copy");
     const changed = await this.changes.begin(spec.name, copies);
     const begun = changed.ok ? await this.life.learning.begin(record, chosen, words.learn, work) : changed;
-    const made = begun.ok ? await this.#make(prepared.value, record, background) : begun;
+    const made = begun.ok ? await this.#make(prepared, record, background) : begun;
     if (!made.ok) {
       this.life.learning.failed(spec.id);
       await this.life.services.failed(record, again);
@@ -268,15 +289,15 @@ export class Agent {
     // What is started in the background is no concern of the start script.
     if (!record.passing && record.learning !== true && !background) this.#launchers.want(spec.name);
     return success({
-      prepared: prepared.value,
+      prepared: prepared,
       argv: background ? [] : plan.argv,
       notes: [
         ...linkedNames.map((name) => `${name} was started, since ${words.name} links to it`),
-        ...prepared.value.notes,
+        ...prepared.notes,
         ...said,
         ...(boots(chosen.deployment) ? await sayOnce(machineNotes(this.context), this.context) : []),
         ...(record.passing ? [] : await agingNotes(image, spec.name, this.context)),
-        ...(record.passing ? [] : await pendingNotes(spec.name, prepared.value.pending, this.context)),
+        ...(record.passing ? [] : await pendingNotes(spec.name, prepared.pending, this.context)),
       ],
     });
   }
@@ -285,7 +306,7 @@ export class Agent {
     words: WantedWords,
     { deployment, recipe, at }: Chosen,
     { spec, plan }: Prepared,
-    caller: number | undefined,
+    { caller, screen }: { readonly caller: number | undefined; readonly screen: Screen | undefined },
   ): StartRecord {
     const background = caller === undefined;
     return {
@@ -300,6 +321,8 @@ export class Agent {
       passing: isPassing(words),
       ...(words.learn === undefined ? {} : { learning: true }),
       ...(words.demanded === true ? { demanded: true } : {}),
+      ...(screen === undefined ? {} : { screen: screen.instance }),
+      ...(words.serves === undefined ? {} : { serves: words.serves }),
       ownAnswers: answeredForThisStart(at),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };

@@ -19,6 +19,7 @@ import type { ImageExportProblem } from "./store/export.ts";
 import { explainExchange } from "./store/explain-exchange.ts";
 import type { ImageImportProblem } from "./store/import.ts";
 import type { LaunchProblem } from "./launch/launch.ts";
+import { displayWords, type ScreenProblem } from "./display/display-words.ts";
 import { machineWords } from "./launch/machine-words.ts";
 import type { CannotEnter } from "./launch/machine.ts";
 import type { PendingProblem } from "./grants/pending.ts";
@@ -35,6 +36,7 @@ import type { SessionProblem } from "./services/session-files.ts";
 
 export type AgentProblem =
   | WiringProblem
+  | ScreenProblem
   | LearnRefused
   | LaunchProblem
   | CannotEnter
@@ -184,6 +186,12 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.deployment}: "${problem.request}" and "${problem.first}" are granted different networks, and a compartment has one`,
         `answer one of them deny, or both with ${problem.answer}`,
       );
+    case "display-not-there":
+    case "displays-mixed":
+    case "screen-fails":
+    case "screen-unfit":
+    case "no-screen":
+      return refused(...displayWords(problem));
     case "folder-not-there":
     case "folder-is-skerrys":
     case "folder-holds-link":

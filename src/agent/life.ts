@@ -16,6 +16,7 @@ import type { AgentContext, Work } from "./context.ts";
 import type { AgentProblem } from "./explain.ts";
 import { bringUpLinked, type LinkProblem } from "./services/links.ts";
 import { OnDemand } from "./services/on-demand.ts";
+import { Screens } from "./display/screens.ts";
 import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { Entrances } from "./network/entrances.ts";
@@ -34,10 +35,13 @@ const UNUSED_GRACE_MS = 10_000;
 
 /** Nobody waits for it in front of a terminal. */
 const BACKGROUND: Work = { signal: new AbortController().signal, report: () => {} };
+interface Launched {
+  readonly prepared: { readonly spec: { readonly name: string } };
+}
 
 export interface Acts {
   /** Starts in the background. @param again - by its restart policy, not by its owner */
-  readonly launch: (words: WantedWords, work: Work, again: boolean) => Answer<unknown>;
+  readonly launch: (words: WantedWords, work: Work, again: boolean) => Answer<Launched>;
   /** What runs a command in a compartment that stands. */
   readonly entry: (start: Start, command: Argv) => Promise<Argv | undefined>;
 }
@@ -51,6 +55,7 @@ export class Life {
   readonly live: LiveChanges;
   readonly learning: Learning;
   readonly onDemand: OnDemand;
+  readonly screens: Screens;
   readonly #context: AgentContext;
   readonly #acts: Acts;
   /** Starts that their owner has stopped or killed; only those that are still known. */
@@ -98,7 +103,15 @@ export class Life {
         this.live.ended(start.record.spec.id);
         await this.services.ended(start);
         this.readiness.tellOfEnd(start);
+        this.screens.sweep();
       },
+    });
+    this.screens = new Screens(context, this.compartments, {
+      launch: async (words, work) => {
+        const launched = await acts.launch(words, work, false);
+        return launched.ok ? success(launched.value.prepared.spec.name) : launched;
+      },
+      ready: async (name, work) => await this.waitUntilReady(name, work),
     });
     this.live = new LiveChanges(context, this.compartments, this, async (name) => {
       const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };
@@ -120,6 +133,7 @@ export class Life {
     for (const { record, state } of this.compartments.all())
       if (record.learning === true && (state === "running" || state === "frozen"))
         void this.compartments.stop(record.spec.name, LEFT_ALONE_GRACE_MS).catch(() => {});
+    this.screens.sweep();
     await this.services.adopt(this.compartments.all());
     // What was left half done is whole before anything else is asked for.
     await this.live.settled();

@@ -16,6 +16,7 @@ import { storeOf } from "../image/index.ts";
 import { type Places, placesFrom, sessionEnvironment, sessionPlacesFrom } from "../model/index.ts";
 import type { Mirrors } from "../package-engines/index.ts";
 import { Agent } from "./agent.ts";
+import { screenRoutes } from "./display/screen-routes.ts";
 import { asksRoutes } from "./asks/asks-routes.ts";
 import { readAnswers } from "./asks/asks-world.ts";
 import { readFacts } from "./facts.ts";
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
       agentRoutes(agent, () => void shutdown("asked to"))(router);
       storeRoutes(agent)(router);
       asksRoutes(agent.asks)(router);
+      screenRoutes(agent)(router);
       grantRoutes(agent)(router);
       learnRoutes(agent)(router);
       wiringRoutes(agent)(router);

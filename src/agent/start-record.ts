@@ -23,6 +23,10 @@ export interface StartRecord {
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;
+  /** Instance that is its virtual screen. */
+  readonly screen?: string;
+  /** It is a virtual screen, for this instance, and ends with it. */
+  readonly serves?: string;
   /** Requests that were answered for this start alone; no change of the deployment changes them. */
   readonly ownAnswers?: readonly string[];
 }

@@ -39,10 +39,17 @@ export interface BackendContext {
   readonly claim: string;
   /** Folder in memory for the secrets of this start; undefined where there are none. */
   readonly secrets?: string;
+  /** Where the socket of a granted screen is on this host: its folder, without links on the way, and its name there. */
+  readonly screen?: ScreenSocket;
   /** For a backend that boots: what it is started from, on this host. */
   readonly machine?: MachineFiles;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
   readonly hostAddresses: readonly string[];
+}
+
+export interface ScreenSocket {
+  readonly folder: string;
+  readonly name: string;
 }
 
 /** Absolute paths without links on their way. */

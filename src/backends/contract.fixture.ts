@@ -47,6 +47,7 @@ export const CONTEXT: BackendContext = {
   streams: "passed-on",
   files: "/r/instances/viewer/files",
   claim: "/r/instances/viewer/claim",
+  screen: { folder: "/d/volumes/virtual-screen-0badcafe/screen", name: "wayland-1" },
   secrets: "/m/viewer.0badcafe",
   machine: {
     ...{ kernel: "/d/guest/kernel", root: "/d/guest/root.cpio", node: "/n/bin/node", program: "/p" },
@@ -77,6 +78,7 @@ const ONE_OF_EACH: readonly Contribution[] = [
   { kind: "file", target: "/etc/hostname", content: "viewer\n" },
   { kind: "variable", name: "LANG", value: "C.UTF-8" },
   { kind: "secret", name: "key", source: { kind: "file", path: "/home/owner/key" } },
+  { kind: "display", request: "display", screen: "virtual" },
   { kind: "network", zones: [] },
   { kind: "named-network", request: "internet", rules: [] },
   { kind: "link", to: "database", port: 5432, as: "db.internal" },

@@ -155,6 +155,10 @@ export const COMMANDS: CommandTable = {
   shell: { brief: "Open a shell in a running app's compartment.", load: () => import("./commands/shell.ts") },
   exec: { brief: "Run one more program in a running app's compartment.", load: () => import("./commands/exec.ts") },
   cp: { brief: "Copy files into or out of a running app's compartment.", load: () => import("./commands/cp.ts") },
+  screenshot: {
+    brief: "Take a picture of an app's virtual screen.",
+    load: () => import("./commands/screenshot.ts"),
+  },
   asks: { brief: "List what apps want and wait for.", load: () => import("./commands/asks.ts") },
   answer: { brief: "Allow or deny what an app wants.", load: () => import("./commands/answer.ts") },
   changes: {

@@ -7,7 +7,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   "Say what they may": ["edit", "grant", "revoke", "apply", "bind", "asks", "answer", "pending", "learn", "tighten"],
   "Look at rights": ["explain", "prove", "graph", "plan", "audit"],
   "Run them": ["run", "start", "stop", "restart", "kill", "freeze", "thaw", "wait", "enable", "disable", "autostart"],
-  "See and enter what runs": ["ps", "net", "stats", "logs", "shell", "exec", "cp"],
+  "See and enter what runs": ["ps", "net", "stats", "logs", "shell", "exec", "cp", "screenshot"],
   "Take back what they wrote": ["changes"],
   "Look after images": ["build", "lock", "images", "upgrade", "rollback", "migrate", "purge"],
   "Skerry itself": ["agent", "completions", "test", "uninstall"],

@@ -4,6 +4,7 @@
  * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`; a file may be a
  *   pattern: `*.pdf`
  * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`, `ask`, `ask:RULE,RULE`
+ * - a display: `deny`, `fake`, `real`
  * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
  * A rule may have options: `bank.example:443+tls=same-name+quota=100MB/day` (rule-word.ts).
@@ -45,6 +46,7 @@ export function parseAnswerText(text: string, service: ServiceName, home: string
   if (rest === undefined) return success(plain);
   if (answer === "deny" || answer === "empty" || rest === "")
     return fault(`${quote(text)}: nothing goes behind the colon of ${answer}`);
+  if (service === "display") return fault(`${quote(text)}: nothing goes behind the answer of a display`);
   if (service === "variable")
     return answer === "fake" ? success({ ...plain, value: rest }) : fault(`${quote(text)}: only fake takes a value`);
   return service === "network" ? networkAnswer(plain, rest) : folderAnswer(plain, rest, home);
@@ -109,5 +111,6 @@ function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, A
 export const ANSWER_TEXT_FORMS: Readonly<Record<ServiceName, string>> = {
   folder: "deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE",
   network: "deny, empty, real, real:host,lan, ask or subset:RULE,RULE such as subset:example.org:443",
+  display: "deny, fake or real",
   variable: "deny, empty, real or fake:VALUE",
 };

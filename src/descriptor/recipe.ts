@@ -167,7 +167,7 @@ function toProgram(program: ProgramFile): Program {
 export function toRequest(request: RequestFile, name: string): Request {
   const { service, why, need = "optional" } = request;
   const plain = { service, why, need, verbs: [], inside: undefined };
-  if (request.service === "network") return plain;
+  if (request.service === "network" || request.service === "display") return plain;
   if (request.service === "variable") return { ...plain, variable: request.name };
   return { service, why, need, verbs: request.verbs ?? ["read"], inside: request.inside ?? defaultInside(name) };
 }

@@ -106,6 +106,7 @@ const request = z
         inside: insidePath.optional().describe("Where it appears. Default: /mnt/ and the request's name"),
       }),
       titled("a network request", { service: z.literal("network"), why, need }),
+      titled("a display request", { service: z.literal("display"), why, need }),
       titled("a variable request", {
         service: z.literal("variable"),
         why,

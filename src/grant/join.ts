@@ -21,6 +21,7 @@ import {
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
+import { type DisplayProblem, displayTwice, joinDisplay } from "./join-display.ts";
 import { joinVariable, type VariableProblem } from "./join-variable.ts";
 import { networkGets, whyRuleNotServed } from "./network.ts";
 import { pickFor, pickGets } from "./pick.ts";
@@ -54,6 +55,8 @@ export interface JoinContext {
   readonly home: string;
   /** Variables of the owner's session, of which those that are granted are taken. */
   readonly session?: ReadonlyMap<string, string>;
+  /** Socket of the screen of the owner's session. Where nobody has looked, it is taken to be there. */
+  readonly ownScreen?: { readonly socket: string | undefined };
 }
 
 /** One request with what became of it: a line of `describe --effective`. */
@@ -71,6 +74,7 @@ export interface Effective {
 
 export type JoinProblem =
   | VariableProblem
+  | DisplayProblem
   | {
       readonly kind: "unmet-request";
       readonly deployment: string;
@@ -194,6 +198,8 @@ export function joinGrants(
   }
   const mixed = mixedNetworks(effective, deployment.name);
   if (mixed !== undefined) return refusal(mixed);
+  const twice = displayTwice(effective, deployment.name);
+  if (twice !== undefined) return refusal(twice);
   return success(effective);
 }
 
@@ -234,6 +240,10 @@ function joinOne(
   if (request.service === "variable") {
     const set = joinVariable(name, request, grant ?? { answer }, deployment, context.session ?? new Map());
     return set.ok ? success({ ...plain, ...set.value }) : set;
+  }
+  if (request.service === "display") {
+    const shown = joinDisplay(name, answer, deployment, context.ownScreen, context.ownFolders);
+    return shown.ok ? success({ ...plain, ...shown.value }) : shown;
   }
   return request.service === "network" && grant !== undefined
     ? network(name, grant, deployment, plain)
@@ -414,6 +424,7 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
 
 /** The line to write in the deployment. */
 export function exampleLine(name: string, request: Request): string {
+  if (request.service === "display") return `${name}: fake`;
   if (request.service !== "folder") return `${name}: real`;
   return `${name}: { answer: ${request.verbs.includes("write") ? "real" : "subset"}, folder: ~/SOME/FOLDER }`;
 }

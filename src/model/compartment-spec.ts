@@ -50,6 +50,8 @@ export type Contribution =
       readonly rules: readonly NetworkRule[];
       readonly empty?: boolean;
     }
+  /** The socket of a screen appears at `DISPLAY_SOCKET`: a private one of Skerry's, or that of its owner's session. */
+  | { readonly kind: "display"; readonly request: string; readonly screen: "virtual" | "own" }
   /** One TCP port of another instance is reached under a host name. */
   | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string }
   /** One TCP port of its own is reached from the host, at that place and no other. */

@@ -5,6 +5,7 @@ export * from "./compartment-spec.ts";
 export * from "./deployment.ts";
 export * from "./file-pattern.ts";
 export * from "./desktop.ts";
+export * from "./display.ts";
 export * from "./host-facts.ts";
 export * from "./ip-address.ts";
 export * from "./lock.ts";

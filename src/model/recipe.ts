@@ -8,7 +8,7 @@ import type { Desktop } from "./desktop.ts";
 import type { Readiness } from "./service.ts";
 
 /** The services that a request can name today. A service is added here, in descriptor/ and in grant/. */
-export const SERVICES = ["folder", "network", "variable"] as const;
+export const SERVICES = ["folder", "network", "variable", "display"] as const;
 
 export type ServiceName = (typeof SERVICES)[number];
 

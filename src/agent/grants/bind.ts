@@ -28,7 +28,7 @@ export interface BindProblem {
   readonly name: string;
   readonly request: string;
   /** `no-folder`: the provider is none. `nothing-granted`: no answer that takes a folder is there to be kept. */
-  readonly because: "unknown" | "network" | "variable" | "no-folder" | "nothing-granted";
+  readonly because: "unknown" | "network" | "display" | "variable" | "no-folder" | "nothing-granted";
   readonly meant: string | undefined;
 }
 
@@ -71,6 +71,7 @@ function withFolder(
   const { request, provider } = words;
   switch (service) {
     case "network":
+    case "display":
     case "variable":
       return refusal(notBindable(words, service));
     case "folder": {
@@ -119,6 +120,11 @@ export function bindWords({ name, request, because, meant }: BindProblem): reado
       return [
         `the network of ${name} ("${request}") cannot be bound: its provider is this host's agent, and there is no other yet`,
         `skerry grant ${name} ${request}=ANSWER says what it lets through`,
+      ];
+    case "display":
+      return [
+        `the display of ${name} ("${request}") cannot be bound: which screen it is follows from its answer`,
+        `skerry grant ${name} ${request}=ANSWER: fake is a virtual screen, real that of your session`,
       ];
     case "variable":
       return [

@@ -140,10 +140,16 @@ export class LiveChanges {
 
 /** What is neither folder nor network is given at a start, and stays until the next. */
 function waiting(effective: readonly Effective[], { name, contributions }: CompartmentSpec): readonly string[] {
+  const granted = effective.flatMap((one) => one.contributions);
+  const shown = contributions.find(({ kind }) => kind === "display");
+  const taken = shown !== undefined && !granted.some(({ kind }) => kind === "display");
   const given = new Set(contributions.map((one) => JSON.stringify(one)));
   const others = effective.filter(({ service }) => service !== "folder" && service !== "network");
   const more = others.filter((one) => one.contributions.some((each) => !given.has(JSON.stringify(each))));
-  return more.map(({ request }) => `${request}: takes effect at the next start of ${name} (skerry restart ${name})`);
+  const kept = taken && "request" in shown ? [shown.request] : [];
+  return [...kept, ...more.map(({ request }) => request)].map(
+    (request) => `${request}: takes effect at the next start of ${name} (skerry restart ${name})`,
+  );
 }
 
 /** One change for its owner. */

@@ -34,7 +34,7 @@ export async function grantedVariables(
 }
 
 /** proc_pid_environ(5): as it was when the program began. */
-async function environmentOfProcess(
+export async function environmentOfProcess(
   pid: number,
   performer: AgentContext["performer"],
 ): Promise<Readonly<Record<string, string | undefined>>> {

@@ -5,7 +5,14 @@
  * here, and with `dry` nothing is done at all.
  */
 import { randomBytes } from "node:crypto";
-import { BACKENDS, type BackendProblem, type MachineFiles, planWith, type WallPlan } from "../../backends/index.ts";
+import {
+  BACKENDS,
+  type BackendProblem,
+  type MachineFiles,
+  planWith,
+  type ScreenSocket,
+  type WallPlan,
+} from "../../backends/index.ts";
 import { type SpecProblem, type StartWanted, specFor, volumePath } from "../../compartment/index.ts";
 import { writeDeployment } from "../../descriptor/index.ts";
 import {
@@ -46,6 +53,7 @@ import { type AnsweredAt, answeredAt, answeredForThisStart } from "../grants/ans
 import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
+import { ownScreen, placeOf, PLANNED_SCREEN } from "../display/own-screen.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "../store/images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "../instance-state.ts";
@@ -185,6 +193,8 @@ export interface LaunchOptions {
   readonly dry: boolean;
   /** For what boots: its files, made by now. Without it, where they will be. */
   readonly machine?: MachineFiles;
+  /** Its virtual screen, which is up by now. */
+  readonly screen?: ScreenSocket | undefined;
 }
 
 export async function prepare(
@@ -201,8 +211,10 @@ export async function prepare(
   if (overlap !== undefined)
     return refusal({ kind: "overlapping-places", deployment: chosen.deployment.name, ...overlap });
   const covered = coveredBy(chosen.seen, recipe, chosen.deployment);
+  const own = await ownScreen(covered.recipe, covered.deployment, options, context);
   const effective = joinGrants(covered.recipe, covered.deployment, {
     ...(await joinContext(chosen.deployment, context)),
+    ...(own === undefined ? {} : { ownScreen: own }),
     session: await grantedVariables(covered.recipe, covered.deployment, options, context),
   });
   if (!effective.ok) return effective;
@@ -247,6 +259,7 @@ export async function prepare(
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words), context),
     ...(memory === undefined ? {} : { secrets: memory }),
+    screen: options.screen ?? (own?.socket === undefined ? PLANNED_SCREEN : placeOf(own.socket)),
     ...(boots(deployment) ? { machine: options.machine ?? plannedMachine(image, context) } : {}),
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });

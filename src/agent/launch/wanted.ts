@@ -34,6 +34,8 @@ export interface WantedWords {
   readonly learn?: LearnWish;
   /** For another instance, and not for its owner; comes over no wire. */
   readonly demanded?: boolean;
+  /** Of a virtual screen: the instance that it is for. No caller says so. */
+  readonly serves?: string;
 }
 
 /** No name and no flag: what all starts have that only say what is meant. */

@@ -216,6 +216,8 @@ function contributionText(one: Contribution): string {
       return one.rules.length === 0
         ? "a network in which nothing answers"
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
+    case "display":
+      return one.screen === "own" ? "the socket of the session's screen" : "the socket of a virtual screen";
     case "secret":
       return `the secret ${one.name}${one.source.as === undefined ? "" : ` as a ${one.source.as}`}`;
     case "publish":

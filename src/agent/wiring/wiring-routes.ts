@@ -122,14 +122,14 @@ function rightOf(right: Right, linesOf: Proof["linesOf"]) {
     instance: app,
     verb: target.kind === "app" ? "links to" : VERBS[verb],
     kind: target.kind === "app" ? "instance" : target.kind,
-    target: targetText(target),
+    target: targetText(target, app),
     ...(because.kind === "answer" ? { request: because.request, answer: because.answer } : {}),
     lines: linesOf(right).map((line) => ({ ...line })),
     hidden: target.kind === "folder" ? [...target.except] : [],
   };
 }
 
-function targetText(target: RightTarget): string {
+function targetText(target: RightTarget, app: string): string {
   switch (target.kind) {
     case "folder":
       return [target.path, ...(target.pattern ?? [])].join("/");
@@ -139,6 +139,8 @@ function targetText(target: RightTarget): string {
       return describePart(target.part);
     case "app":
       return `${target.to}:${target.port}`;
+    case "screen":
+      return target.screen === "own" ? "the screen of the session" : `the virtual screen of ${app}`;
     case "place":
       return `port ${target.port} at ${placeText(target.at)}`;
     default:

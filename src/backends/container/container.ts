@@ -43,6 +43,7 @@ export const container: Backend = {
     "named-network",
     "link",
     "publish",
+    "display",
   ]),
 
   missing(facts: HostFacts): readonly string[] {

@@ -7,6 +7,7 @@
  */
 import {
   descriptorVariable,
+  displayInside,
   FIRST_HANDED,
   pickedFiles,
   isWithin,
@@ -189,6 +190,12 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         args.push("--ro-bind", `${folder}/stage/${number}`, `${SECRETS_INSIDE}/${name}`);
         break;
       }
+      case "display": {
+        // The socket alone: beside it in its folder there may be others. It is no file, so the folder is what is staged.
+        const { folder: holds, name } = context.screen ?? noScreen();
+        args.push("--ro-bind", `${sourceOf(holds, number)}/${name}`, displayInside(spec.user.uid));
+        break;
+      }
       case "variable":
         variables.push("--setenv", contribution.name, contribution.value);
         break;
@@ -230,4 +237,9 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
 /** The caller has asked the host for a place in memory before it asked for a plan. */
 function noPlace(secret: string): never {
   throw new Error(`no place in memory for the secret ${secret}`);
+}
+
+/** The caller has seen to a screen before it asked for a plan. */
+function noScreen(): never {
+  throw new Error("no screen for a display");
 }

@@ -81,6 +81,7 @@ export function startDisk(
         place(contribution.target, "folder");
         return ["--perms", "0000", "--size", "4096", "--tmpfs", contribution.target];
       case "copy":
+      case "display":
       case "network":
       case "named-network":
       case "link":

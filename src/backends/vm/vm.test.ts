@@ -11,6 +11,7 @@ import { quoted } from "./start-disk.ts";
 import { vm } from "./vm.ts";
 
 backendContract(vm, {
+  display: "nothing leads from a machine to a screen yet",
   network: "a machine has no network card yet",
   "named-network": "the relay does not reach into machines yet",
   publish: "the relay does not reach into machines yet",

@@ -3,7 +3,7 @@
  *
  * Rights come from contributions, which are what a wall lets through; so an answer that opens nothing is no right. A
  * channel leads from one app to another: a folder that the first can write and the second can read, or a link with a port,
- * over which both sides talk; and so do an app that publishes a port on this host, and who may go there. What is outside (a network) is an end and no channel: two apps that reach the same server are
+ * over which both sides talk; and so do an app that publishes a port on this host, and who may go there, and all that are on the screen of the session. What is outside (a network) is an end and no channel: two apps that reach the same server are
  * not joined by it. A folder that is granted as a copy is read; what is written to it stays with the app until its owner
  * applies it.
  *
@@ -52,6 +52,8 @@ export type RightTarget =
   | { readonly kind: "volume"; readonly volume: string }
   | { readonly kind: "network"; readonly part: NetworkPart }
   | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string }
+  /** `virtual`: nobody else's. `own`: of the session, which all share that have it. */
+  | { readonly kind: "screen"; readonly screen: "virtual" | "own" }
   /** Where others reach it. */
   | { readonly kind: "place"; readonly port: number; readonly at: PublishPlace };
 
@@ -161,6 +163,7 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
         found.push({ verb: "read", target: chosen(one, file), entry: { list: "files", index: at } });
       }
     }
+    if (one.kind === "display") found.push({ verb: "reach", target: { kind: "screen", screen: one.screen }, entry });
     if (one.kind === "network")
       found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
     if (one.kind === "named-network" && one.empty !== true) {
@@ -237,6 +240,9 @@ function channelsOf(
     add(app, target.to, [right]);
     add(target.to, app, [right]);
   }
+  // Who is on one screen can see what the others show there, and share its clipboard.
+  const shared = rights.filter(({ target }) => target.kind === "screen" && target.screen === "own");
+  for (const one of shared) for (const other of shared) add(one.app, other.app, [one, other]);
   const places = placesReached(rights, readers);
   // What surely is a channel first: it shows more.
   for (const how of least === "surely" ? (["surely"] as const) : (["surely", "perhaps"] as const))

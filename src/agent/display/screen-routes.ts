@@ -1,0 +1,16 @@
+/** Screen routes: the screens' service as it is on the wire. Translates and nothing else. */
+import type { ConnectRouter } from "@connectrpc/connect";
+import { ScreenService } from "../../contract/index.ts";
+import type { Agent } from "../agent.ts";
+import { valueOf } from "../routes.ts";
+
+export function screenRoutes(agent: Agent) {
+  return (router: ConnectRouter) =>
+    router.service(ScreenService, {
+      async takePicture({ name }) {
+        const { screen, command } = valueOf(await agent.life.screens.picture(name));
+        const entered = { command, directory: "/", terminal: "", purpose: "screenshot" };
+        return { argv: [...valueOf(await agent.enter(screen, entered))] };
+      },
+    });
+}

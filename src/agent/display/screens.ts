@@ -1,0 +1,120 @@
+/**
+ * Screens: a virtual screen for each app that is granted one, which is a compartment of its own from a recipe of the
+ * catalogue. It is up before the app is started, and ended with it.
+ *
+ * A screen's recipe says all that is to be known of it: the file by which it is ready is its socket, in a volume of its own;
+ * its program `picture` prints a picture of what is shown.
+ *
+ * Invariants
+ * - Each start has a screen of its own: no app ever sees what another one shows.
+ * - Which screen an app has stands in the record of its start, so an agent that comes later ends it as well.
+ */
+import type { ScreenSocket } from "../../backends/index.ts";
+import { volumePath } from "../../compartment/index.ts";
+import { realOrSelf } from "../../host/index.ts";
+import { type CompartmentSpec, isWithin, type Recipe } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import type { Argv } from "../../step/index.ts";
+import { findRecipe } from "../catalogue.ts";
+import type { Compartments } from "../compartments.ts";
+import type { AgentContext, Work } from "../context.ts";
+import type { AgentProblem } from "../explain.ts";
+import { NO_WORDS, type WantedWords } from "../launch/wanted.ts";
+import type { Start } from "../start-record.ts";
+
+const RECIPE = "virtual-screen";
+
+type Answer<Value> = Promise<Result<Value, AgentProblem>>;
+
+export interface Screen {
+  /** Of the screen itself. */
+  readonly instance: string;
+  readonly socket: ScreenSocket;
+}
+
+interface Acts {
+  /** Starts in the background. @returns the instance's name */
+  readonly launch: (words: WantedWords, work: Work) => Answer<string>;
+  readonly ready: (name: string, work: Work) => Answer<Start>;
+}
+
+export class Screens {
+  readonly #context: AgentContext;
+  readonly #compartments: Compartments;
+  readonly #acts: Acts;
+  /** Apps that are just being started: nobody has written down yet which screen is theirs. */
+  readonly #beginning = new Set<string>();
+
+  constructor(context: AgentContext, compartments: Compartments, acts: Acts) {
+    this.#context = context;
+    this.#compartments = compartments;
+    this.#acts = acts;
+  }
+
+  /** Before an app is started. @returns its screen; undefined where it is granted none */
+  async begin({ name, contributions }: CompartmentSpec, work: Work): Answer<Screen | undefined> {
+    if (!contributions.some((one) => one.kind === "display" && one.screen === "virtual")) return success(undefined);
+    await this.#compartments.look();
+    const other = this.#compartments.running(name);
+    if (other !== undefined) return refusal({ kind: "runs-already", name, since: other.record.started });
+    this.#beginning.add(name);
+    const screen = await this.#bringUp(name, work);
+    return screen.ok ? screen : refusal({ kind: "screen-fails", name, because: screen.problem });
+  }
+
+  async #bringUp(name: string, work: Work): Answer<Screen> {
+    const recipe = await findRecipe(RECIPE, this.#context);
+    if (!recipe.ok) return recipe;
+    const socket = socketOf(recipe.value.thing);
+    if (socket === undefined) return refusal({ kind: "screen-unfit", recipe: RECIPE, lacks: "socket" });
+    work.report({ kind: "phase", text: `starting a virtual screen for ${name}` });
+    const launched = await this.#acts.launch({ ...NO_WORDS, name: RECIPE, remove: true, serves: name }, work);
+    if (!launched.ok) return launched;
+    const instance = launched.value;
+    const ready = await this.#acts.ready(instance, work);
+    if (!ready.ok) return ready;
+    const folder = realOrSelf(volumePath(this.#context.places, instance, socket.volume));
+    return success({ instance, socket: { folder, name: socket.name } });
+  }
+
+  /** The app's start is written down, or has come to nothing. */
+  begun(name: string): void {
+    if (this.#beginning.delete(name)) this.sweep();
+  }
+
+  /** Ends screens whose app has ended. */
+  sweep(): void {
+    const running = this.#compartments.all().filter(({ state }) => state === "running" || state === "frozen");
+    const used = new Set(running.map(({ record }) => record.screen));
+    for (const { record } of running) {
+      const { serves, spec } = record;
+      if (serves === undefined || used.has(spec.name) || this.#beginning.has(serves)) continue;
+      void this.#compartments.kill(spec.name).catch((error: unknown) => {
+        process.stderr.write(`${spec.name} cannot be ended: ${String(error)}\n`);
+      });
+    }
+  }
+
+  /** What takes a picture of the screen of a running instance. @returns the screen's instance, and the program in it */
+  async picture(name: string): Answer<{ readonly screen: string; readonly command: Argv }> {
+    const standing = await this.#compartments.standing(name);
+    if (!standing.ok) return standing;
+    const { screen } = standing.value.start.record;
+    if (screen === undefined) return refusal({ kind: "no-screen", name });
+    const recipe = await findRecipe(RECIPE, this.#context);
+    if (!recipe.ok) return recipe;
+    const program = recipe.value.thing.programs["picture"];
+    if (program === undefined) return refusal({ kind: "screen-unfit", recipe: RECIPE, lacks: "picture" });
+    return success({ screen, command: program.command });
+  }
+}
+
+/** In which of its volumes its socket is, and under which name. */
+function socketOf({ ready, volumes }: Recipe): { readonly volume: string; readonly name: string } | undefined {
+  const path = ready?.sign.kind === "file" ? ready.sign.path : "";
+  for (const [volume, { inside, class: lives }] of Object.entries(volumes)) {
+    const name = path.slice(inside.length + 1);
+    if (lives !== "temp" && isWithin(path, inside) && name !== "" && !name.includes("/")) return { volume, name };
+  }
+  return undefined;
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { joinDisplay } from "./join-display.ts";
+
+const OWN = ["/home/owner/.config/skerry", "/run/user/1000/skerry"];
+
+test("a virtual screen asks nothing of the session", () => {
+  const joined = joinDisplay("display", "fake", "app", { socket: undefined }, OWN);
+  assert.ok(joined.ok);
+  assert.deepEqual(joined.value.contributions, [
+    { kind: "display", request: "display", screen: "virtual" },
+    { kind: "variable", name: "WAYLAND_DISPLAY", value: "wayland-0" },
+  ]);
+});
+
+test("the session's screen is refused where there is none, and where its socket is one of Skerry's own", () => {
+  const joined = (socket: string | undefined) => joinDisplay("display", "real", "app", { socket }, OWN);
+  for (const [socket, because] of [
+    [undefined, "absent"],
+    ["/run/user/1000/skerry/agent.sock", "skerrys"],
+  ] as const) {
+    const refused = joined(socket);
+    assert.ok(!refused.ok && refused.problem.kind === "display-not-there");
+    assert.equal(refused.problem.because, because);
+  }
+  const given = joined("/run/user/1000/wayland-1");
+  assert.ok(given.ok && given.value.warnings.length === 1);
+});
