@@ -19,7 +19,7 @@ static int open_plainly(int folder, const char *path, int flags, unsigned long r
 static void make_stage(const char *folder) {
     refuse_if(folder[0] != '/', "stage", folder, "path must be absolute");
     /* Its files are empty, or folders: room for MAX_WISHES of them and no more. */
-    const char *room = "mode=0755,size=4m,nr_inodes=16384";
+    const char *room = "mode=1777,size=4m,nr_inodes=16384";
     must("stage", folder, mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, room));
     stage = must("stage", folder, open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
     stage_path = folder;

@@ -20,11 +20,11 @@ void raise_loopback(void) {
     close(fd);
 }
 
-/* `ip route add local default dev lo`: what an app asks for arrives here, whatever its address is. */
+/* What an app asks for arrives here. In the table `main`: where passt could listen itself, it takes it that nobody does. */
 static void own_all_addresses(unsigned char family) {
     struct { struct nlmsghdr head; struct rtmsg route; struct rtattr name; unsigned lo; } ask = {
         { sizeof ask, RTM_NEWROUTE, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE, 0, 0 },
-        { family, 0, 0, 0, RT_TABLE_LOCAL, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL, 0 },
+        { family, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_HOST, RTN_LOCAL, 0 },
         { RTA_LENGTH(sizeof(unsigned)), RTA_OIF }, 1 };
     struct { struct nlmsghdr head; struct nlmsgerr error; char more[512]; } answer = { 0 };
     int fd = must("network", "routes", socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));

@@ -18,6 +18,8 @@ export const ABLE: HostFacts = {
   programs: {
     bwrap: program("/usr/bin/bwrap", "0.8.0"),
     pasta: program("/usr/bin/pasta"),
+    passt: program("/usr/bin/passt"),
+    ip: program("/usr/sbin/ip"),
     nft: program("/usr/sbin/nft"),
     "qemu-system-x86_64": program("/usr/bin/qemu-system-x86_64", "7.2.0"),
     "mkfs.erofs": program("/usr/bin/mkfs.erofs"),

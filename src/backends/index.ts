@@ -6,7 +6,7 @@ import { container } from "./container/container.ts";
 export * from "./backend.ts";
 export { changedFilter } from "./container/first-filter.ts";
 export { GATE, NAMED_NETWORK } from "./container/named-network.ts";
-export { RESOLVER_ADDRESS } from "./container/network.ts";
+export { RESOLVER_ADDRESS } from "./container/resolver-address.ts";
 export { planWith } from "./plan-with.ts";
 
 /** By the word in a deployment. */

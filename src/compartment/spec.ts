@@ -15,7 +15,7 @@ import type {
   Places,
   Recipe,
 } from "../model/index.ts";
-import { NAMED_NETWORK, RESOLVER_ADDRESS } from "../backends/index.ts";
+import { BACKENDS, NAMED_NETWORK, RESOLVER_ADDRESS } from "../backends/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 
 export interface StartWanted {
@@ -110,7 +110,9 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
   const granted = new Set(effective.flatMap(({ contributions }) => contributions.map(({ kind }) => kind)));
   // A link is reached by a name as well.
   const byNames = granted.has("named-network") || linkContributions(deployment).length > 0;
-  const resolver = byNames ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
+  // The loopback of a machine is its own.
+  const onLoopback = byNames && BACKENDS[deployment.isolation]?.boots !== true;
+  const resolver = onLoopback ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
   const networked = granted.has("network") || byNames;
   const { uid, gid } = user;
   const others = (text: string, id: number) =>

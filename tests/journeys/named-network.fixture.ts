@@ -112,10 +112,16 @@ function answerTo(query: Buffer, names: ReadonlyMap<string, readonly string[]>, 
 }
 
 /** Deploys a shell under that name with these rules for its network, and this world's name server. */
-export function deployWithRules(trial: Trial, world: NamedWorld, name: string, answer: string): void {
+export function deployWithRules(
+  trial: Trial,
+  world: NamedWorld,
+  name: string,
+  answer: string,
+  isolation: "container" | "vm" = "container",
+): void {
   mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
   writeFileSync(`${trial.home}/config/settings.yaml`, `skerry: settings/1\ndns: ["${world.dns}"]\n`);
-  const text = `skerry: deployment/1\nrecipe: dev-shell\nisolation: container\nanswers:\n  network: ${answer}\n`;
+  const text = `skerry: deployment/1\nrecipe: dev-shell\nisolation: ${isolation}\nanswers:\n  network: ${answer}\n`;
   writeFileSync(`${trial.home}/config/deployments/${name}.yaml`, text);
 }
 
@@ -129,9 +135,11 @@ export async function tryInside(
   trial: Trial,
   name: string,
   targets: readonly Target[],
+  timeoutMs?: number,
 ): Promise<Readonly<Record<Target, string>>> {
   const ended = await trial.skerry(["run", "--quiet", name, "--", "-c", 'exec python3 - "$@"', "try", ...targets], {
     input: INSIDE,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   assert.equal(ended.code, 0, ended.stderr);
   const seen: Readonly<Record<Target, string>> = JSON.parse(ended.stdout);

@@ -53,6 +53,8 @@ export interface NetworkParts {
   readonly dial: (to: string, port: number) => Promise<Socket | undefined>;
   /** Before an app is told an address: the next agent must know of whom it is. */
   readonly keep: InstanceNetworkKeeps;
+  /** It is a virtual machine's: its loopback is its own, and which of its programs asks is not to be seen from here. */
+  readonly inMachine: boolean;
 }
 
 export class InstanceNetwork {
@@ -94,14 +96,15 @@ export class InstanceNetwork {
 
   /** @param of - a process of the compartment's network */
   async listen(helper: string, of: ProcessName): Promise<Result<void, SocketsProblem>> {
-    const { connections, resolver } = NAMED_NETWORK;
+    const { connections } = NAMED_NETWORK;
+    const resolver = this.#parts.inMachine ? NAMED_NETWORK.resolverOfMachine : NAMED_NETWORK.resolver;
     const made = await makeSockets(helper, of, [
       ...connections.map((one) => ({ kind: "listen" as const, ...one })),
       { kind: "listen", ...resolver },
       { kind: "datagrams", ...resolver },
     ]);
     if (!made.ok) return made;
-    this.#programs.listen(of);
+    if (!this.#parts.inMachine) this.#programs.listen(of);
     const [four, six, names, datagrams] = made.value;
     if (four === undefined || six === undefined || names === undefined || datagrams === undefined)
       throw new Error("fewer sockets than were asked for");

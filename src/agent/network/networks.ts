@@ -11,6 +11,7 @@ import { NameAddresses } from "../../broker/index.ts";
 import { readStatus } from "../../compartment/index.ts";
 import { HostsFile, helperPath, type ProcessName } from "../../host/index.ts";
 import type { CompartmentSpec, Contribution } from "../../model/index.ts";
+import { boots } from "../launch/machine.ts";
 import type { Asks } from "../asks/asks.ts";
 import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
@@ -93,9 +94,10 @@ export class Networks {
   }
 
   /** Before the wall of a start is started: from here on it finds somebody at its gate. */
-  async expect({ spec, passing }: StartRecord): Promise<void> {
+  async expect(record: StartRecord): Promise<void> {
+    const { spec } = record;
     if (grantedIn(spec.contributions) === undefined) return;
-    const standing = await this.#make({ spec, passing }, spec.contributions, new NameAddresses());
+    const standing = await this.#make(record, spec.contributions, new NameAddresses());
     standing.gate = await openGate(`${this.#folder(spec)}/${GATE}`, async () => {
       const wall = await this.#wallOf(spec);
       return wall !== undefined && (await this.#listen(standing, wall));
@@ -152,11 +154,12 @@ export class Networks {
     return { connections: network.connections, counted: tally.counted, others: tally.others };
   }
 
-  async #takeOver({ spec, passing }: StartRecord, child: ProcessName): Promise<void> {
+  async #takeOver(record: StartRecord, child: ProcessName): Promise<void> {
+    const { spec } = record;
     const contributions = await networkInForce(spec, this.#context);
     const text = await this.#context.performer.readText(`${this.#folder(spec)}/names.json`);
     const addresses = NameAddresses.from(parsed(text ?? "")) ?? new NameAddresses();
-    const standing = await this.#make({ spec, passing }, contributions, addresses);
+    const standing = await this.#make(record, contributions, addresses);
     for (let tries = 1; !(await this.#listen(standing, child)); tries++) {
       if (tries === LISTENS_TRIES || this.#standing.get(spec.id) !== standing) return;
       standing.listening = undefined;
@@ -191,17 +194,18 @@ export class Networks {
   }
 
   async #make(
-    { spec, passing }: Pick<StartRecord, "spec" | "passing">,
+    record: StartRecord,
     contributions: readonly Contribution[],
     addresses: NameAddresses,
   ): Promise<Standing> {
+    const { spec, passing } = record;
     const tally = new Tally(async (...decided) => await this.#record(spec, ...decided));
     const keep = this.#writing(spec, addresses);
     const used = `${this.#context.places.state}/network/${spec.name}.json`;
     const allowances = new Allowances(parsed((await this.#context.performer.readText(used)) ?? ""));
     const dials = new Turns(DIALS_MOST);
     const network = new InstanceNetwork(grantedIn(contributions) ?? NOTHING, {
-      ...{ names: this.#names, tally, addresses, keep, allowances },
+      ...{ names: this.#names, tally, addresses, keep, allowances, inMachine: boots(record) },
       ask: async (request, target, signal) =>
         await this.#asks.ask({ instance: spec.name, compartment: spec.id, request, target }, signal),
       dial: async (to, port) => await dials.take(async () => await this.#dial(to, port)),

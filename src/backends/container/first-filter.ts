@@ -20,6 +20,7 @@ import {
   parseIpRange,
   rangesOfClass,
 } from "../../model/index.ts";
+import { RESOLVER_ADDRESS } from "./resolver-address.ts";
 
 const TABLE = "inet skerry";
 
@@ -55,6 +56,8 @@ export function firstFilter(contributions: readonly Contribution[]): readonly st
     "  tcp flags & (syn | ack) != syn accept",
     "  ip daddr 127.0.0.0/8 accept",
     "  ip6 daddr ::1 accept",
+    // The resolver of virtual machines; in a container nobody listens there.
+    `  ip daddr ${RESOLVER_ADDRESS} tcp dport 53 accept`,
     `  jump ${CHAIN}`,
     "  counter name refusedtcp",
     "  meta nfproto ipv4 update @refusedtcp4 { ip daddr . tcp dport }",

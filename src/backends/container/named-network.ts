@@ -11,6 +11,7 @@ import { type Result, refusal, success } from "../../result.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import { firstFilter } from "./first-filter.ts";
 import type { NetworkPlan } from "./network-plan.ts";
+import { RESOLVER_ADDRESS } from "./resolver-address.ts";
 
 /**
  * Where the agent listens inside. Below 1024, so that nobody inside can listen there first: that needs a right over the
@@ -24,6 +25,8 @@ export const NAMED_NETWORK = {
   ],
   /** Where names are asked for, by UDP and TCP. */
   resolver: { address: "127.0.0.53", port: 53 },
+  /** The same for a virtual machine, whose loopback is its own. */
+  resolverOfMachine: { address: RESOLVER_ADDRESS, port: 53 },
 } as const;
 
 /** The socket at which a start waits, below its folder. */
@@ -50,12 +53,14 @@ export function planNamedNetwork(
 
 /** What no socket inside waits for is refused by the kernel at once; here it is counted, by address and port. */
 const [FOUR, SIX] = NAMED_NETWORK.connections;
+const FROM_MACHINE = `ip daddr ${RESOLVER_ADDRESS} tcp dport ${NAMED_NETWORK.resolverOfMachine.port} accept`;
 const ARRIVING = `set refused4 { type ipv4_addr . inet_service; flags dynamic; size 1024; counter; }
 set refused6 { type ipv6_addr . inet_service; flags dynamic; size 1024; counter; }
 chain arriving {
   type filter hook prerouting priority mangle; policy accept;
   ip daddr 127.0.0.0/8 accept
   ip6 daddr ::1 accept
+  ${FROM_MACHINE}
   meta nfproto ipv4 meta l4proto tcp tproxy ip to ${FOUR.address}:${FOUR.port} accept
   meta nfproto ipv6 meta l4proto tcp tproxy ip6 to [${SIX.address}]:${SIX.port} accept
   socket wildcard 0 accept

@@ -9,9 +9,7 @@ import { type Result, refusal, success } from "../../result.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import { planNamedNetwork } from "./named-network.ts";
 import type { NetworkPlan } from "./network-plan.ts";
-
-/** Where the app asks for names: pasta hands what is sent here to the host's resolver. From the range of RFC 2544. */
-export const RESOLVER_ADDRESS = "198.18.0.53";
+import { RESOLVER_ADDRESS } from "./resolver-address.ts";
 
 /**
  * What the compartment's own end is called, and where its gateway is: from ranges that lead nowhere (RFC 2544, RFC 5180).

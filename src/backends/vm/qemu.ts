@@ -15,7 +15,7 @@ export const qemu: Vmm = {
   program: "qemu-system-x86_64",
   package: "qemu-system-x86",
   can: new Set([
-    ...(["emulation", "disk-names", "folders-9p", "folders-virtiofs", "ports", "console-socket"] as const),
+    ...(["emulation", "disk-names", "folders-9p", "folders-virtiofs", "ports", "console-socket", "card"] as const),
     ...(["vsock", "sandbox", "snapshots", "balloon", "hotplug"] as const),
   ]),
   // A q35 has 31 places on its bus, and a microvm 24; some are taken.
@@ -43,11 +43,22 @@ function argvOf(machine: Machine, program: string): Argv {
       `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
       ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
     ]),
+    ...cardOf(machine),
     ...["-device", device(machine, "virtio-serial")],
     ...ports.flatMap(({ name, socket }, index) => [
       ...["-chardev", `socket,id=port${index},path=${socket}`],
       ...["-device", `virtserialport,chardev=port${index},name=${name}`],
     ]),
+  ];
+}
+
+/** A stream of frames to one socket; nobody else is on it. */
+function cardOf(machine: Machine): readonly string[] {
+  const { card } = machine;
+  if (card === undefined) return [];
+  return [
+    ...["-netdev", `stream,id=card,server=off,addr.type=unix,addr.path=${card.socket}`],
+    ...["-device", `${device(machine, "virtio-net")},netdev=card,mac=${card.address}`],
   ];
 }
 

@@ -17,6 +17,7 @@ import { unreachable } from "../../result.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
 import { emptyFolder, memoryFolder, plainRoom } from "../container/furnish.ts";
 import type { MountPoint } from "../container/mount-points.ts";
+import { GUEST_NETWORK } from "./network-card.ts";
 import type { Share } from "./shares.ts";
 
 /** Where the archive lies inside, and where the image's root is put together. */
@@ -26,12 +27,18 @@ const ROOT = "/root";
 /** Where guest/init attaches the host's folders. */
 const FOLDERS = "/folders";
 
-/** @param filter - program for the system calls that the app is refused */
+export interface InsideParts {
+  /** Program for the system calls that the app is refused. */
+  readonly filter: string | Uint8Array;
+  readonly tasks: number;
+  /** The machine has a network card, and the app sees it. */
+  readonly networked: boolean;
+}
+
 export function startDisk(
   spec: CompartmentSpec,
   shares: ReadonlyMap<Contribution, Share>,
-  filter: string | Uint8Array,
-  tasks: number,
+  { filter, tasks, networked }: InsideParts,
 ): readonly ArchiveEntry[] {
   const { uid, gid } = spec.user;
   const room = plainRoom(spec);
@@ -80,11 +87,12 @@ export function startDisk(
         // What is granted lies over it; nothing else ever will in this machine.
         place(contribution.target, "folder");
         return ["--perms", "0000", "--size", "4096", "--tmpfs", contribution.target];
-      case "copy":
-      case "display":
       case "network":
       case "named-network":
       case "link":
+        return [];
+      case "copy":
+      case "display":
       case "publish":
         throw new Error(`${contribution.kind} was refused before`);
       default:
@@ -95,7 +103,8 @@ export function startDisk(
     ...["/bin/skerry-helper", "wall", "--status", "/run/status", "--seccomp", `${START}/filter`],
     ...["--uid", String(uid), "--gid", String(gid), "--tasks", String(tasks)],
     ...[...handed.flatMap((file) => ["--hand", file]), "--", "/bin/bwrap"],
-    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net"],
+    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"],
+    ...(networked ? [] : ["--unshare-net"]),
     ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--new-session"],
     ...(spec.ownSandbox ? [] : ["--disable-userns"]),
     ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", spec.directory, "--clearenv"],
@@ -104,6 +113,7 @@ export function startDisk(
   return [
     { kind: "file", path: "words", mode: 0o600, content: `set -- ${words.map(quoted).join(" ")}\n` },
     { kind: "file", path: "filter", mode: 0o600, content: filter },
+    ...(networked ? [{ kind: "file", path: "network", mode: 0o600, content: GUEST_NETWORK } as const] : []),
     ...files,
     { kind: "folder", path: "points", mode: 0o755 },
     ...pointEntries(points),

@@ -12,10 +12,7 @@ import { vm } from "./vm.ts";
 
 backendContract(vm, {
   display: "nothing leads from a machine to a screen yet",
-  network: "a machine has no network card yet",
-  "named-network": "the relay does not reach into machines yet",
-  publish: "the relay does not reach into machines yet",
-  link: "the relay does not reach into machines yet",
+  publish: "nobody makes connections inside of machines yet",
 });
 
 function planOf(spec: CompartmentSpec, context: BackendContext = CONTEXT) {
@@ -55,6 +52,38 @@ test("the machine has disks, streams and nothing else", () => {
   assert.ok(argv.includes("-nodefaults"), "QEMU would add a network card");
   assert.ok(after(argv, "-drive").every((drive) => drive.includes("readonly=on")));
   assert.match(after(argv, "-sandbox").join(), /spawn=deny/);
+});
+
+const BY_NAMES = { ...SEALED, contributions: [{ kind: "named-network", request: "internet", rules: [] } as const] };
+
+test("with a network answered for, the outer wall has what a container has, and passt speaks for the machine in it", () => {
+  const { argv, steps } = planOf(BY_NAMES);
+  assert.ok(!argv.includes("--unshare-net") && argv.includes("--network-namespace"));
+  const inside = argv.flatMap((word, index) =>
+    word === "--inside" ? [argv.slice(index + 1, argv.indexOf(";", index))] : [],
+  );
+  assert.deepEqual(
+    inside.map(([program]) => program),
+    ["/usr/sbin/nft", "/usr/sbin/ip", "/usr/sbin/ip", "/usr/bin/perl"],
+    "the filter is in force before passt is there",
+  );
+  const passt = inside.at(-1) ?? [];
+  for (const [word, value] of [
+    ["--socket", "/r/compartments/viewer.0badcafe/stage/card"],
+    ["--tcp-ports", "none"],
+    ["--udp-ports", "none"],
+  ])
+    assert.equal(passt[passt.indexOf(word ?? "") + 1], value);
+  assert.ok(passt.includes("--no-map-gw"));
+  assert.deepEqual(after(argv, "-netdev"), ["stream,id=card,server=off,addr.type=unix,addr.path=/run/card"]);
+  assert.ok(!words(steps).includes("--unshare-net"), "the app shares the machine's network");
+});
+
+test("without passt a network in a machine is refused with the package to install", () => {
+  const { passt: _, ...programs } = ABLE.programs;
+  const plan = planWith(vm, BY_NAMES, { ...CONTEXT, facts: { ...ABLE, programs } });
+  assert.ok(!plan.ok && plan.problem.kind === "network-unavailable");
+  assert.deepEqual([plan.problem.backend, plan.problem.missing], ["vm", ["passt: run ./skerry setup (package passt)"]]);
 });
 
 test("a folder is read-only on the host's side where it must not be written", () => {

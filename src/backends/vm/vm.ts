@@ -5,7 +5,7 @@
  * no file of the owner's, no privilege. Inside the machine the app has that wall around it once more (start-disk.ts).
  *
  * Invariant: what is not let in here is not there. The machine has disks of the image's layers, one of its start, and
- * streams; no network card, no folder of the host's.
+ * streams; a network card only where a network is answered for (network-card.ts), no folder of the host's.
  */
 import { type CompartmentSpec, type Contribution, type HostFacts, VMM_NAMES } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -13,6 +13,7 @@ import type { Argv, Step } from "../../step/index.ts";
 import type { Backend, BackendContext, BackendProblem, MachineFiles, Weaker, WallPlan } from "../backend.ts";
 import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
+import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { startDisk } from "./start-disk.ts";
 import { CAPABILITIES, lacksOf, type Machine, type Vmm } from "./vmm.ts";
@@ -29,8 +30,10 @@ const LEAST_MEMORY_MIB = 192;
 /** Where all that belongs to the machine lies behind the outer wall. */
 const INSIDE = "/vm";
 
+const PASST_INSIDE = `${INSIDE}/passt`;
+
 /** The monitor's own files, and what tells Node how to read them. */
-const MONITOR_FILES = ["main.ts", "control.ts", "streams.ts"];
+const MONITOR_FILES = ["main.ts", "control.ts", "streams.ts", "card.ts", "card-frames.ts"];
 
 /** Streams between the monitor and the machine; guest/init knows these names. */
 const PORTS = ["control", "in", "out", "err"] as const;
@@ -45,9 +48,12 @@ const UNPACKAGED = "Debian has no package of it; put the program on the PATH, or
 
 export const vm: Backend = {
   name: "vm",
-  summary: "A virtual machine with a kernel of its own, through QEMU. Without a network for now.",
+  summary: "A virtual machine with a kernel of its own, through QEMU.",
   boots: true,
-  enforces: new Set(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"]),
+  enforces: new Set([
+    ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
+    ...(["network", "named-network", "link"] as const),
+  ]),
 
   missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
     const out = [...container.missing(facts)];
@@ -76,7 +82,13 @@ export const vm: Backend = {
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
     if (!limits.ok) return limits;
-    const described = machineOf(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), shares, context.facts);
+    const card = planCard(spec, context, { folder, stage: `${folder}/stage`, backend: vm.name });
+    if (!card.ok) return card;
+    const networked = card.value.socket !== undefined;
+    const described: Machine = {
+      ...machineOf(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), shares, context.facts),
+      ...(networked ? { card: { socket: "/run/card", address: CARD_ADDRESS } } : {}),
+    };
     const lacks = lacksOf(vmm, described);
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -86,7 +98,11 @@ export const vm: Backend = {
     const appFilter = filterFor(spec, context, false);
     const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
     const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
-    const entries = startDisk(spec, shares, appFilter.step.content, spec.limits.tasks ?? DEFAULT_TASKS);
+    const entries = startDisk(spec, shares, {
+      filter: appFilter.step.content,
+      tasks: spec.limits.tasks ?? DEFAULT_TASKS,
+      networked,
+    });
     const steps: readonly Step[] = [
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
       { kind: "make-folder", path: context.files, mode: 0o700 },
@@ -97,13 +113,14 @@ export const vm: Backend = {
         : [{ kind: "write-file", path: settings, mode: 0o600, content: command.settings } as const]),
       filter.step,
       ...[...shares.values()].flatMap((share) => share.steps),
+      ...card.value.steps,
       ...limits.value.steps,
     ];
     const files = [
       ...filesOf(machine, start),
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
-    const outer: Outer = { folder, files, shares: [...shares.values()] };
+    const outer: Outer = { folder, files, shares: [...shares.values()], card: card.value };
     return success({
       steps,
       argv: behind(limits.value.prefix, [
@@ -165,12 +182,20 @@ interface Outer {
   readonly folder: string;
   readonly files: readonly Shown[];
   readonly shares: readonly Share[];
+  readonly card: CardPlan;
 }
 
 function helperPart(
   spec: CompartmentSpec,
   context: BackendContext,
-  { folder, filter, limits, files, shares }: Outer & { readonly filter: string; readonly limits: readonly string[] },
+  {
+    folder,
+    filter,
+    limits,
+    files,
+    shares,
+    card,
+  }: Outer & { readonly filter: string; readonly limits: readonly string[] },
 ): Argv {
   const { streams } = context;
   return [
@@ -183,6 +208,7 @@ function helperPart(
     ...["--stage", `${folder}/stage`],
     ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/${index}`]),
     ...shares.flatMap(({ staged }) => staged),
+    ...card.helper,
   ];
 }
 
@@ -190,12 +216,13 @@ function helperPart(
 function bubblewrapPart(
   spec: CompartmentSpec,
   { facts, streams }: BackendContext,
-  { folder, files, shares }: Outer,
+  { folder, files, shares, card }: Outer,
 ): Argv {
   const { uid, gid } = spec.user;
   return [
     facts.programs["bwrap"]?.path ?? absent("bwrap"),
-    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--unshare-net"],
+    ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"],
+    ...(card.socket === undefined ? ["--unshare-net"] : []),
     ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--disable-userns"],
     ...(streams === "passed-on" ? [] : ["--new-session"]),
     ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin"],
@@ -208,8 +235,11 @@ function bubblewrapPart(
     ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],
     ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
     ...shares.flatMap(({ name, writable, source }) => [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`]),
+    ...(card.socket === undefined ? [] : ["--ro-bind", card.socket, PASST_INSIDE]),
     ...["--remount-ro", "/", "--chdir", "/", "--clearenv"],
-    ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8", "--"],
+    ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8"],
+    ...(card.socket === undefined ? [] : ["--setenv", "SKERRY_CARD", cardWords(PASST_INSIDE)]),
+    "--",
   ];
 }
 

@@ -28,6 +28,8 @@ export interface Machine {
   readonly ports: readonly { readonly name: string; readonly socket: string }[];
   /** What the kernel says, as such a socket. */
   readonly console: string;
+  /** A network card, and the socket of what it is connected with; undefined: there is none. */
+  readonly card?: { readonly socket: string; readonly address: string } | undefined;
 }
 
 /** What a VMM can do, in the words of a refusal. */
@@ -38,6 +40,7 @@ export const CAPABILITIES = {
   "folders-virtiofs": "share folders by virtio-fs, which needs a daemon for each",
   ports: "carry the streams between a machine and its host (virtio-serial)",
   "console-socket": "write what the kernel says to a socket",
+  card: "connect a network card to a socket",
   vsock: "carry streams by vsock",
   sandbox: "give up rights by a filter of its own behind our wall",
   snapshots: "write down a running machine, and go on from that",
@@ -74,6 +77,7 @@ export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly C
     ["folders-9p", machine.folders.length > 0],
     ["ports", machine.ports.length > 0],
     ["console-socket", true],
+    ["card", machine.card !== undefined],
   ];
   return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }

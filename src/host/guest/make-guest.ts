@@ -31,7 +31,23 @@ const LOADER = { path: "lib64/ld-linux-x86-64.so.2", target: `/${LIBRARIES}/ld-l
 
 /** What the init needs by these names, before it is anything. */
 const BUSYBOX_NAMES = [
-  ...["awk", "cat", "cp", "cpio", "insmod", "kill", "ln", "mkdir", "mkfifo", "mknod", "mount", "poweroff", "rm", "sed"],
+  ...[
+    "awk",
+    "cat",
+    "cp",
+    "cpio",
+    "insmod",
+    "ip",
+    "kill",
+    "ln",
+    "mkdir",
+    "mkfifo",
+    "mknod",
+    "mount",
+    "poweroff",
+    "rm",
+    "sed",
+  ],
   ...["sh", "sleep", "switch_root"],
 ];
 
@@ -67,6 +83,7 @@ function isNeeded(path: string) {
 
 const HELPING: ReadonlySet<string> = new Set([
   ...["virtio", "virtio_ring", "virtio_pci", "virtio_pci_legacy_dev", "virtio_pci_modern_dev"],
+  ...["failover", "net_failover"],
   ...["libcrc32c", "crc32c_generic", "crc32c_intel", "lz4_decompress", "xxhash", "fscache", "netfs", "9pnet"],
 ]);
 

@@ -16,6 +16,7 @@ import { spawn } from "node:child_process";
 import { fstatSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { attachCard } from "./card.ts";
 import { ControlReader, type Said } from "./control.ts";
 import { listenOnce, Tail } from "./streams.ts";
 
@@ -48,6 +49,8 @@ const [folder = "", program = "", ...rest] = process.argv.slice(2);
 const [control, input, output, errors, console] = await Promise.all(
   ["control", "in", "out", "err", "console"].map(async (name) => await listenOnce(`${folder}/${name}`)),
 );
+const cardWords = process.env["SKERRY_CARD"];
+if (cardWords !== undefined) await attachCard(`${folder}/card`, cardWords);
 const kernelWords = new Tail(TAIL_BYTES);
 const programWords = new Tail(TAIL_BYTES);
 

@@ -19,6 +19,7 @@ const MODULES = [
   "virtio_mmio",
   "virtio_blk",
   "virtio_console",
+  "virtio_net",
   "crc32c_generic",
   "erofs",
   "overlay",
