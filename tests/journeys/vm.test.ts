@@ -144,7 +144,7 @@ test("on a terminal an app in a machine has nothing to read, and Ctrl-C ends it"
 });
 
 test("what a machine cannot have is refused by name, before anything is made for it", { skip }, async () => {
-  deploy("published", "publish: { 8080: 127.0.0.1:8080 }\n");
+  deploy("published", "publish: [8080]\n");
   const refused = await trial.skerry(["plan", "published"]);
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /vm cannot enforce "publish"/);
