@@ -33,7 +33,10 @@ const INSIDE = "/vm";
 const PASST_INSIDE = `${INSIDE}/passt`;
 
 /** The monitor's own files, and what tells Node how to read them. */
-const MONITOR_FILES = ["main.ts", "control.ts", "streams.ts", "card.ts", "card-frames.ts"];
+const MONITOR_FILES = [
+  ...["main.ts", "control.ts", "streams.ts", "card.ts", "card-frames.ts"],
+  ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
+];
 
 /** Streams between the monitor and the machine; guest/init knows these names. */
 const PORTS = ["control", "in", "out", "err"] as const;

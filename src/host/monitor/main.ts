@@ -18,6 +18,7 @@ import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { attachCard } from "./card.ts";
 import { ControlReader, type Said } from "./control.ts";
+import { servePorts } from "./ports.ts";
 import { listenOnce, Tail } from "./streams.ts";
 
 /** Ours, when there is no exit code of the app's: the same as the helper's. */
@@ -51,6 +52,7 @@ const [control, input, output, errors, console] = await Promise.all(
 );
 const cardWords = process.env["SKERRY_CARD"];
 if (cardWords !== undefined) await attachCard(`${folder}/card`, cardWords);
+await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
 const kernelWords = new Tail(TAIL_BYTES);
 const programWords = new Tail(TAIL_BYTES);
 
