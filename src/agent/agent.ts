@@ -35,6 +35,7 @@ import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
 import { publishLines } from "./network/publish-words.ts";
 import type { Screen } from "./display/screens.ts";
+import { portLines } from "./network/stations.ts";
 import { Life } from "./life.ts";
 import { directoryNow } from "./grants/in-force.ts";
 import { AnswerChanges } from "./grants/change-answers.ts";
@@ -126,7 +127,12 @@ export class Agent {
         ? [`lock, fetch and build the image of ${chosen.value.recipe.name}; it is missing`]
         : [];
     return success({
-      lines: [...building, ...publishLines(spec), ...[...steps, ...plan.steps, start].flatMap(describe)],
+      lines: [
+        ...building,
+        ...portLines(spec),
+        ...publishLines(spec),
+        ...[...steps, ...plan.steps, start].flatMap(describe),
+      ],
       imageBuilt: image.value !== undefined,
     });
   }

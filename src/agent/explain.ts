@@ -333,6 +333,9 @@ export function explain(problem: AgentProblem): Explained {
     case "machine-full":
     case "cannot-see-ready":
     case "cannot-enter":
+    case "needs-machine":
+    case "provides-no-network":
+    case "ports-taken":
       return refused(...machineWords(problem));
     case "helper-missing":
       return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };

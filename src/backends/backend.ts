@@ -43,6 +43,8 @@ export interface BackendContext {
   readonly screen?: ScreenSocket;
   /** For a backend that boots: what it is started from, on this host. */
   readonly machine?: MachineFiles;
+  /** How the machine is joined to others; undefined where it is not. */
+  readonly ports?: PortPlaces;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
   readonly hostAddresses: readonly string[];
 }
@@ -50,6 +52,14 @@ export interface BackendContext {
 export interface ScreenSocket {
   readonly folder: string;
   readonly name: string;
+}
+
+/** What the agent has settled for machines whose way leads through another. */
+export interface PortPlaces {
+  /** Of such a machine: its folder at the provider, and its number there. */
+  readonly own?: { readonly folder: string; readonly number: number };
+  /** Of a provider: the folders of all its stations, and that of their list and the filter. */
+  readonly all?: { readonly ports: string; readonly rules: string };
 }
 
 /** Absolute paths without links on their way. */
@@ -112,6 +122,12 @@ export interface Entry {
 }
 
 export type BackendProblem =
+  | {
+      readonly kind: "needs-machine";
+      readonly backend: string;
+      readonly name: string;
+      readonly what: "system" | "port";
+    }
   | { readonly kind: "backend-unavailable"; readonly backend: string; readonly missing: readonly string[] }
   | { readonly kind: "vmm-lacks"; readonly vmm: VmmName; readonly lacks: readonly string[] }
   | { readonly kind: "machine-full"; readonly backend: string; readonly wanted: number; readonly limit: number }

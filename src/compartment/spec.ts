@@ -15,7 +15,7 @@ import type {
   Places,
   Recipe,
 } from "../model/index.ts";
-import { BACKENDS, NAMED_NETWORK, RESOLVER_ADDRESS } from "../backends/index.ts";
+import { BACKENDS, NAMED_NETWORK, PROVIDER_ADDRESS, RESOLVER_ADDRESS } from "../backends/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 
 export interface StartWanted {
@@ -75,6 +75,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...hostFiles(wanted),
     ...volumes(wanted, places),
     ...wanted.effective.flatMap((effective) => [...slots(effective, wanted), ...effective.contributions]),
+    ...(recipe.provides?.includes("network") === true ? [{ kind: "ports" } as const] : []),
     ...linkContributions(deployment),
     ...publishContributions(deployment),
     ...argumentFiles(wanted),
@@ -93,6 +94,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     acceptWeaker: wanted.acceptWeaker,
     ownSandbox: recipe.ownSandbox,
     ...(deployment.vmm === undefined ? {} : { vmm: deployment.vmm }),
+    ...(recipe.guest === undefined ? {} : { guest: recipe.guest }),
     endsWithCaller: wanted.endsWithCaller,
   });
 }
@@ -112,8 +114,11 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
   const byNames = granted.has("named-network") || linkContributions(deployment).length > 0;
   // The loopback of a machine is its own.
   const onLoopback = byNames && BACKENDS[deployment.isolation]?.boots !== true;
-  const resolver = onLoopback ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
-  const networked = granted.has("network") || byNames;
+  const outside = onLoopback ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
+  const resolver = granted.has("port") ? PROVIDER_ADDRESS : outside;
+  // A provider looks names up for those that may go wherever it goes itself.
+  const ported = effective.some((one) => one.contributions.some((entry) => entry.kind === "port" && !entry.rules));
+  const networked = granted.has("network") || byNames || ported;
   const { uid, gid } = user;
   const others = (text: string, id: number) =>
     text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));

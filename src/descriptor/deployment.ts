@@ -101,7 +101,7 @@ function byRules(answer: Answer): boolean {
 function toGrant(grant: GrantFile, home: string): Grant {
   if (typeof grant === "string")
     return { answer: grant, folder: undefined, files: undefined, allow: undefined, rules: undefined };
-  const { answer, folder, files, allow, value } = grant;
+  const { answer, folder, files, allow, value, through } = grant;
   return {
     answer,
     folder: folder === undefined ? undefined : resolveHome(folder, home),
@@ -109,5 +109,6 @@ function toGrant(grant: GrantFile, home: string): Grant {
     allow: byRules(answer) || allow === undefined ? undefined : zonesOf(allow),
     rules: byRules(answer) ? allow?.map(toRule) : undefined,
     ...(value === undefined ? {} : { value }),
+    ...(through === undefined ? {} : { through }),
   };
 }

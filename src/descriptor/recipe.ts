@@ -37,6 +37,8 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
     requests: mapValues(file.value.requests ?? {}, toRequest),
     volumes,
     ownSandbox: file.value["own-sandbox"] ?? false,
+    ...(file.value.guest === "system" ? { guest: "system" } : {}),
+    ...(file.value.provides === undefined ? {} : { provides: file.value.provides }),
     ready: ready === undefined ? undefined : toReadiness(ready),
     desktop: desktop === undefined ? undefined : toDesktop(desktop),
   });
@@ -48,6 +50,7 @@ function checkRecipe(file: RecipeFile): readonly PathFinding[] {
     ...repeated(file.packages, ["packages"]),
     ...checkRepositories(file.repositories ?? []),
     ...checkImported(file),
+    ...checkProvides(file),
     ...checkPrograms(file.programs),
     ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
     ...checkVerbs(file.requests ?? {}),
@@ -64,6 +67,14 @@ function checkImported(file: RecipeFile): readonly PathFinding[] {
     return typeof value === "string" || (value?.length ?? 0) > 0;
   });
   return astray.map((key): PathFinding => ({ path: [key], part: "value", message }));
+}
+
+/** Whose machine others go through routes for them, which no app behind its own wall can. */
+function checkProvides({ provides = [], guest }: RecipeFile): readonly PathFinding[] {
+  if (provides.length === 0 || guest === "system") return [];
+  return [
+    { path: ["provides"], part: "value", message: "only a system can provide a network; write guest: system too" },
+  ];
 }
 
 /** Of two repositories at one address, or at addresses of which one lies in the other, a package's origin is unclear. */

@@ -14,6 +14,7 @@ import {
   MOST_CHOSEN_FILES,
   OWN_VARIABLES,
   PACKAGE_PATTERN,
+  PROVIDED,
   SERVICES,
   VERBS,
   VOLUME_CLASSES,
@@ -176,6 +177,13 @@ export const recipeSchema = titled("a recipe", {
     .boolean(wants("true or false"))
     .optional()
     .describe("The program has a sandbox of its own and needs nested user namespaces. Default: false"),
+  guest: z
+    .enum(["app", "system"], { error: ({ input }) => noneOf(input, ["app", "system"]) })
+    .optional()
+    .describe("system: its first program brings up a whole system, in a virtual machine. Default: app"),
+  provides: listOf(z.enum(PROVIDED), "words", PROVIDED.length)
+    .optional()
+    .describe("network: the way out of other machines can lead through it. Default: nothing"),
   ready: readySchema.optional().describe("How one sees that its first program can be used. Default: no sign"),
   desktop: desktopSchema.optional().describe("Puts it into menus. Default: not there"),
 });
@@ -196,6 +204,9 @@ const grant = z
       allow: rulesSchema
         .optional()
         .describe("With subset: what may be reached. With a real network: host and lan, besides the internet"),
+      through: name
+        .optional()
+        .describe("With a real network or a subset of it: the instance of a net VM that the way leads through"),
     }),
   ])
   .describe("An answer, or a map with `answer` and its options");

@@ -122,6 +122,8 @@ export function writeRecipe(recipe: Recipe): string {
     "",
     "# True for a program with a sandbox of its own, such as a browser.",
     `own-sandbox: ${recipe.ownSandbox}`,
+    ...(recipe.guest === undefined ? [] : [`guest: ${recipe.guest}`]),
+    ...(recipe.provides === undefined ? [] : [`provides: ${inline(recipe.provides)}`]),
     "",
     "# The sign that the first program can be used: { port: 8080 }, { file: /run/x } or { command: [/usr/bin/x] }.",
     ...(recipe.ready === undefined
@@ -137,13 +139,14 @@ export function writeRecipe(recipe: Recipe): string {
 }
 
 /** An answer as it is written: the word alone where it has no options. */
-export function grantData({ answer, folder, files, allow, rules, value }: Grant, home: string): PlainData {
+export function grantData({ answer, folder, files, allow, rules, value, through }: Grant, home: string): PlainData {
   const options: PlainMap = {
     ...(folder === undefined ? {} : { folder: shortenHome(folder, home) }),
     ...(files === undefined ? {} : { files }),
     ...(allow === undefined ? {} : { allow }),
     ...(rules === undefined ? {} : { allow: rules.map(ruleData) }),
     ...(value === undefined ? {} : { value }),
+    ...(through === undefined ? {} : { through }),
   };
   return Object.keys(options).length === 0 ? answer : { answer, ...options };
 }

@@ -23,7 +23,7 @@ import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
 import { type DisplayProblem, displayTwice, joinDisplay } from "./join-display.ts";
 import { joinVariable, type VariableProblem } from "./join-variable.ts";
-import { networkGets, whyRuleNotServed } from "./network.ts";
+import { networkGets, portGets, whyNoWay, whyRuleNotServed } from "./network.ts";
 import { pickFor, pickGets } from "./pick.ts";
 import { startUpFilesWithin } from "./start-up-files.ts";
 
@@ -261,11 +261,12 @@ function network(
     return refusal({ kind: "option-missing", deployment, request: name, option: "rule under allow", line });
   }
   for (const rule of grant.rules ?? []) {
-    const because = whyRuleNotServed(rule);
+    const because = grant.through === undefined ? whyRuleNotServed(rule) : whyNoWay(rule);
     if (because !== undefined)
       return refusal({ kind: "rule-not-served", deployment, request: name, rule: rule.text, because });
   }
-  return success({ ...plain, ...networkGets(name, grant) });
+  const { through } = grant;
+  return success({ ...plain, ...(through === undefined ? networkGets(name, grant) : portGets(name, grant, through)) });
 }
 
 /** A compartment has one network: what one answer shuts, another must not open by lying beside it. */
@@ -278,7 +279,7 @@ function mixedNetworks(effective: readonly Effective[], deployment: string): Joi
 }
 
 function isNetwork({ kind }: Contribution): boolean {
-  return kind === "network" || kind === "named-network";
+  return kind === "network" || kind === "named-network" || kind === "port";
 }
 
 /** Where a folder appears inside. */
@@ -418,6 +419,9 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
     return "allow";
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
+  if (grant.through !== undefined && (request.service !== "network" || !["real", "subset"].includes(grant.answer)))
+    return "through";
+  if (grant.through !== undefined && grant.allow?.includes("host") === true) return "allow: [host] beside through";
   if (grant.value !== undefined && (request.service !== "variable" || grant.answer !== "fake")) return "value";
   return undefined;
 }

@@ -48,6 +48,29 @@ export function networkGets(request: string, grant: Grant): NetworkGets {
   return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }], warnings: [] };
 }
 
+/** The same by the machine of a provider, which tells ways apart by address and port. */
+export function portGets(request: string, grant: Grant, through: string): NetworkGets {
+  const plain = networkGets(request, grant);
+  const zones = grant.allow ?? [];
+  const rules = grant.answer === "subset" ? { rules: grant.rules ?? [] } : {};
+  return {
+    gets: `${plain.gets}, through ${through}`,
+    contributions: [{ kind: "port", request, through, zones, ...rules }],
+    warnings: plain.warnings,
+  };
+}
+
+/** Why a rule cannot be kept by a provider's machine; undefined where it can. */
+export function whyNoWay(rule: NetworkRule): string | undefined {
+  if (rule.target.kind !== "addresses" || rule.target.family !== 4)
+    return "a way through another machine is named by an IPv4 address or a range of them";
+  if (rule.answer === "ask") return "another machine cannot wait for an answer";
+  if (rule.answer === "deny") return "a way through another machine is there or not: leave it out";
+  if (rule.sameName || rule.bytesPerDay !== undefined || rule.bytesPerSecond !== undefined)
+    return "another machine looks at addresses and ports alone";
+  return undefined;
+}
+
 /** The answer `ask` for a network as a whole: every name that no rule of it names. */
 const ASK_FOR_ALL: NetworkRule = {
   ...{ text: "*", target: { kind: "any-name" }, protocol: "tcp", port: undefined, answer: "ask" },

@@ -52,6 +52,16 @@ export type Contribution =
     }
   /** The socket of a screen appears at `DISPLAY_SOCKET`: a private one of Skerry's, or that of its owner's session. */
   | { readonly kind: "display"; readonly request: string; readonly screen: "virtual" | "own" }
+  /** A network card that leads to a provider's machine and nowhere else; `rules`: only those ways, and no names. */
+  | {
+      readonly kind: "port";
+      readonly request: string;
+      readonly through: string;
+      readonly zones: readonly NetworkZone[];
+      readonly rules?: readonly NetworkRule[];
+    }
+  /** It is such a provider: a second card, at which are the ports of those that go through it. */
+  | { readonly kind: "ports" }
   /** One TCP port of another instance is reached under a host name. */
   | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string }
   /** One TCP port of its own is reached from the host, at that place and no other. */
@@ -77,6 +87,8 @@ export interface CompartmentSpec {
   readonly ownSandbox: boolean;
   /** For a backend that boots: which program is to run the machine, where the owner has said so. */
   readonly vmm?: VmmName;
+  /** Its command is the first program of a system, which brings up the rest: it needs a machine of its own. */
+  readonly guest?: "system";
   /** The compartment ends with the program that started it (`run --rm`). */
   readonly endsWithCaller: boolean;
 }

@@ -55,6 +55,8 @@ export interface Grant {
   readonly rules: readonly NetworkRule[] | undefined;
   /** With `fake` for a variable: what it is set to. */
   readonly value?: string;
+  /** With a `real` network or a `subset` of it: the instance whose machine the way leads through. */
+  readonly through?: string;
 }
 
 /** `host`: the host's own addresses. `lan`: private and link-local ranges. */

@@ -35,6 +35,10 @@ export interface Recipe {
   readonly volumes: Readonly<Record<string, Volume>>;
   /** The program brings a sandbox of its own (browsers) and so needs nested user namespaces. */
   readonly ownSandbox: boolean;
+  /** Its first program is that of a system (systemd). Undefined: an app. */
+  readonly guest?: "system";
+  /** `network`: the way out of other machines leads through it. */
+  readonly provides?: readonly (typeof PROVIDED)[number][];
   /** How one sees that its default program can be used; undefined where there is no sign. */
   readonly ready: Readiness | undefined;
   /** For menus; undefined for what has no window. */
@@ -82,6 +86,9 @@ export interface Request {
 export const OWN_VARIABLES = [
   ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM", "XDG_RUNTIME_DIR"],
 ] as const;
+
+/** What one instance can be to others besides what its links say. */
+export const PROVIDED = ["network"] as const;
 
 /** How long a volume's content is meant to live: the first three survive purge and rebuild, `temp` one run. */
 export const VOLUME_CLASSES = ["data", "settings", "cache", "temp"] as const;

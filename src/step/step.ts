@@ -34,6 +34,8 @@ export type Step =
       readonly tools: readonly string[];
       /** Names of kernel modules; what they depend on comes along. */
       readonly modules: readonly string[];
+      /** Besides those, of a machine that is a system of its own. */
+      readonly systemModules: readonly string[];
       /** Skerry's own helper program, for inside. */
       readonly helper: string;
       /** Text of the first program inside. */

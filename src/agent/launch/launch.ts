@@ -50,6 +50,7 @@ import type { Step, StepProblem } from "../../step/index.ts";
 import { type CatalogueProblem, deploymentFile, findDeployment, findRecipe } from "../catalogue.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { type AnsweredAt, answeredAt, answeredForThisStart } from "../grants/answered-at.ts";
+import { type PortProblem, portPlaces } from "../network/stations.ts";
 import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
@@ -71,6 +72,7 @@ export type LaunchProblem =
   | BadFlag
   | MachineProblem
   | NoIdsLeft
+  | PortProblem
   | StepProblem
   | { readonly kind: "overlapping-places"; readonly deployment: string; readonly one: string; readonly other: string }
   | { readonly kind: "helper-missing"; readonly path: string }
@@ -252,6 +254,8 @@ export async function prepare(
       what: "a file system in memory for secrets",
       fix: "mount a tmpfs at /dev/shm",
     });
+  const ports = await portPlaces(spec.value, context, options.dry);
+  if (!ports.ok) return ports;
   const log = `${context.places.state}/logs/${deployment.name}.log`;
   const plan = planWith(backend, spec.value, {
     facts: context.facts,
@@ -261,6 +265,7 @@ export async function prepare(
     ...(memory === undefined ? {} : { secrets: memory }),
     screen: options.screen ?? (own?.socket === undefined ? PLANNED_SCREEN : placeOf(own.socket)),
     ...(boots(deployment) ? { machine: options.machine ?? plannedMachine(image, context) } : {}),
+    ports: ports.value,
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });
   if (!plan.ok) return plan;

@@ -1,12 +1,17 @@
 /** Words for what virtual machines cannot do, or not here. */
-import type { BackendProblem } from "../../backends/index.ts";
+import { type BackendProblem, MOST_STATIONS } from "../../backends/index.ts";
 import type { GuestProblem } from "../../image/index.ts";
 import { unreachable } from "../../result.ts";
+import type { PortProblem } from "../network/stations.ts";
 import type { CannotEnter, MachineProblem } from "./machine.ts";
 
 type Worded = Extract<
-  MachineProblem | GuestProblem | BackendProblem | CannotEnter,
-  { readonly kind: "no-guest" | "vmm-lacks" | "machine-full" | "cannot-see-ready" | "cannot-enter" }
+  MachineProblem | GuestProblem | BackendProblem | CannotEnter | PortProblem,
+  {
+    readonly kind:
+      | ("no-guest" | "vmm-lacks" | "machine-full" | "cannot-see-ready" | "cannot-enter")
+      | ("needs-machine" | "provides-no-network" | "ports-taken");
+  }
 >;
 
 /** @returns the sentence, and the way out */
@@ -36,6 +41,25 @@ export function machineWords(problem: Worded): readonly [string, string] {
       return [
         `${problem.name} runs in a machine of its own (isolation: ${problem.backend}), which no program can be run in later`,
         "run it as the instance's own program, or choose isolation: container",
+      ];
+    case "needs-machine":
+      return [
+        problem.what === "system"
+          ? `${problem.name} is a system of its own, which ${problem.backend} cannot start`
+          : `${problem.name} has a part in a network of machines, which ${problem.backend} cannot join`,
+        "write isolation: vm into its deployment",
+      ];
+    case "provides-no-network":
+      return [
+        `the way of ${problem.name} leads through ${problem.through}, which ${problem.because === "wall" ? "is no virtual machine" : "provides no network"}`,
+        problem.because === "wall"
+          ? `write isolation: vm into the deployment of ${problem.through}`
+          : `name an instance of a recipe that provides: [network], such as net-vm`,
+      ];
+    case "ports-taken":
+      return [
+        `${problem.through} has no port left for ${problem.name}: it has ${MOST_STATIONS} of them`,
+        "undeploy an instance that goes through it, or deploy another provider",
       ];
     default:
       return unreachable(problem);

@@ -45,10 +45,10 @@ export async function bringUpLinked(
 
 /** All that it needs from its start on, and last itself, each behind those that it links to. */
 export async function linkedOrder(
-  { name, service }: Deployment,
+  { name, service, answers }: Deployment,
   context: AgentContext,
 ): Promise<Result<readonly string[], LinkCycle | CatalogueProblem>> {
-  const links = new Map([[name, service.links]]);
+  const links = new Map([[name, neededBy({ service, answers })]]);
   const onDemand = new Set<string>();
   const read = await readLinks(links, onDemand, context);
   if (!read.ok) return read;
@@ -70,6 +70,12 @@ async function readLinks(
     if (!found.ok) return found;
     const { service } = found.value.thing;
     if (service.onDemand !== undefined) onDemand.add(unread.to);
-    links.set(unread.to, service.links);
+    links.set(unread.to, neededBy(found.value.thing));
   }
+}
+
+/** Whom it links to, and through whose machine its way leads: that one has to be there as well. */
+function neededBy({ service, answers }: Pick<Deployment, "service" | "answers">): readonly Link[] {
+  const through = Object.values(answers).flatMap((grant) => grant.through ?? []);
+  return [...service.links, ...through.map((to): Link => ({ to, port: undefined, as: undefined }))];
 }

@@ -218,6 +218,12 @@ function contributionText(one: Contribution): string {
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
     case "display":
       return one.screen === "own" ? "the socket of the session's screen" : "the socket of a virtual screen";
+    case "port":
+      return one.rules === undefined
+        ? `${describePart({ kind: "everything", zones: one.zones })}, through ${one.through}`
+        : `${one.rules.map((rule) => rule.text).join(", ")}, through ${one.through}`;
+    case "ports":
+      return "ports of the machines whose way leads through it";
     case "secret":
       return `the secret ${one.name}${one.source.as === undefined ? "" : ` as a ${one.source.as}`}`;
     case "publish":

@@ -136,7 +136,7 @@ function targetText(target: RightTarget, app: string): string {
     case "volume":
       return target.volume;
     case "network":
-      return describePart(target.part);
+      return `${describePart(target.part)}${target.through === undefined ? "" : ` through ${target.through}`}`;
     case "app":
       return `${target.to}:${target.port}`;
     case "screen":

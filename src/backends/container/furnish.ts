@@ -201,6 +201,8 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
         break;
       case "network":
       case "named-network":
+      case "port":
+      case "ports":
       case "link":
       case "publish":
         // network.ts or the agent makes it; here it shows in nothing.

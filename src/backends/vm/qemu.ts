@@ -43,22 +43,16 @@ function argvOf(machine: Machine, program: string): Argv {
       `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
       ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
     ]),
-    ...cardOf(machine),
+    // Each a stream of frames to one socket; nobody else is on it.
+    ...machine.cards.flatMap(({ name, socket, address }) => [
+      ...["-netdev", `stream,id=${name},server=off,addr.type=unix,addr.path=${socket}`],
+      ...["-device", `${device(machine, "virtio-net")},netdev=${name},mac=${address}`],
+    ]),
     ...["-device", device(machine, "virtio-serial")],
     ...ports.flatMap(({ name, socket }, index) => [
       ...["-chardev", `socket,id=port${index},path=${socket}`],
       ...["-device", `virtserialport,chardev=port${index},name=${name}`],
     ]),
-  ];
-}
-
-/** A stream of frames to one socket; nobody else is on it. */
-function cardOf(machine: Machine): readonly string[] {
-  const { card } = machine;
-  if (card === undefined) return [];
-  return [
-    ...["-netdev", `stream,id=card,server=off,addr.type=unix,addr.path=${card.socket}`],
-    ...["-device", `${device(machine, "virtio-net")},netdev=card,mac=${card.address}`],
   ];
 }
 

@@ -87,6 +87,8 @@ export function startDisk(
         // What is granted lies over it; nothing else ever will in this machine.
         place(contribution.target, "folder");
         return ["--perms", "0000", "--size", "4096", "--tmpfs", contribution.target];
+      case "port":
+      case "ports":
       case "network":
       case "named-network":
       case "link":
@@ -104,7 +106,7 @@ export function startDisk(
     ...["--uid", String(uid), "--gid", String(gid), "--tasks", String(tasks)],
     ...[...handed.flatMap((file) => ["--hand", file]), "--", "/bin/bwrap"],
     ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"],
-    ...(networked ? [] : ["--unshare-net"]),
+    ...(networked || spec.contributions.some(({ kind }) => kind === "port") ? [] : ["--unshare-net"]),
     ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--new-session"],
     ...(spec.ownSandbox ? [] : ["--disable-userns"]),
     ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", spec.directory, "--clearenv"],

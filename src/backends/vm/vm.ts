@@ -10,12 +10,22 @@
 import { type CompartmentSpec, type Contribution, type HostFacts, VMM_NAMES } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Argv, Step } from "../../step/index.ts";
-import type { Backend, BackendContext, BackendProblem, MachineFiles, Weaker, WallPlan } from "../backend.ts";
+import type {
+  Backend,
+  BackendContext,
+  BackendProblem,
+  MachineFiles,
+  PortPlaces,
+  Weaker,
+  WallPlan,
+} from "../backend.ts";
 import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
 import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
+import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { startDisk } from "./start-disk.ts";
+import { systemDisk } from "./system-disk.ts";
 import { CAPABILITIES, lacksOf, type Machine, type Vmm } from "./vmm.ts";
 import { VMMS } from "./vmms.ts";
 
@@ -55,7 +65,7 @@ export const vm: Backend = {
   boots: true,
   enforces: new Set([
     ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
-    ...(["network", "named-network", "link"] as const),
+    ...(["network", "named-network", "link", "port", "ports"] as const),
   ]),
 
   missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
@@ -88,10 +98,13 @@ export const vm: Backend = {
     const card = planCard(spec, context, { folder, stage: `${folder}/stage`, backend: vm.name });
     if (!card.ok) return card;
     const networked = card.value.socket !== undefined;
-    const described: Machine = {
-      ...machineOf(machine, sizeOf(spec, memory.value.memoryMiB, context.facts), shares, context.facts),
-      ...(networked ? { card: { socket: "/run/card", address: CARD_ADDRESS } } : {}),
-    };
+    const ports = context.ports ?? {};
+    const size = sizeOf(spec, memory.value.memoryMiB, context.facts);
+    const cards = [
+      ...(networked ? [{ name: "card", socket: "/run/card", address: CARD_ADDRESS }] : []),
+      ...portCards(ports),
+    ];
+    const described: Machine = { ...machineOf(machine, size, { shares, ports }, context.facts), cards };
     const lacks = lacksOf(vmm, described);
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -101,16 +114,19 @@ export const vm: Backend = {
     const appFilter = filterFor(spec, context, false);
     const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
     const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
-    const entries = startDisk(spec, shares, {
-      filter: appFilter.step.content,
-      tasks: spec.limits.tasks ?? DEFAULT_TASKS,
-      networked,
-    });
+    const entries =
+      spec.guest === "system"
+        ? systemDisk(spec, shares, { networked, routes: ports.all !== undefined })
+        : startDisk(spec, shares, {
+            filter: appFilter.step.content,
+            tasks: spec.limits.tasks ?? DEFAULT_TASKS,
+            networked,
+          });
     const steps: readonly Step[] = [
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
       { kind: "make-folder", path: context.files, mode: 0o700 },
       { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
-      { kind: "write-archive", path: start, mode: 0o600, entries },
+      { kind: "write-archive", path: start, mode: 0o600, entries: [...entries, ...portEntries(ports)] },
       ...(command.settings === undefined
         ? []
         : [{ kind: "write-file", path: settings, mode: 0o600, content: command.settings } as const]),
@@ -123,7 +139,8 @@ export const vm: Backend = {
       ...filesOf(machine, start),
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
-    const outer: Outer = { folder, files, shares: [...shares.values()], card: card.value };
+    const joints = jointsOf(spec, `${folder}/stage`, ports);
+    const outer: Outer = { folder, files, shares: [...shares.values()], joints, card: card.value };
     return success({
       steps,
       argv: behind(limits.value.prefix, [
@@ -186,6 +203,7 @@ interface Outer {
   readonly files: readonly Shown[];
   readonly shares: readonly Share[];
   readonly card: CardPlan;
+  readonly joints: ReturnType<typeof jointsOf>;
 }
 
 function helperPart(
@@ -198,6 +216,7 @@ function helperPart(
     files,
     shares,
     card,
+    joints,
   }: Outer & { readonly filter: string; readonly limits: readonly string[] },
 ): Argv {
   const { streams } = context;
@@ -210,7 +229,7 @@ function helperPart(
     ...limits,
     ...["--stage", `${folder}/stage`],
     ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/${index}`]),
-    ...shares.flatMap(({ staged }) => staged),
+    ...[...shares, ...joints].flatMap(({ staged }) => staged),
     ...card.helper,
   ];
 }
@@ -219,7 +238,7 @@ function helperPart(
 function bubblewrapPart(
   spec: CompartmentSpec,
   { facts, streams }: BackendContext,
-  { folder, files, shares, card }: Outer,
+  { folder, files, shares, joints, card }: Outer,
 ): Argv {
   const { uid, gid } = spec.user;
   return [
@@ -239,6 +258,7 @@ function bubblewrapPart(
     ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
     ...shares.flatMap(({ name, writable, source }) => [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`]),
     ...(card.socket === undefined ? [] : ["--ro-bind", card.socket, PASST_INSIDE]),
+    ...joints.flatMap(({ writable, source, inside }) => [writable ? "--bind" : "--ro-bind", source, inside]),
     ...["--remount-ro", "/", "--chdir", "/", "--clearenv"],
     ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8"],
     ...(card.socket === undefined ? [] : ["--setenv", "SKERRY_CARD", cardWords(PASST_INSIDE)]),
@@ -260,7 +280,7 @@ function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, 
 function machineOf(
   machine: MachineFiles,
   size: Size,
-  shares: ReadonlyMap<Contribution, Share>,
+  { shares, ports }: { readonly shares: ReadonlyMap<Contribution, Share>; readonly ports: PortPlaces },
   facts: HostFacts,
 ): Machine {
   return {
@@ -273,7 +293,10 @@ function machineOf(
       { name: "start", file: `${INSIDE}/start` },
       ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
     ],
-    folders: [...shares.values()].map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
+    folders: [
+      ...[...shares.values()].map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
+      ...(ports.all === undefined ? [] : [{ name: RULES_SHARE, folder: "/rules", writable: false }]),
+    ],
     ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
     console: "/run/console",
   };

@@ -9,6 +9,15 @@
 import type { VmmName } from "../../model/index.ts";
 import type { Argv } from "../../step/index.ts";
 
+/** A network card, and where the other end of its stream of frames listens. */
+export interface Card {
+  /** One word; no two of a machine have the same. */
+  readonly name: string;
+  readonly socket: string;
+  /** Six bytes in hexadecimal, with colons. */
+  readonly address: string;
+}
+
 export interface Machine {
   /** `emulated` needs nothing of the host; `kvm` its /dev/kvm. */
   readonly accelerator: "emulated" | "kvm";
@@ -26,10 +35,9 @@ export interface Machine {
   readonly folders: readonly { readonly name: string; readonly folder: string; readonly writable: boolean }[];
   /** Byte streams, by the name that they have inside; each is a Unix socket that somebody listens at. */
   readonly ports: readonly { readonly name: string; readonly socket: string }[];
+  readonly cards: readonly Card[];
   /** What the kernel says, as such a socket. */
   readonly console: string;
-  /** A network card, and the socket of what it is connected with; undefined: there is none. */
-  readonly card?: { readonly socket: string; readonly address: string } | undefined;
 }
 
 /** What a VMM can do, in the words of a refusal. */
@@ -77,7 +85,7 @@ export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly C
     ["folders-9p", machine.folders.length > 0],
     ["ports", machine.ports.length > 0],
     ["console-socket", true],
-    ["card", machine.card !== undefined],
+    ["card", machine.cards.length > 0],
   ];
   return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }

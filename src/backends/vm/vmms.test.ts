@@ -13,6 +13,7 @@ const MACHINE: Machine = {
   ],
   folders: [{ name: "folder0", folder: "/vm/folder0", writable: false }],
   ports: [{ name: "skerry.out", socket: "/run/out" }],
+  cards: [],
   console: "/run/console",
 };
 

@@ -50,7 +50,8 @@ export type RightTarget =
   | FolderTarget
   /** Of the app itself: nobody else has a door to it. */
   | { readonly kind: "volume"; readonly volume: string }
-  | { readonly kind: "network"; readonly part: NetworkPart }
+  /** @param through - whose machine the way leads through, if any */
+  | { readonly kind: "network"; readonly part: NetworkPart; readonly through?: string }
   | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string }
   /** `virtual`: nobody else's. `own`: of the session, which all share that have it. */
   | { readonly kind: "screen"; readonly screen: "virtual" | "own" }
@@ -115,7 +116,9 @@ export function buildGraph(apps: readonly WiredApp[], least: "surely" | "perhaps
 function rightsOfApp({ name: app, effective, volumes, links, publish, secretFiles }: WiredApp): readonly Right[] {
   // One network for all that is granted of it.
   const beside = effective.flatMap(({ contributions }) =>
-    contributions.flatMap((one) => (one.kind === "named-network" ? one.rules : [])),
+    contributions.flatMap((one) =>
+      one.kind === "named-network" ? one.rules : one.kind === "port" ? (one.rules ?? []) : [],
+    ),
   );
   const granted = effective.flatMap(({ request, answer, contributions }) => {
     return targetsOf(contributions, beside).map(
@@ -166,10 +169,15 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
     if (one.kind === "display") found.push({ verb: "reach", target: { kind: "screen", screen: one.screen }, entry });
     if (one.kind === "network")
       found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
-    if (one.kind === "named-network" && one.empty !== true) {
-      for (const [at, rule] of one.rules.entries()) {
+    const through = one.kind === "port" ? { through: one.through } : {};
+    if (one.kind === "port" && one.rules === undefined) {
+      const part = { kind: "everything", zones: one.zones } as const;
+      found.push({ verb: "reach", target: { kind: "network", part, ...through }, entry });
+    }
+    if ((one.kind === "named-network" && one.empty !== true) || one.kind === "port") {
+      for (const [at, rule] of (one.rules ?? []).entries()) {
         if (rule.answer === "deny") continue;
-        const target = { kind: "network", part: { kind: "rule", rule, beside } } as const;
+        const target = { kind: "network", part: { kind: "rule", rule, beside }, ...through } as const;
         found.push({ verb: "reach", target, entry: { list: "allow", index: at } });
       }
     }
@@ -235,6 +243,11 @@ function channelsOf(
     if (verb === "write" && target.kind === "folder")
       for (const reading of readers(target.path))
         if (reading.app !== app && foldersMeet(target, reading.target)) add(app, reading.app, [right, reading.right]);
+    // All that it says and hears passes that machine.
+    if (target.kind === "network" && target.through !== undefined) {
+      add(app, target.through, [right]);
+      add(target.through, app, [right]);
+    }
     if (target.kind !== "app") continue;
     // Who connects can say something, and is answered.
     add(app, target.to, [right]);

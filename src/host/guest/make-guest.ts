@@ -32,6 +32,7 @@ const LOADER = { path: "lib64/ld-linux-x86-64.so.2", target: `/${LIBRARIES}/ld-l
 /** What the init needs by these names, before it is anything. */
 const BUSYBOX_NAMES = [
   ...[
+    "arp",
     "awk",
     "cat",
     "cp",
@@ -55,7 +56,10 @@ export async function makeGuest(step: MakeGuest, signal: AbortSignal): Promise<v
   const unpack: Unpack = async (argv, input, maxBytes) => await unpackBy(argv, input, maxBytes, signal);
   const kernelFiles = await readDeb(
     step.kernel,
-    (path) => KERNEL.test(path) || BUILT_IN.test(path) || (MODULE.test(path) && step.modules.some(isNeeded(path))),
+    (path) =>
+      KERNEL.test(path) ||
+      BUILT_IN.test(path) ||
+      (MODULE.test(path) && [...step.modules, ...step.systemModules].some(isNeeded(path))),
     signal,
   );
   const kernel = kernelFiles.find(({ path }) => KERNEL.test(path));
@@ -68,7 +72,7 @@ export async function makeGuest(step: MakeGuest, signal: AbortSignal): Promise<v
     { kind: "file", path: "init", mode: 0o755, content: step.init },
     { kind: "file", path: "bin/skerry-helper", mode: 0o755, content: await readFile(step.helper) },
     ...toolEntries(tools),
-    ...(await moduleEntries(kernelFiles, step.modules, unpack)),
+    ...(await moduleEntries(kernelFiles, step, unpack)),
   ]);
   await makeFolder(step.folder, 0o755);
   await writeWhole(`${step.folder}/kernel`, await kernelProgram(kernel.content, unpack), 0o644);
@@ -83,7 +87,8 @@ function isNeeded(path: string) {
 
 const HELPING: ReadonlySet<string> = new Set([
   ...["virtio", "virtio_ring", "virtio_pci", "virtio_pci_legacy_dev", "virtio_pci_modern_dev"],
-  ...["failover", "net_failover"],
+  ...["nfnetlink", "nf_conntrack", "nf_nat", "nf_defrag_ipv4", "nf_defrag_ipv6", "nft_reject", "nft_reject_ipv4"],
+  ...["nft_reject_ipv6", "nf_reject_ipv4", "nf_reject_ipv6", "failover", "net_failover"],
   ...["libcrc32c", "crc32c_generic", "crc32c_intel", "lz4_decompress", "xxhash", "fscache", "netfs", "9pnet"],
 ]);
 
@@ -109,28 +114,34 @@ function toolEntries(tools: readonly DebFile[]): readonly ArchiveEntry[] {
 
 async function moduleEntries(
   files: readonly DebFile[],
-  wanted: readonly string[],
+  { modules, systemModules }: Pick<MakeGuest, "modules" | "systemModules">,
   unpack: Unpack,
 ): Promise<readonly ArchiveEntry[]> {
   const builtIn = files.filter(({ path }) => BUILT_IN.test(path)).flatMap(({ content }) => String(content).split("\n"));
   const byName = new Map(files.filter(({ path }) => MODULE.test(path)).map((file) => [moduleName(file.path), file]));
-  const ordered = await modulesFor(wanted, {
+  const known = {
     builtIn: new Set(builtIn.filter((line) => line !== "").map(moduleName)),
-    read: async (name) => {
+    read: async (name: string) => {
       const file = byName.get(name);
       if (file === undefined) return undefined;
       if (file.path.endsWith(".xz")) return await unpack(["/usr/bin/xz", "-dc"], file.content, MODULE_BYTES_LIMIT);
       if (file.path.endsWith(".zst")) return await unpack(["/usr/bin/zstd", "-dcq"], file.content, MODULE_BYTES_LIMIT);
       return file.content;
     },
-  });
-  return ordered.map(({ name, content }, index) => ({
-    kind: "file",
-    // In the order of their names, as a shell lists them.
-    path: `modules/${String(index).padStart(2, "0")}-${name}.ko`,
-    mode: 0o644,
-    content,
-  }));
+  };
+  const always = await modulesFor(modules, known);
+  const all = await modulesFor([...modules, ...systemModules], known);
+  const entries = (folder: string, ordered: typeof all) =>
+    ordered.map(
+      ({ name, content }, index): ArchiveEntry => ({
+        kind: "file",
+        // In the order of their names, as a shell lists them.
+        path: `${folder}/${String(index).padStart(2, "0")}-${name}.ko`,
+        mode: 0o644,
+        content,
+      }),
+    );
+  return [...entries("modules", always), ...entries("system-modules", all.slice(always.length))];
 }
 
 const MODULE_BYTES_LIMIT = 64 * 1024 * 1024;

@@ -11,7 +11,7 @@ import type { ImageContext } from "../resolve.ts";
 import { type GuestProblem, kernelOf, lockGuest } from "./lock-guest.ts";
 
 /** Changes when the same parts would be put together otherwise. */
-const GUEST_FORMAT = 1;
+const GUEST_FORMAT = 2;
 
 /** What the machine has: disks and ports, on a PCI bus or a microvm's own; and what its root is made of. */
 const MODULES = [
@@ -26,6 +26,9 @@ const MODULES = [
   "9pnet_virtio",
   "9p",
 ];
+
+/** A system may be a router: what its filter needs. And systemd mounts some of its folders when they are used. */
+const SYSTEM_MODULES = ["nf_tables", "nft_chain_nat", "nft_ct", "nft_masq", "nft_reject_inet", "autofs4"];
 
 /** Of Skerry's own. */
 export interface GuestParts {
@@ -52,7 +55,7 @@ export async function buildGuest(
   if (!locked.ok) return locked;
   const layer = locked.value;
   const { helperDigest, init } = parts;
-  const key = `${base.name}.${digest([GUEST_FORMAT, MODULES, layer.packages.map(({ sha256 }) => sha256), helperDigest, init])}`;
+  const key = `${base.name}.${digest([GUEST_FORMAT, MODULES, SYSTEM_MODULES, layer.packages.map(({ sha256 }) => sha256), helperDigest, init])}`;
   const files = { kernel: `${store.guest(key)}/kernel`, root: `${store.guest(key)}/root.cpio` };
   if ((await performer.list(store.guests)).includes(key)) return success(files);
   const fetched = await fetchPackages({ layer, base }, context);
@@ -64,7 +67,7 @@ export async function buildGuest(
   const tools = layer.packages.filter((one) => one !== kernel).map(({ sha256 }) => store.deb(sha256));
   const step: Step = {
     kind: "make-guest",
-    ...{ kernel: store.deb(kernel.sha256), tools, modules: MODULES },
+    ...{ kernel: store.deb(kernel.sha256), tools, modules: MODULES, systemModules: SYSTEM_MODULES },
     ...{ helper: parts.helper, init, folder },
   };
   const made = await performAll(
