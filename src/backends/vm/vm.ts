@@ -104,7 +104,7 @@ export const vm: Backend = {
       ...(networked ? [{ name: "card", socket: "/run/card", address: CARD_ADDRESS }] : []),
       ...portCards(ports),
     ];
-    const described: Machine = { ...machineOf(machine, size, { shares, ports }, context.facts), cards };
+    const described = machineOf(machine, size, { shares, ports, cards }, context.facts);
     const lacks = lacksOf(vmm, described);
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -280,7 +280,14 @@ function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, 
 function machineOf(
   machine: MachineFiles,
   size: Size,
-  { shares, ports }: { readonly shares: ReadonlyMap<Contribution, Share>; readonly ports: PortPlaces },
+  {
+    shares,
+    ports,
+    cards,
+  }: Pick<Machine, "cards"> & {
+    readonly shares: ReadonlyMap<Contribution, Share>;
+    readonly ports: PortPlaces;
+  },
   facts: HostFacts,
 ): Machine {
   return {
@@ -297,6 +304,7 @@ function machineOf(
       ...[...shares.values()].map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
       ...(ports.all === undefined ? [] : [{ name: RULES_SHARE, folder: "/rules", writable: false }]),
     ],
+    cards,
     ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
     console: "/run/console",
   };
