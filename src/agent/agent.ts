@@ -4,7 +4,7 @@
  * Every start, refusal and end of a compartment and every change of a deployment becomes an audit record before the
  * caller hears of it.
  */
-import { BACKENDS, type Entry } from "../backends/index.ts";
+import { BACKENDS, type Entry, type MachineFiles } from "../backends/index.ts";
 import { environmentOf } from "../compartment/index.ts";
 import type { Effective } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
@@ -31,6 +31,7 @@ import { type Chosen, choose, isPassing, type LaunchOptions, type Prepared, prep
 import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
 import { boots, type CannotEnter, machineNotes, makeMachine } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
+import { Snapshots } from "./machines/snapshots.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
 import { publishLines } from "./network/publish-words.ts";
@@ -61,6 +62,7 @@ export class Agent {
   readonly changes: Changes;
   readonly deployments: Deployments;
   readonly answers: AnswerChanges;
+  readonly snapshots: Snapshots;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -82,6 +84,7 @@ export class Agent {
     });
     this.changes = new Changes(context, this.life.compartments);
     this.#images = new Images(context);
+    this.snapshots = new Snapshots(context, this.#images);
     this.#launchers = new Launchers(context, this.#images);
     this.deployments = new Deployments(context, this.life, this.changes, this.#launchers);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
@@ -241,14 +244,18 @@ export class Agent {
     const { words, caller, session, chosen } = from;
     const background = caller === undefined;
     let options: LaunchOptions = { background, session, dry: false };
-    let prepared = await prepare(words, chosen, image, this.context, options);
+    let prepared: Result<Prepared, AgentProblem> = await prepare(words, chosen, image, this.context, options);
     if (!prepared.ok) return prepared;
+    if (words.clone === true && !boots(chosen.deployment))
+      return refusal({ kind: "no-machine", name: words.name, isolation: chosen.deployment.isolation });
     if (boots(chosen.deployment)) {
       // What would be refused is refused before anything is made for it.
       const machine = await makeMachine(image, this.#images, this.context, work);
       if (!machine.ok) return machine;
       options = { ...options, machine: machine.value };
-      prepared = await prepare(words, chosen, image, this.context, options);
+      const preparedFrom = async (files: MachineFiles) =>
+        await prepare(words, chosen, image, this.context, { ...options, machine: files });
+      prepared = await this.snapshots.prepared(words.clone === true, chosen, machine.value, preparedFrom);
       if (!prepared.ok) return prepared;
     }
     const { name } = prepared.value.spec;
@@ -311,7 +318,7 @@ export class Agent {
   #recordOf(
     words: WantedWords,
     { deployment, recipe, at }: Chosen,
-    { spec, plan }: Prepared,
+    { spec, plan, snapshot }: Prepared,
     { caller, screen }: { readonly caller: number | undefined; readonly screen: Screen | undefined },
   ): StartRecord {
     const background = caller === undefined;
@@ -330,12 +337,13 @@ export class Agent {
       ...(screen === undefined ? {} : { screen: screen.instance }),
       ...(words.serves === undefined ? {} : { serves: words.serves }),
       ownAnswers: answeredForThisStart(at),
+      ...(snapshot === undefined ? {} : { snapshot }),
       log: background ? `${this.context.places.state}/logs/${spec.name}.log` : undefined,
     };
   }
 
   async #make(
-    { steps, plan, spec, effective, image, deployment, at }: Prepared,
+    { steps, plan, spec, effective, image, deployment, at, snapshot }: Prepared,
     record: StartRecord,
     background: boolean,
   ): Answer<void> {
@@ -361,6 +369,7 @@ export class Agent {
       command: spec.command,
       image: image.layers.at(-1) ?? "",
       grants: grantLines(effective, deployment, at),
+      ...(snapshot === undefined ? {} : { snapshot }),
     });
     if (!entered.ok) return entered;
     if (!background) return success(undefined);

@@ -135,6 +135,7 @@ export class Deployments {
       pendingFile(this.#context, name),
       grantsFile(this.#context, name),
       instanceFolder(name, places),
+      `${this.#context.store.templates}/${name}`,
       ...(withData
         ? [...data, instanceStateFile(this.#context, name), `${places.state}/network/${name}.json`, ...logs]
         : []),

@@ -21,6 +21,7 @@ import type { ImageImportProblem } from "./store/import.ts";
 import type { LaunchProblem } from "./launch/launch.ts";
 import { displayWords, type ScreenProblem } from "./display/display-words.ts";
 import { machineWords } from "./launch/machine-words.ts";
+import { snapshotWords } from "./machines/snapshot-words.ts";
 import type { CannotEnter } from "./launch/machine.ts";
 import type { PendingProblem } from "./grants/pending.ts";
 import type { PurgeProblem } from "./store/purge.ts";
@@ -337,6 +338,12 @@ export function explain(problem: AgentProblem): Explained {
     case "provides-no-network":
     case "ports-taken":
       return refused(...machineWords(problem));
+    case "no-machine":
+    case "no-copies":
+    case "no-snapshot":
+    case "snapshot-failed":
+    case "snapshot-no-room":
+      return refused(...snapshotWords(problem));
     case "helper-missing":
       return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };
     case "helper-stale":

@@ -23,6 +23,7 @@ import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
 import { learnRoutes } from "./learn/learn-routes.ts";
+import { snapshotRoutes } from "./machines/snapshot-routes.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
 import { storeRoutes } from "./store/store-routes.ts";
@@ -100,6 +101,7 @@ async function main(): Promise<void> {
       screenRoutes(agent)(router);
       grantRoutes(agent)(router);
       learnRoutes(agent)(router);
+      snapshotRoutes(agent.snapshots)(router);
       wiringRoutes(agent)(router);
     },
     readMaxBytes: 4 * 1024 * 1024,

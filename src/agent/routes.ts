@@ -285,6 +285,7 @@ function wireOf({ record, state, child, exitCode, ended }: Start) {
     isolation: record.isolation,
     state,
     learning: record.learning === true,
+    clone: record.snapshot !== undefined,
     started: record.started,
     pid: child?.pid ?? 0,
     command: [...spec.command],
@@ -352,5 +353,6 @@ function wordsOf(wanted: Partial<WantedWords> | undefined): WantedWords {
     terminal: wanted?.terminal ?? "",
     acceptWeaker: wanted?.acceptWeaker ?? [],
     remove: wanted?.remove ?? false,
+    ...(wanted?.clone === true ? { clone: true } : {}),
   };
 }

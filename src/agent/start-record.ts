@@ -20,6 +20,8 @@ export interface StartRecord {
   readonly learning?: boolean;
   /** Started for others, and not by its owner: it may be stopped when nobody needs it. */
   readonly demanded?: boolean;
+  /** The snapshot of its machine that it was started from. */
+  readonly snapshot?: string;
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;

@@ -103,7 +103,11 @@ export type AuditEvent =
        * `folder: subset, read /home/ada/notes (deployments/viewer.yaml:12)`.
        */
       readonly grants: readonly string[];
+      /** It went on from this snapshot of its machine. */
+      readonly snapshot?: string;
     }
+  /** A deployment's machine was written down before it knew of any start, and its memory takes so many bytes on the disk. */
+  | { readonly kind: "snapshot"; readonly instance: string; readonly snapshot: string; readonly bytes: number }
   /** One of `code` and `signal` is set; neither where nobody could tell. */
   | {
       readonly kind: "end";

@@ -28,6 +28,7 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   // It says what was granted.
   start: ["grants", "life"],
   end: ["life"],
+  snapshot: ["life"],
   stop: ["life"],
   kill: ["life"],
   freeze: ["life"],

@@ -73,7 +73,18 @@ export interface MachineFiles {
   readonly node: string;
   /** Folder that Skerry lies in: the monitor is started from its sources. */
   readonly program: string;
+  /** For a machine that is written down before it knows of any start, and for one that goes on from there. */
+  readonly template?: TemplateWish;
 }
+
+export type TemplateWish =
+  /** Into this folder, which is empty. */
+  | { readonly kind: "make"; readonly folder: string }
+  /** From this folder; a start of its own, which boots where that fails. */
+  | { readonly kind: "copy"; readonly folder: string };
+
+/** A template's files in its folder. */
+export const TEMPLATE_FILES = { memory: "memory", state: "state" } as const;
 
 export interface WallPlan {
   /** What is to be done before the wall can stand, in order. */
@@ -82,6 +93,14 @@ export interface WallPlan {
   readonly argv: Argv;
   /** Control groups made for it, for limits and freezing. */
   readonly cgroups: readonly string[];
+  /** Of what boots: the template that could be made of it, or would serve it. */
+  readonly template?: {
+    /** Digest of all that it is made from. Of different versions of the VMM, kernels, disks or devices it differs. */
+    readonly key: string;
+    /** What runs the machine: absolute path, and version. */
+    readonly program: string;
+    readonly version: string;
+  };
   /** Limits that will not hold, by name, with the reason. Written ones are here only where the owner accepted it. */
   readonly weaker: readonly Weaker[];
 }

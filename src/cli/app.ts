@@ -147,6 +147,18 @@ export const COMMANDS: CommandTable = {
     brief: "End an app in the background, and start it again with what it is granted now.",
     load: () => import("./commands/restart.ts"),
   },
+  vm: {
+    brief: "Look after snapshots of virtual machines, from which starts go on.",
+    standard: "snapshots",
+    commands: {
+      snapshot: {
+        brief: "Boot an instance's machine once, and write it down for run --clone.",
+        load: () => import("./commands/vm-snapshot.ts"),
+      },
+      snapshots: { brief: "List them, and what they take.", load: () => import("./commands/vm-snapshots.ts") },
+      forget: { brief: "Remove an instance's snapshot.", load: () => import("./commands/vm-forget.ts") },
+    },
+  },
   kill: { brief: "End an app at once, with all that it started.", load: () => import("./commands/kill.ts") },
   freeze: { brief: "Make an app stand still.", load: () => import("./commands/freeze.ts") },
   thaw: { brief: "Let a frozen app go on.", load: () => import("./commands/thaw.ts") },

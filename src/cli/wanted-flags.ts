@@ -10,6 +10,7 @@ export interface WantedFlags {
   readonly net?: string;
   readonly acceptWeaker?: readonly string[];
   readonly rm: boolean;
+  readonly clone: boolean;
 }
 
 const text = (value: string) => value;
@@ -47,6 +48,11 @@ export const WANTED_FLAGS = {
     optional: true,
   },
   rm: { kind: "boolean", brief: "Begin with empty volumes and keep nothing; ends with its caller.", default: false },
+  clone: {
+    kind: "boolean",
+    brief: "Go on from the snapshot of its virtual machine (vm snapshot NAME), and do not boot.",
+    default: false,
+  },
 } as const;
 
 /** For what starts something, and so may build first. */
@@ -78,6 +84,7 @@ export function wantedOf(world: World, flags: WantedFlags, words: readonly strin
     terminal: world.terminal.output ? (world.environment["TERM"] ?? "dumb") : "",
     acceptWeaker: [...(flags.acceptWeaker ?? [])],
     remove: flags.rm || packages.length > 0,
+    ...(flags.clone ? { clone: true } : {}),
   };
 }
 

@@ -75,7 +75,7 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
       else await writeWhole(await ownersPlace(own(step.path, settings), settings), step.content, step.mode);
       return success(NOTHING);
     case "write-archive":
-      writeVolatile(own(step.path, settings), writeCpio(withFolders(step.entries)), step.mode);
+      writeVolatile(own(step.path, settings), writeCpio(withFolders(step.entries), step.fillBytes), step.mode);
       return success(NOTHING);
     case "make-guest":
       return await madeGuest({ ...step, folder: own(step.folder, settings) }, watch);

@@ -30,6 +30,9 @@ export function storeOf(places: Places) {
     /** Kernel and first root of virtual machines. */
     guests: `${store}/guests`,
     guest: (key: string) => `${store}/guests/${key}`,
+    /** Virtual machines that were written down before they knew of any start: a folder for each deployment. */
+    templates: `${places.data}/templates`,
+    template: (deployment: string, key: string) => `${places.data}/templates/${deployment}/${key}`,
     guestLock: (base: string) => `${places.data}/locks/guest.${base}.json`,
     baseLock: (base: string) => `${places.data}/locks/base.${base}.json`,
     /** @param key - over the stack below, the wishes and the facts: apps whose stacks agree so far share the lock */

@@ -26,6 +26,8 @@ export type Step =
       readonly path: string;
       readonly mode: number;
       readonly entries: readonly ArchiveEntry[];
+      /** It is filled up to a multiple of so many bytes; of a disk's sector without it. */
+      readonly fillBytes?: number;
     }
   /** Takes a kernel and a first root in memory for virtual machines out of package files, of which none is executed. */
   | {

@@ -60,6 +60,7 @@ import { type BuildImageProblem, sha256 } from "../store/images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "../instance-state.ts";
 import { writeEntry } from "../services/session-files.ts";
 import { boots, type MachineProblem, plannedMachine } from "./machine.ts";
+import type { SnapshotProblem } from "../machines/snapshot-words.ts";
 import { type BadFlag, carefulDeployment, passingRecipe, readyOf, type WantedWords, withFlags } from "./wanted.ts";
 
 export type LaunchProblem =
@@ -74,6 +75,7 @@ export type LaunchProblem =
   | NoIdsLeft
   | PortProblem
   | StepProblem
+  | SnapshotProblem
   | { readonly kind: "overlapping-places"; readonly deployment: string; readonly one: string; readonly other: string }
   | { readonly kind: "helper-missing"; readonly path: string }
   | { readonly kind: "helper-stale"; readonly path: string; readonly writable: boolean }
@@ -95,6 +97,8 @@ export interface Prepared {
   /** What its recipe asks for beyond what was answered. */
   readonly pending: readonly Pending[];
   readonly at: AnsweredAt;
+  /** The snapshot of its machine that it goes on from. */
+  readonly snapshot?: string;
 }
 
 export interface Chosen {
@@ -226,6 +230,8 @@ export async function prepare(
     ? success(await plannedState(deployment.name, context))
     : await instanceState(deployment.name, context);
   if (!state.ok) return state;
+  // What is only written down is nobody's start, and must not be in the way of one.
+  const making = options.machine?.template?.kind === "make";
   const start: StartWanted = {
     id: `${deployment.name}.${randomBytes(4).toString("hex")}`,
     deployment,
@@ -238,7 +244,7 @@ export async function prepare(
     ...(await argumentFiles(words, chosen, context)),
     terminal: words.terminal === "" ? undefined : words.terminal,
     acceptWeaker: words.acceptWeaker,
-    endsWithCaller: (words.remove || words.learn !== undefined) && !options.background,
+    endsWithCaller: making || ((words.remove || words.learn !== undefined) && !options.background),
     slotsFor: isPassing(words) ? [] : answeredByFile(chosen),
   };
   const spec = specFor(start, context.facts, context.places);
@@ -261,7 +267,7 @@ export async function prepare(
     facts: context.facts,
     places: context.places,
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
-    ...ownPlaces(spec.value, isPassing(words), context),
+    ...ownPlaces(spec.value, isPassing(words) || making, context),
     ...(memory === undefined ? {} : { secrets: memory }),
     screen: options.screen ?? (own?.socket === undefined ? PLANNED_SCREEN : placeOf(own.socket)),
     ...(boots(deployment) ? { machine: options.machine ?? plannedMachine(image, context) } : {}),

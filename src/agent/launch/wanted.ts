@@ -30,6 +30,8 @@ export interface WantedWords {
   readonly terminal: string;
   readonly acceptWeaker: readonly string[];
   readonly remove: boolean;
+  /** From the snapshot of its machine. */
+  readonly clone?: boolean;
   /** More than was granted, for this one run; comes over a way of its own. */
   readonly learn?: LearnWish;
   /** For another instance, and not for its owner; comes over no wire. */

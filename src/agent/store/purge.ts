@@ -294,6 +294,8 @@ async function remove(
     ...(uses.runs || holds.any || compartments.all().some(({ state }) => state === "running")
       ? []
       : [store.allMountPoints, ...(guests ? [store.guests] : [])]),
+    // Of what is gone by now none is of use, and which they are is not looked for. Who runs from one keeps it.
+    ...(layers.length > 0 || guests ? [store.templates] : []),
   ];
   for (const path of rest) {
     const done = await performer.perform({ kind: "remove-tree", path }, QUIET);

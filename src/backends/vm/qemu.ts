@@ -32,8 +32,11 @@ function argvOf(machine: Machine, program: string): Argv {
     // Nothing but what stands here: no network card, no screen, no files of the host's that change the machine.
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-sandbox", SANDBOX],
     ...processor(machine),
-    ...["-m", String(memoryMiB), "-kernel", kernel, "-initrd", root, "-append", commandLine],
+    ...["-m", String(memoryMiB), ...memoryOf(machine), "-kernel", kernel, "-initrd", root, "-append", commandLine],
     ...["-chardev", `socket,id=console,path=${machine.console}`, "-serial", "chardev:console"],
+    ...(machine.commands === undefined
+      ? []
+      : ["-chardev", `socket,id=commands,path=${machine.commands}`, "-mon", "chardev=commands,mode=control"]),
     ...disks.flatMap(({ name, file }) => [
       ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}`],
       ...["-device", `${device(machine, "virtio-blk")},drive=${name},serial=${name}`],
@@ -56,10 +59,19 @@ function argvOf(machine: Machine, program: string): Argv {
   ];
 }
 
-function processor({ accelerator, processors }: Machine): readonly string[] {
+function processor({ accelerator, memory, processors }: Machine): readonly string[] {
+  const own = memory === undefined ? "" : ",memory-backend=memory";
   return accelerator === "kvm"
-    ? ["-M", "microvm", "-accel", "kvm", "-cpu", "host", "-smp", String(processors)]
-    : ["-M", "q35", "-accel", "tcg", "-cpu", "max,-cx16", "-smp", String(processors)];
+    ? ["-M", `microvm${own}`, "-accel", "kvm", "-cpu", "host", "-smp", String(processors)]
+    : ["-M", `q35${own}`, "-accel", "tcg", "-cpu", "max,-cx16", "-smp", String(processors)];
+}
+
+/** A copy's pages are its own as soon as it writes to them. */
+function memoryOf({ memory, memoryMiB }: Machine): readonly string[] {
+  if (memory === undefined) return [];
+  const share = memory.kind === "template" ? "on" : "off";
+  const backend = `memory-backend-file,id=memory,size=${memoryMiB}M,mem-path=${memory.file},share=${share}`;
+  return ["-object", backend, ...(memory.kind === "copy" ? ["-incoming", "defer"] : [])];
 }
 
 /** A microvm has no PCI bus. */

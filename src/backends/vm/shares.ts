@@ -12,8 +12,8 @@ export interface Share {
   /** Under which it is attached in the machine. */
   readonly name: string;
   readonly writable: boolean;
-  /** What is attached behind the outer wall. */
-  readonly source: string;
+  /** What is attached behind the outer wall; undefined where nothing is to be seen there. */
+  readonly source: string | undefined;
   /** The helper's arguments that prepare it. */
   readonly staged: readonly string[];
   readonly steps: readonly Step[];

@@ -26,6 +26,15 @@ import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
+import {
+  asTemplate,
+  monitorWords,
+  shownTemplate,
+  startDiskBytes,
+  templateKey,
+  withoutNetworks,
+  withoutSources,
+} from "./template.ts";
 import { CAPABILITIES, lacksOf, type Machine, type Vmm } from "./vmm.ts";
 import { VMMS } from "./vmms.ts";
 
@@ -44,7 +53,7 @@ const PASST_INSIDE = `${INSIDE}/passt`;
 
 /** The monitor's own files, and what tells Node how to read them. */
 const MONITOR_FILES = [
-  ...["main.ts", "control.ts", "streams.ts", "card.ts", "card-frames.ts"],
+  ...["main.ts", "control.ts", "copies.ts", "qmp.ts", "raise.ts", "streams.ts", "card.ts", "card-frames.ts"],
   ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
 ];
 
@@ -95,9 +104,15 @@ export const vm: Backend = {
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
     if (!limits.ok) return limits;
-    const card = planCard(spec, context, { folder, stage: `${folder}/stage`, backend: vm.name });
+    const wish = machine.template;
+    const making = wish?.kind === "make";
+    const at = { folder, stage: `${folder}/stage`, backend: vm.name };
+    const planned = planCard(spec, context, at);
+    if (!planned.ok) return planned;
+    const networked = planned.value.socket !== undefined;
+    // What is written down has a card that is connected with nothing.
+    const card = making ? planCard(withoutNetworks(spec), context, at) : planned;
     if (!card.ok) return card;
-    const networked = card.value.socket !== undefined;
     const ports = context.ports ?? {};
     const size = sizeOf(spec, memory.value.memoryMiB, context.facts);
     const cards = [
@@ -105,16 +120,17 @@ export const vm: Backend = {
       ...portCards(ports),
     ];
     const described = machineOf(machine, size, { shares, ports, cards }, context.facts);
-    const lacks = lacksOf(vmm, described);
+    const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
     const program = context.facts.programs[vmm.program]?.path ?? absent(vmm.program);
-    const command = vmm.plan(described, program, `${INSIDE}/settings`);
+    const commandFor = (one: Machine) => vmm.plan(one, program, `${INSIDE}/settings`);
+    const command = commandFor(described);
     // Two filters: the app's is for inside, where no terminal is; what is outside needs no sandbox of its own.
     const appFilter = filterFor(spec, context, false);
     const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
     const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
-    const entries =
+    const startEntries =
       spec.guest === "system"
         ? systemDisk(spec, shares, { networked, routes: ports.all !== undefined })
         : startDisk(spec, shares, {
@@ -122,16 +138,19 @@ export const vm: Backend = {
             tasks: spec.limits.tasks ?? DEFAULT_TASKS,
             networked,
           });
+    const entries = [...startEntries, ...portEntries(ports)];
+    const fillBytes = startDiskBytes(entries);
+    const seen = making ? withoutSources([...shares.values()]) : [...shares.values()];
     const steps: readonly Step[] = [
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
       { kind: "make-folder", path: context.files, mode: 0o700 },
       { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
-      { kind: "write-archive", path: start, mode: 0o600, entries: [...entries, ...portEntries(ports)] },
+      { kind: "write-archive", path: start, mode: 0o600, entries: making ? [] : entries, fillBytes },
       ...(command.settings === undefined
         ? []
         : [{ kind: "write-file", path: settings, mode: 0o600, content: command.settings } as const]),
       filter.step,
-      ...[...shares.values()].flatMap((share) => share.steps),
+      ...seen.flatMap((share) => share.steps),
       ...card.value.steps,
       ...limits.value.steps,
     ];
@@ -140,7 +159,9 @@ export const vm: Backend = {
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
     const joints = jointsOf(spec, `${folder}/stage`, ports);
-    const outer: Outer = { folder, files, shares: [...shares.values()], joints, card: card.value };
+    const template = wish === undefined ? undefined : shownTemplate(wish, spec.user, `${folder}/stage`);
+    const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value };
+    const version = context.facts.programs[vmm.program]?.version ?? "";
     return success({
       steps,
       argv: behind(limits.value.prefix, [
@@ -148,8 +169,21 @@ export const vm: Backend = {
         ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
         "--",
         ...bubblewrapPart(spec, context, outer),
-        ...monitorPart(command.argv),
+        ...monitorPart(
+          wish === undefined
+            ? command.argv
+            : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv),
+        ),
       ]),
+      // A system's services and a port's frames begin before a machine could be told that it is a copy.
+      ...(vmm.can.has("snapshots") && spec.guest !== "system" && cards.length === (networked ? 1 : 0)
+        ? {
+            template: {
+              key: templateKey(commandFor(asTemplate(described, "copy")).argv, machine, version, fillBytes),
+              ...{ program, version },
+            },
+          }
+        : {}),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
       weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
@@ -204,6 +238,7 @@ interface Outer {
   readonly shares: readonly Share[];
   readonly card: CardPlan;
   readonly joints: ReturnType<typeof jointsOf>;
+  readonly template: ReturnType<typeof shownTemplate> | undefined;
 }
 
 function helperPart(
@@ -217,6 +252,7 @@ function helperPart(
     shares,
     card,
     joints,
+    template,
   }: Outer & { readonly filter: string; readonly limits: readonly string[] },
 ): Argv {
   const { streams } = context;
@@ -231,6 +267,7 @@ function helperPart(
     ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/${index}`]),
     ...[...shares, ...joints].flatMap(({ staged }) => staged),
     ...card.helper,
+    ...(template?.staged ?? []),
   ];
 }
 
@@ -238,7 +275,7 @@ function helperPart(
 function bubblewrapPart(
   spec: CompartmentSpec,
   { facts, streams }: BackendContext,
-  { folder, files, shares, joints, card }: Outer,
+  { folder, files, shares, joints, template, card }: Outer,
 ): Argv {
   const { uid, gid } = spec.user;
   return [
@@ -256,7 +293,12 @@ function bubblewrapPart(
     // The monitor's sockets.
     ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],
     ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
-    ...shares.flatMap(({ name, writable, source }) => [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`]),
+    ...shares.flatMap(({ name, writable, source }) =>
+      source === undefined
+        ? ["--dir", `${INSIDE}/${name}`]
+        : [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`],
+    ),
+    ...(template?.mounts ?? []),
     ...(card.socket === undefined ? [] : ["--ro-bind", card.socket, PASST_INSIDE]),
     ...joints.flatMap(({ writable, source, inside }) => [writable ? "--bind" : "--ro-bind", source, inside]),
     ...["--remount-ro", "/", "--chdir", "/", "--clearenv"],
@@ -307,10 +349,11 @@ function machineOf(
     cards,
     ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
     console: "/run/console",
+    commands: "/run/qmp",
   };
 }
 
-function monitorPart(vmm: Argv): readonly string[] {
+function monitorPart(vmm: readonly string[]): readonly string[] {
   const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/main.ts`];
   return [...node, "/run", ...vmm];
 }

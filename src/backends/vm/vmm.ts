@@ -38,6 +38,10 @@ export interface Machine {
   readonly cards: readonly Card[];
   /** What the kernel says, as such a socket. */
   readonly console: string;
+  /** On which the VMM takes commands, as such a socket; one that has sockets of its own for that takes none. */
+  readonly commands?: string;
+  /** Its memory is a file: shared in a template that is being made, private in a copy, which waits for the template's state. */
+  readonly memory?: { readonly kind: "template" | "copy"; readonly file: string };
 }
 
 /** What a VMM can do, in the words of a refusal. */
@@ -86,6 +90,7 @@ export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly C
     ["ports", machine.ports.length > 0],
     ["console-socket", true],
     ["card", machine.cards.length > 0],
+    ["snapshots", machine.memory !== undefined],
   ];
   return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }

@@ -28,7 +28,10 @@ export default defineCommand<{ readonly all: boolean; readonly json: boolean }>(
             cell: stateOf,
           },
           { title: "READY", cell: ({ ready = "" }) => (ready === "none" ? "-" : ready) },
-          { title: "ISOLATION", cell: ({ isolation = "" }) => isolation },
+          {
+            title: "ISOLATION",
+            cell: ({ isolation = "", clone = false }) => (clone ? `${isolation}, clone` : isolation),
+          },
           { title: "STARTED", cell: ({ started = "" }) => started },
           { title: "PID", cell: ({ pid = 0 }) => String(pid), right: true },
           ...(compartments.some(({ published = [] }) => published.length > 0)

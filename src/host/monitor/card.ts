@@ -1,7 +1,7 @@
 /**
  * Card: stands between a machine's network card and passt, and passes on what is the machine's own (card-frames.ts).
  *
- * passt has one client, which is this: it is connected before the VMM begins.
+ * passt has one client, which is this, and ends with it: a copy of a machine that does not go on has not been that client.
  */
 import { connect, type Socket } from "node:net";
 import { acknowledgeReset, FrameReader, isOwn, type Own } from "./card-frames.ts";
@@ -15,25 +15,37 @@ interface CardWords {
   readonly six: string;
 }
 
+export interface Card {
+  /** Connects it: before the VMM begins, or when a copy has gone on. */
+  readonly begin: () => Promise<void>;
+  /** Frees its place, where it has not begun. */
+  readonly close: () => void;
+}
+
 /** @param path - where the VMM will connect its card */
-export async function attachCard(path: string, words: string): Promise<void> {
+export async function attachCard(path: string, words: string): Promise<Card> {
   const { socket, mac, four, six }: CardWords = JSON.parse(words);
   const own: Own = { mac: Buffer.from(mac, "hex"), four: Buffer.from(four, "hex"), six: Buffer.from(six, "hex") };
-  const outside = await new Promise<Socket>((resolve, reject) => {
-    const made = connect(socket, () => resolve(made)).once("error", reject);
-  });
-  const { connected } = await listenOnce(path);
-  void connected.then((inside) => {
-    for (const [one, other] of [
-      [inside, outside],
-      [outside, inside],
-    ] as const)
-      one.on("error", () => {}).once("close", () => other.destroy());
-    passOn(inside, outside, (frames) => frames.filter((frame) => isOwn(frame, own)));
-    passOn(outside, inside, (frames) => {
-      for (const frame of frames) acknowledgeReset(frame);
-      return frames;
+  const { connected, close } = await listenOnce(path);
+  const begin = async () => {
+    const outside = await new Promise<Socket>((resolve, reject) => {
+      const made = connect(socket, () => resolve(made)).once("error", reject);
     });
+    void connected.then((inside) => join(inside, outside, own));
+  };
+  return { begin, close };
+}
+
+function join(inside: Socket, outside: Socket, own: Own): void {
+  for (const [one, other] of [
+    [inside, outside],
+    [outside, inside],
+  ] as const)
+    one.on("error", () => {}).once("close", () => other.destroy());
+  passOn(inside, outside, (frames) => frames.filter((frame) => isOwn(frame, own)));
+  passOn(outside, inside, (frames) => {
+    for (const frame of frames) acknowledgeReset(frame);
+    return frames;
   });
 }
 

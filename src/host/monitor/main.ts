@@ -1,5 +1,7 @@
 /**
- * Monitor: stands beside one virtual machine for as long as it runs: `main.ts FOLDER VMM [ARGUMENT…]`.
+ * Monitor: stands beside one virtual machine for as long as it runs: `main.ts FOLDER VMM [ARGUMENT…]`. With `--template FILE`
+ * in front of the VMM it only writes down how far the machine comes without knowing of a start; with `--copy FILE LIMIT`
+ * the machine goes on from there, or, where that fails, is begun as stands behind `--or-else` (copies.ts).
  *
  * It makes the sockets of the machine's streams in FOLDER, starts the VMM, and stands for the app towards the outer wall:
  * our standard streams are the app's, signals go to the app, and our exit code is the app's. A program of its own, behind
@@ -12,19 +14,20 @@
  *
  * Of the VMM's words, `{input}` becomes `pipe` where our standard input is handed on, and `nothing` where it is a device.
  */
-import { spawn } from "node:child_process";
 import { fstatSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { attachCard } from "./card.ts";
 import { ControlReader, type Said } from "./control.ts";
 import { servePorts } from "./ports.ts";
-import { listenOnce, Tail } from "./streams.ts";
+import { restore, saveTemplate } from "./copies.ts";
+import { type Raised, raise, STREAMS } from "./raise.ts";
+import { Tail } from "./streams.ts";
 
 /** Ours, when there is no exit code of the app's: the same as the helper's. */
 const FAILED = 125;
 
-/** Of the console and of the VMM's own words, kept for a machine that fails. */
+/** Of the console, kept for a machine that fails. */
 const TAIL_BYTES = 4096;
 
 /** What a VMM that was asked to end may take. */
@@ -46,30 +49,7 @@ const onTerminal = process.stdin.isTTY || process.stdout.isTTY;
 /** A device is none for an app that looks what it can read from: a terminal is not in the machine, and in /dev/null is nothing. */
 const INPUT = fstatSync(0).isCharacterDevice() ? "nothing" : "pipe";
 
-const [folder = "", program = "", ...rest] = process.argv.slice(2);
-const [control, input, output, errors, console] = await Promise.all(
-  ["control", "in", "out", "err", "console"].map(async (name) => await listenOnce(`${folder}/${name}`)),
-);
-const cardWords = process.env["SKERRY_CARD"];
-if (cardWords !== undefined) await attachCard(`${folder}/card`, cardWords);
-await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
 const kernelWords = new Tail(TAIL_BYTES);
-const programWords = new Tail(TAIL_BYTES);
-
-// In a session of its own: Ctrl-C is for the app, and would end the machine.
-const vmmWords = rest.map((word) => word.replaceAll("{input}", INPUT));
-const vmm = spawn(program, vmmWords, { stdio: ["ignore", "ignore", "pipe"], detached: true });
-vmm.stderr.on("data", (piece: Buffer) => programWords.add(piece));
-const ended = new Promise<string>((resolve) => {
-  vmm.once("error", (error) => resolve(error.message));
-  vmm.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
-});
-
-let said: Said | undefined;
-const beginning = setTimeout(() => {
-  said ??= { kind: "failed", what: "it did not come up" };
-  endMachine();
-}, BEGINS_WITHIN_MS);
 let toControl: Socket | undefined;
 const waiting: string[] = [];
 const signal = (name: string) => {
@@ -77,6 +57,32 @@ const signal = (name: string) => {
   else toControl.write(`${TERMINALS.has(name) && onTerminal ? "group" : "signal"} ${name}\n`);
 };
 for (const name of PASSED_ON) process.on(name, () => signal(name.slice("SIG".length)));
+
+const cardWords = process.env["SKERRY_CARD"];
+const [folder = "", ...words] = process.argv.slice(2).map((word) => word.replaceAll("{input}", INPUT));
+if (words[0] === "--template") {
+  const [, file = "", ...command] = words;
+  // Its card, where it has one, is connected with nothing.
+  const template = await raise(folder, command, [...STREAMS, "go", "card"]);
+  try {
+    await saveTemplate(template, folder, file, BEGINS_WITHIN_MS);
+  } catch (error) {
+    await template.drop();
+    process.stderr.write(`skerry: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(FAILED);
+  }
+  process.exit(0);
+}
+await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
+const { stream, vmm, ended, programWords } =
+  words[0] === "--copy" ? await raiseCopy(words.slice(1)) : await raiseNew(words);
+const [control, input, output, errors, console] = (["control", "in", "out", "err", "console"] as const).map(stream);
+
+let said: Said | undefined;
+const beginning = setTimeout(() => {
+  said ??= { kind: "failed", what: "it did not come up" };
+  endMachine();
+}, BEGINS_WITHIN_MS);
 
 const heard = console?.connected.then(async (socket) => {
   socket.on("data", (piece) => kernelWords.add(piece)).on("error", () => {});
@@ -123,6 +129,29 @@ process.stderr.write(
     .concat("\n"),
   () => process.exit(FAILED),
 );
+
+async function raiseNew(command: readonly string[]): Promise<Raised> {
+  if (cardWords !== undefined) await (await attachCard(`${folder}/card`, cardWords)).begin();
+  return await raise(folder, command, STREAMS);
+}
+
+/** A copy that does not go on is no reason for the app not to start. */
+async function raiseCopy([file = "", withinMs = "", ...rest]: readonly string[]): Promise<Raised> {
+  const orElse = rest.indexOf("--or-else");
+  const card = cardWords === undefined ? undefined : await attachCard(`${folder}/card`, cardWords);
+  const copy = await raise(folder, rest.slice(0, orElse), [...STREAMS, "go"]);
+  try {
+    await restore(copy, { folder, file, input: INPUT, withinMs: Number(withinMs) });
+    await card?.begin();
+    return copy;
+  } catch (error) {
+    const because = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`skerry: the copy of the machine did not go on: ${because}; a new one boots instead\n`);
+    await copy.drop();
+    card?.close();
+    return await raiseNew(rest.slice(orElse + 1));
+  }
+}
 
 /** The app has ended: what the machine would still do is of no use to anybody. */
 function endMachine(): void {

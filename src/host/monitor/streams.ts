@@ -1,8 +1,14 @@
 /** Streams: sockets that the VMM connects to, each once, and the end of a text that nobody may believe. */
 import { createServer, type Socket } from "node:net";
 
-/** @returns the one connection that comes; no second one is taken */
-export async function listenOnce(path: string): Promise<{ readonly connected: Promise<Socket> }> {
+export interface Listening {
+  /** The one connection that comes; no second one is taken. */
+  readonly connected: Promise<Socket>;
+  /** Ends the connection, or the wait for it; afterwards the place is free again. */
+  readonly close: () => void;
+}
+
+export async function listenOnce(path: string): Promise<Listening> {
   const server = createServer({ allowHalfOpen: true });
   const connected = new Promise<Socket>((resolve) => {
     server.once("connection", (socket) => {
@@ -14,7 +20,11 @@ export async function listenOnce(path: string): Promise<{ readonly connected: Pr
     server.once("error", reject);
     server.listen(path, resolve);
   });
-  return { connected };
+  const close = () => {
+    server.close();
+    void connected.then((socket) => socket.destroy());
+  };
+  return { connected, close };
 }
 
 /** Keeps the last bytes of what somebody says. */
