@@ -29,7 +29,7 @@ import { pendingNotes, waitingFor } from "./grants/pending.ts";
 import { Images } from "./store/images.ts";
 import { type Chosen, choose, isPassing, type LaunchOptions, type Prepared, prepare } from "./launch/launch.ts";
 import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
-import { boots, type CannotEnter, machineNotes, makeMachine } from "./launch/machine.ts";
+import { boots, type CannotEnter, machineNotes, makeMachine, makeWay } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import { Snapshots } from "./machines/snapshots.ts";
 import { Keeper } from "./store/keeper.ts";
@@ -260,10 +260,14 @@ export class Agent {
     }
     const { name } = prepared.value.spec;
     try {
-      const screen = await this.life.screens.begin(prepared.value.spec, work);
+      const screen = await this.life.screens.begin(prepared.value.spec, boots(chosen.deployment), work);
       if (!screen.ok) return screen;
       if (screen.value !== undefined) {
-        prepared = await prepare(words, chosen, image, this.context, { ...options, screen: screen.value.socket });
+        const { socket, way } = screen.value;
+        const made = way && (await makeWay(way, this.#images, this.context, work));
+        if (made?.ok === false) return made;
+        options = { ...options, screen: socket, way: made?.value };
+        prepared = await prepare(words, chosen, image, this.context, options);
         if (!prepared.ok) return prepared;
       }
       return await this.#launchPrepared(prepared.value, screen.value, from, work);

@@ -4,6 +4,7 @@
  * Brings together who knows what runs (compartments.ts), who starts it again (services.ts), and who sees that it can be
  * used (readiness.ts). How a start is made is not known here; it is handed in.
  */
+import type { Image } from "../image/index.ts";
 import type { Deployment } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import type { Argv } from "../step/index.ts";
@@ -36,7 +37,7 @@ const UNUSED_GRACE_MS = 10_000;
 /** Nobody waits for it in front of a terminal. */
 const BACKGROUND: Work = { signal: new AbortController().signal, report: () => {} };
 interface Launched {
-  readonly prepared: { readonly spec: { readonly name: string } };
+  readonly prepared: { readonly spec: { readonly name: string }; readonly image: Image };
 }
 
 export interface Acts {
@@ -109,7 +110,9 @@ export class Life {
     this.screens = new Screens(context, this.compartments, {
       launch: async (words, work) => {
         const launched = await acts.launch(words, work, false);
-        return launched.ok ? success(launched.value.prepared.spec.name) : launched;
+        if (!launched.ok) return launched;
+        const { spec, image } = launched.value.prepared;
+        return success({ name: spec.name, image });
       },
       ready: async (name, work) => await this.waitUntilReady(name, work),
     });

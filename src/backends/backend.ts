@@ -75,6 +75,14 @@ export interface MachineFiles {
   readonly program: string;
   /** For a machine that is written down before it knows of any start, and for one that goes on from there. */
   readonly template?: TemplateWish;
+  /** Where a screen is granted: what leads to it from within the machine, in a root of its own. */
+  readonly way?: WayFiles;
+}
+
+export interface WayFiles {
+  /** Read-only disks of its root, the topmost first. */
+  readonly disks: readonly string[];
+  readonly command: Argv;
 }
 
 export type TemplateWish =

@@ -54,6 +54,7 @@ export const CONTEXT: BackendContext = {
   machine: {
     ...{ kernel: "/d/guest/kernel", root: "/d/guest/root.cpio", node: "/n/bin/node", program: "/p" },
     disks: ["/d/app.erofs", "/d/base.erofs"],
+    way: { disks: ["/d/way.erofs", "/d/base.erofs"], command: ["/usr/bin/way"] },
   },
   hostAddresses: ["192.0.2.7/24"],
 };

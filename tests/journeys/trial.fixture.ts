@@ -23,7 +23,16 @@ export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale", "foot", "virt
 
 /** The same for tests/slow/catalogue.test.ts: large, and so only fetched for it. */
 export const LARGE_RECIPES = [
-  ...["gnome-calculator", "firefox-esr", "chromium", "libreoffice", "postgresql", "nodejs", "agent-shell"],
+  ...[
+    "gnome-calculator",
+    "firefox-esr",
+    "chromium",
+    "libreoffice",
+    "postgresql",
+    "nodejs",
+    "agent-shell",
+    "far-screen",
+  ],
 ] as const;
 
 /** A recipe and a host on which its component makes a locale. */

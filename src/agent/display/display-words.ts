@@ -7,7 +7,7 @@ export type ScreenProblem =
   /** The screen that it was granted could not be brought up. */
   | { readonly kind: "screen-fails"; readonly name: string; readonly because: AgentProblem }
   /** Its recipe does not say where its socket is, or how a picture is taken. */
-  | { readonly kind: "screen-unfit"; readonly recipe: string; readonly lacks: "socket" | "picture" }
+  | { readonly kind: "screen-unfit"; readonly recipe: string; readonly lacks: "socket" | "picture" | "way" }
   | { readonly kind: "no-screen"; readonly name: string };
 
 /** What is wrong, and the way out. */
@@ -37,7 +37,7 @@ export function displayWords(problem: DisplayProblem | ScreenProblem): readonly 
       ];
     case "screen-unfit":
       return [
-        `the recipe ${problem.recipe} ${problem.lacks === "socket" ? "names no socket as the file by which it is ready, in a volume of its own" : "has no program called picture"}`,
+        `the recipe ${problem.recipe} ${problem.lacks === "socket" ? "names no socket as the file by which it is ready, in a volume of its own" : `has no program called ${problem.lacks}`}`,
         `skerry recipe check ${problem.recipe} reads it; one of your own takes the place of the catalogue's`,
       ];
     case "no-screen":

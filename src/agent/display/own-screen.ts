@@ -2,7 +2,7 @@
  * Own screen: the socket of the display server of the owner's session, as WAYLAND_DISPLAY names it there. It is looked for
  * only where a display is granted as it is.
  */
-import type { ScreenSocket } from "../../backends/index.ts";
+import type { ScreenSocket, WayFiles } from "../../backends/index.ts";
 import { findPath } from "../../host/index.ts";
 import { type Deployment, isCleanAbsolutePath, type Recipe } from "../../model/index.ts";
 import type { AgentContext } from "../context.ts";
@@ -34,3 +34,5 @@ export function placeOf(socket: string): ScreenSocket {
 
 /** In a plan that starts nothing. */
 export const PLANNED_SCREEN: ScreenSocket = { folder: "/SCREEN", name: "SOCKET" };
+
+export const PLANNED_WAY: WayFiles = { disks: ["/SCREEN/DISK"], command: ["/WAY"] };

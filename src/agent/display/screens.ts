@@ -3,7 +3,7 @@
  * catalogue. It is up before the app is started, and ended with it.
  *
  * A screen's recipe says all that is to be known of it: the file by which it is ready is its socket, in a volume of its own;
- * its program `picture` prints a picture of what is shown.
+ * its program `picture` prints a picture of what is shown; for an app in a machine its program `way` runs in there.
  *
  * Invariants
  * - Each start has a screen of its own: no app ever sees what another one shows.
@@ -12,6 +12,7 @@
 import type { ScreenSocket } from "../../backends/index.ts";
 import { volumePath } from "../../compartment/index.ts";
 import { realOrSelf } from "../../host/index.ts";
+import type { Image } from "../../image/index.ts";
 import { type CompartmentSpec, isWithin, type Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Argv } from "../../step/index.ts";
@@ -22,7 +23,8 @@ import type { AgentProblem } from "../explain.ts";
 import { NO_WORDS, type WantedWords } from "../launch/wanted.ts";
 import type { Start } from "../start-record.ts";
 
-const RECIPE = "virtual-screen";
+/** For apps in containers, and for those in machines, which have further to go. */
+const RECIPES = { near: "virtual-screen", far: "far-screen" } as const;
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
@@ -30,11 +32,13 @@ export interface Screen {
   /** Of the screen itself. */
   readonly instance: string;
   readonly socket: ScreenSocket;
+  /** For an app in a machine: the same image is in there, and this program of it leads to the socket. */
+  readonly way: { readonly image: Image; readonly command: Argv } | undefined;
 }
 
 interface Acts {
-  /** Starts in the background. @returns the instance's name */
-  readonly launch: (words: WantedWords, work: Work) => Answer<string>;
+  /** Starts in the background. */
+  readonly launch: (words: WantedWords, work: Work) => Answer<{ readonly name: string; readonly image: Image }>;
   readonly ready: (name: string, work: Work) => Answer<Start>;
 }
 
@@ -52,29 +56,38 @@ export class Screens {
   }
 
   /** Before an app is started. @returns its screen; undefined where it is granted none */
-  async begin({ name, contributions }: CompartmentSpec, work: Work): Answer<Screen | undefined> {
+  async begin({ name, contributions }: CompartmentSpec, inMachine: boolean, work: Work): Answer<Screen | undefined> {
     if (!contributions.some((one) => one.kind === "display" && one.screen === "virtual")) return success(undefined);
     await this.#compartments.look();
     const other = this.#compartments.running(name);
     if (other !== undefined) return refusal({ kind: "runs-already", name, since: other.record.started });
     this.#beginning.add(name);
-    const screen = await this.#bringUp(name, work);
+    const screen = await this.#bringUp(name, inMachine ? "far" : "near", work);
     return screen.ok ? screen : refusal({ kind: "screen-fails", name, because: screen.problem });
   }
 
-  async #bringUp(name: string, work: Work): Answer<Screen> {
-    const recipe = await findRecipe(RECIPE, this.#context);
-    if (!recipe.ok) return recipe;
-    const socket = socketOf(recipe.value.thing);
-    if (socket === undefined) return refusal({ kind: "screen-unfit", recipe: RECIPE, lacks: "socket" });
+  async #bringUp(name: string, kind: keyof typeof RECIPES, work: Work): Answer<Screen> {
+    const recipe = RECIPES[kind];
+    const found = await findRecipe(recipe, this.#context);
+    if (!found.ok) return found;
+    const socket = socketOf(found.value.thing);
+    if (socket === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "socket" });
+    const way = found.value.thing.programs["way"];
+    if (kind === "far" && way === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "way" });
     work.report({ kind: "phase", text: `starting a virtual screen for ${name}` });
-    const launched = await this.#acts.launch({ ...NO_WORDS, name: RECIPE, remove: true, serves: name }, work);
+    // Windows that come from a machine have its name, by the screen's own word.
+    const words = { ...NO_WORDS, name: recipe, remove: true, serves: name, arguments: kind === "far" ? [name] : [] };
+    const launched = await this.#acts.launch(words, work);
     if (!launched.ok) return launched;
-    const instance = launched.value;
+    const { name: instance, image } = launched.value;
     const ready = await this.#acts.ready(instance, work);
     if (!ready.ok) return ready;
     const folder = realOrSelf(volumePath(this.#context.places, instance, socket.volume));
-    return success({ instance, socket: { folder, name: socket.name } });
+    return success({
+      instance,
+      socket: { folder, name: socket.name },
+      way: kind === "far" && way !== undefined ? { image, command: way.command } : undefined,
+    });
   }
 
   /** The app's start is written down, or has come to nothing. */
@@ -99,12 +112,13 @@ export class Screens {
   async picture(name: string): Answer<{ readonly screen: string; readonly command: Argv }> {
     const standing = await this.#compartments.standing(name);
     if (!standing.ok) return standing;
-    const { screen } = standing.value.start.record;
-    if (screen === undefined) return refusal({ kind: "no-screen", name });
-    const recipe = await findRecipe(RECIPE, this.#context);
-    if (!recipe.ok) return recipe;
-    const program = recipe.value.thing.programs["picture"];
-    if (program === undefined) return refusal({ kind: "screen-unfit", recipe: RECIPE, lacks: "picture" });
+    const { screen = "" } = standing.value.start.record;
+    const recipe = this.#compartments.running(screen)?.record.recipe;
+    if (recipe === undefined) return refusal({ kind: "no-screen", name });
+    const found = await findRecipe(recipe, this.#context);
+    if (!found.ok) return found;
+    const program = found.value.thing.programs["picture"];
+    if (program === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "picture" });
     return success({ screen, command: program.command });
   }
 }

@@ -12,6 +12,7 @@ import {
   planWith,
   type ScreenSocket,
   type WallPlan,
+  type WayFiles,
 } from "../../backends/index.ts";
 import { type SpecProblem, type StartWanted, specFor, volumePath } from "../../compartment/index.ts";
 import { writeDeployment } from "../../descriptor/index.ts";
@@ -54,7 +55,7 @@ import { type PortProblem, portPlaces } from "../network/stations.ts";
 import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
-import { ownScreen, placeOf, PLANNED_SCREEN } from "../display/own-screen.ts";
+import { ownScreen, placeOf, PLANNED_SCREEN, PLANNED_WAY } from "../display/own-screen.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "../store/images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "../instance-state.ts";
@@ -201,6 +202,8 @@ export interface LaunchOptions {
   readonly machine?: MachineFiles;
   /** Its virtual screen, which is up by now. */
   readonly screen?: ScreenSocket | undefined;
+  /** In a machine: what leads to that. */
+  readonly way?: WayFiles | undefined;
 }
 
 export async function prepare(
@@ -270,7 +273,9 @@ export async function prepare(
     ...ownPlaces(spec.value, isPassing(words) || making, context),
     ...(memory === undefined ? {} : { secrets: memory }),
     screen: options.screen ?? (own?.socket === undefined ? PLANNED_SCREEN : placeOf(own.socket)),
-    ...(boots(deployment) ? { machine: options.machine ?? plannedMachine(image, context) } : {}),
+    ...(boots(deployment)
+      ? { machine: { ...(options.machine ?? plannedMachine(image, context)), way: options.way ?? PLANNED_WAY } }
+      : {}),
     ports: ports.value,
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });

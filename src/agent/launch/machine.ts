@@ -4,12 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { BACKENDS, type MachineFiles } from "../../backends/index.ts";
+import { BACKENDS, type MachineFiles, type WayFiles } from "../../backends/index.ts";
 import { realOrSelf, whyEmulated } from "../../host/index.ts";
 import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { type CatalogueProblem, findBase } from "../catalogue.ts";
 import { type AgentContext, imageContext, type Work } from "../context.ts";
+import type { Screen } from "../display/screens.ts";
 import type { Images } from "../store/images.ts";
 
 export type MachineProblem =
@@ -79,4 +80,17 @@ function found(
     node: realOrSelf(process.execPath),
     program: realOrSelf(places.program),
   };
+}
+
+/** Disks of the image that is the way to a screen, which runs and so stays. */
+export async function makeWay(
+  { image, command }: NonNullable<Screen["way"]>,
+  images: Images,
+  context: AgentContext,
+  work: Work,
+): Promise<Result<WayFiles, GuestProblem>> {
+  return await images.inTurn(async () => {
+    const disks = await buildDisks(image.layers, imageContext(context, work));
+    return disks.ok ? success({ disks: disks.value.map(realOrSelf), command }) : disks;
+  });
 }

@@ -13,7 +13,7 @@ import type { Card } from "./vmm.ts";
 /** Name of the share by which the provider's machine sees its rules. */
 export const RULES_SHARE = "rules";
 
-interface Joint {
+export interface Joint {
   readonly source: string;
   readonly writable: boolean;
   /** Behind the outer wall, where host/monitor/ports.ts looks for it. */

@@ -9,7 +9,9 @@
 import {
   type CompartmentSpec,
   type Contribution,
+  DISPLAY_NAME,
   descriptorVariable,
+  displayInside,
   FIRST_HANDED,
   isWithin,
 } from "../../model/index.ts";
@@ -21,11 +23,14 @@ import { GUEST_NETWORK } from "./network-card.ts";
 import type { Share } from "./shares.ts";
 
 /** Where the archive lies inside, and where the image's root is put together. */
-const START = "/start";
+export const START = "/start";
 const ROOT = "/root";
 
 /** Where guest/init attaches the host's folders. */
 const FOLDERS = "/folders";
+
+/** Where the socket of a screen is made that stands for one outside (screen-way.ts); guest/init makes the folder. */
+export const DISPLAY = "/display";
 
 export interface InsideParts {
   /** Program for the system calls that the app is refused. */
@@ -93,8 +98,9 @@ export function startDisk(
       case "named-network":
       case "link":
         return [];
-      case "copy":
       case "display":
+        return ["--ro-bind", `${DISPLAY}/${DISPLAY_NAME}`, displayInside(uid)];
+      case "copy":
       case "publish":
         throw new Error(`${contribution.kind} was refused before`);
       default:
@@ -128,10 +134,10 @@ export function quoted(word: string): string {
 }
 
 /** Empty places for the mounts: the image's root is read-only, and a link of the image's there is hidden by them. */
-function pointEntries(points: readonly MountPoint[]): readonly ArchiveEntry[] {
+export function pointEntries(points: readonly MountPoint[], folder = "points"): readonly ArchiveEntry[] {
   const entries = new Map<string, ArchiveEntry>();
   for (const { path, type } of points.toSorted((left, right) => (left.path < right.path ? -1 : 1))) {
-    const at = `points${path}`;
+    const at = `${folder}${path}`;
     if (entries.has(at)) continue;
     if (type === "folder") entries.set(at, { kind: "folder", path: at, mode: 0o755 });
     else entries.set(at, { kind: "file", path: at, mode: 0o444, content: "" });

@@ -11,7 +11,6 @@ import { quoted } from "./start-disk.ts";
 import { vm } from "./vm.ts";
 
 backendContract(vm, {
-  display: "nothing leads from a machine to a screen yet",
   publish: "nobody makes connections inside of machines yet",
 });
 

@@ -23,6 +23,7 @@ import { behind, claimed, container, filterFor, helperOf } from "../container/co
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
 import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
+import { type ScreenWay, screenWay } from "./screen-way.ts";
 import { type Share, sharesOf } from "./shares.ts";
 import { startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
@@ -74,7 +75,7 @@ export const vm: Backend = {
   boots: true,
   enforces: new Set([
     ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
-    ...(["network", "named-network", "link", "port", "ports"] as const),
+    ...(["network", "named-network", "link", "port", "ports", "display"] as const),
   ]),
 
   missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
@@ -95,8 +96,13 @@ export const vm: Backend = {
     const machine = context.machine ?? absent("the machine's files");
     const folder = `${context.places.runtime}/compartments/${spec.id}`;
     const shares = sharesOf(spec, `${folder}/stage`, context);
+    // The way ends in a compartment that reads what a machine says; before the session's screen there is none.
+    const shown = spec.contributions.find((one) => one.kind === "display");
+    if (shown !== undefined && (shown.screen === "own" || spec.guest === "system" || machine.template !== undefined))
+      return refusal({ kind: "cannot-enforce", backend: vm.name, contribution: "display" });
+    const way = screenWay(spec, `${folder}/stage`, INSIDE, context);
     // The start has a disk as well.
-    const wanted = machine.disks.length + shares.size + 1;
+    const wanted = machine.disks.length + shares.size + 1 + (way?.disks.length ?? 0);
     const vmm = vmmOf(spec);
     if (wanted > vmm.mostPlaces)
       return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: vmm.mostPlaces });
@@ -119,7 +125,7 @@ export const vm: Backend = {
       ...(networked ? [{ name: "card", socket: "/run/card", address: CARD_ADDRESS }] : []),
       ...portCards(ports),
     ];
-    const described = machineOf(machine, size, { shares, ports, cards }, context.facts);
+    const described = machineOf(machine, size, { shares, ports, cards, way }, context.facts);
     const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -138,7 +144,7 @@ export const vm: Backend = {
             tasks: spec.limits.tasks ?? DEFAULT_TASKS,
             networked,
           });
-    const entries = [...startEntries, ...portEntries(ports)];
+    const entries = [...startEntries, ...portEntries(ports), ...(way?.entries ?? [])];
     const fillBytes = startDiskBytes(entries);
     const seen = making ? withoutSources([...shares.values()]) : [...shares.values()];
     const steps: readonly Step[] = [
@@ -156,9 +162,10 @@ export const vm: Backend = {
     ];
     const files = [
       ...filesOf(machine, start),
+      ...(way?.disks ?? []),
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
-    const joints = jointsOf(spec, `${folder}/stage`, ports);
+    const joints = [...jointsOf(spec, `${folder}/stage`, ports), ...(way === undefined ? [] : [way.joint])];
     const template = wish === undefined ? undefined : shownTemplate(wish, spec.user, `${folder}/stage`);
     const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value };
     const version = context.facts.programs[vmm.program]?.version ?? "";
@@ -326,9 +333,11 @@ function machineOf(
     shares,
     ports,
     cards,
+    way,
   }: Pick<Machine, "cards"> & {
     readonly shares: ReadonlyMap<Contribution, Share>;
     readonly ports: PortPlaces;
+    readonly way: ScreenWay | undefined;
   },
   facts: HostFacts,
 ): Machine {
@@ -341,13 +350,17 @@ function machineOf(
     disks: [
       { name: "start", file: `${INSIDE}/start` },
       ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
+      ...(way?.disks ?? []).map(({ name, inside }) => ({ name, file: inside })),
     ],
     folders: [
       ...[...shares.values()].map(({ name, writable }) => ({ name, folder: `${INSIDE}/${name}`, writable })),
       ...(ports.all === undefined ? [] : [{ name: RULES_SHARE, folder: "/rules", writable: false }]),
     ],
     cards,
-    ports: PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
+    ports: [
+      ...PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
+      ...(way === undefined ? [] : [way.port]),
+    ],
     console: "/run/console",
     commands: "/run/qmp",
   };

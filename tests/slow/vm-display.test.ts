@@ -1,0 +1,61 @@
+/** Displays of apps in virtual machines: the same answers, and a window that comes from a machine, seen in a picture. */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { done, listed, until } from "../journeys/life.fixture.ts";
+import { partOf } from "../journeys/picture.fixture.ts";
+import { lacksForMachines, makeTrial } from "../journeys/trial.fixture.ts";
+
+const skip = lacksForMachines();
+const trial = makeTrial();
+after(async () => await trial.close());
+
+/** Emulated, and on a machine with other work. */
+const LIMIT_MS = 240_000;
+
+mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
+
+function deploy(name: string, answer: string): void {
+  const text = `skerry: deployment/1\nrecipe: foot\nisolation: vm\nanswers: { display: ${answer} }\n`;
+  writeFileSync(`${trial.home}/config/deployments/${name}.yaml`, text);
+}
+
+const LOOK =
+  'echo "${WAYLAND_DISPLAY-absent}" $(ls -A "$XDG_RUNTIME_DIR") $(ls -A /mnt) $(ls /sys/class/net /dev | grep -c vport)';
+
+test("a window of an app in a machine is on the screen of this start, and the app sees one socket", {
+  skip,
+}, async () => {
+  deploy("red", "fake");
+  const script = `(${LOOK}) >~/.config/seen; exec sleep 600`;
+  const words = ["start", "-q", "red", "--", "-o", "colors.background=ff0000", "/bin/sh", "-c", script];
+  await done(trial, words, { timeoutMs: LIMIT_MS });
+  let seen = 0;
+  await until(
+    () => `${seen} of the picture is red`,
+    async () => {
+      const file = `${trial.files}/picture.png`;
+      await done(trial, ["screenshot", "red", file]);
+      seen = partOf(readFileSync(file), [255, 0, 0]);
+      rmSync(file);
+      return seen > 0.9;
+    },
+    LIMIT_MS,
+  );
+  const inside = readFileSync(`${trial.home}/data/volumes/red/settings/seen`, "utf8");
+  assert.equal(inside, "wayland-0 wayland-0 0\n");
+  assert.equal((await listed(trial)).length, 2);
+  await done(trial, ["kill", "red"]);
+  await until("its screen has ended with it", async () => (await listed(trial)).length === 0);
+});
+
+test("without an answer there is no screen in a machine, and the session's is refused by name", { skip }, async () => {
+  deploy("none", "deny");
+  const text = readFileSync(`${import.meta.dirname}/../../recipes/foot.yaml`, "utf8");
+  mkdirSync(`${trial.home}/config/recipes`, { recursive: true });
+  writeFileSync(`${trial.home}/config/recipes/foot.yaml`, text.replace("foot: /usr/bin/foot", "sh: /bin/sh"));
+  const { stdout } = await done(trial, ["run", "-q", "none", "--", "-c", LOOK], { timeoutMs: LIMIT_MS });
+  assert.equal(stdout, "absent 0\n");
+  deploy("mine", "real");
+  assert.match((await done(trial, ["plan", "mine"], { code: 1 })).stderr, /vm.*display/);
+});
