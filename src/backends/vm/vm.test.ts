@@ -85,6 +85,25 @@ test("without passt a network in a machine is refused with the package to instal
   assert.deepEqual([plan.problem.backend, plan.problem.missing], ["vm", ["passt: run ./skerry setup (package passt)"]]);
 });
 
+test("a granted screen is one socket to the machine, behind a wall of its own in there, and never the session's", () => {
+  const display = (screen: "virtual" | "own") => ({ kind: "display", request: "display", screen }) as const;
+  const { argv, steps } = planOf({ ...SEALED, contributions: [display("virtual")] });
+  const { folder, name } = CONTEXT.screen ?? { folder: "", name: "" };
+  const at = argv.indexOf(`${folder}/${name}`);
+  assert.deepEqual(argv.slice(at - 1, at + 2), ["--ro-bind", `${folder}/${name}`, "/vm/screen"]);
+  assert.match(after(argv, "-chardev").join("\n"), /^socket,id=port\d+,path=\/vm\/screen$/m);
+  assert.match(words(steps), /'--ro-bind' '\/display\/wayland-0' '\/run\/user\/1000\/wayland-0'/);
+  const archive = steps.find((step) => step.kind === "write-archive");
+  const way = archive?.entries.find(({ path }) => path === "screen");
+  assert.ok(way?.kind === "file");
+  assert.match(
+    String(way.content),
+    /^owner=1000:1000\nset -- .*'--unshare-net'.*'--cap-drop' 'ALL'.*'\/usr\/bin\/way'\n$/,
+  );
+  const own = planWith(vm, { ...SEALED, contributions: [display("own")] }, CONTEXT);
+  assert.ok(!own.ok && own.problem.kind === "cannot-enforce" && own.problem.contribution === "display");
+});
+
 test("a folder is read-only on the host's side where it must not be written", () => {
   const bind = { kind: "bind", source: "/home/owner/notes", target: "/work" } as const;
   const { argv, steps } = planOf({
