@@ -15,6 +15,7 @@ import type { BadAnswer } from "./grants/change-answers.ts";
 import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
+import { explainDisk } from "./disks/disk-words.ts";
 import type { ImageExportProblem } from "./store/export.ts";
 import { explainExchange } from "./store/explain-exchange.ts";
 import type { ImageImportProblem } from "./store/import.ts";
@@ -96,6 +97,10 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.instance} runs from the image of ${problem.recipe}; nothing was removed`,
         `skerry stop ${problem.instance} ends it`,
       );
+    case "own-system":
+    case "disks-astray":
+    case "bad-disk":
+      return explainDisk(problem);
     case "no-lock":
       return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
     case "bad-target":

@@ -1,7 +1,7 @@
 /** Backends: the walls. */
 import type { Backend } from "./backend.ts";
-import { vm } from "./vm/vm.ts";
 import { container } from "./container/container.ts";
+import { machines } from "./vm/own-system.ts";
 
 export * from "./backend.ts";
 export { changedFilter } from "./container/first-filter.ts";
@@ -9,6 +9,8 @@ export { GATE, NAMED_NETWORK } from "./container/named-network.ts";
 export { RESOLVER_ADDRESS } from "./container/resolver-address.ts";
 export * from "./vm/stations.ts";
 export { planWith } from "./plan-with.ts";
+export { belowInside } from "./vm/own-system.ts";
+export { UEFI } from "./vm/system-command.ts";
 
 /** By the word in a deployment. */
-export const BACKENDS: Readonly<Record<string, Backend>> = { [container.name]: container, [vm.name]: vm };
+export const BACKENDS: Readonly<Record<string, Backend>> = { [container.name]: container, [machines.name]: machines };

@@ -63,6 +63,7 @@ const WANTED: StartWanted = {
   acceptWeaker: [],
   endsWithCaller: false,
   slotsFor: [],
+  disks: [],
 };
 
 function specOf(parts: Partial<StartWanted> = {}) {

@@ -12,6 +12,7 @@ import type {
   Contribution,
   Deployment,
   HostFacts,
+  OwnSystem,
   Places,
   Recipe,
 } from "../model/index.ts";
@@ -39,6 +40,8 @@ export interface StartWanted {
   readonly endsWithCaller: boolean;
   /** Folder requests that can be answered otherwise while it runs. */
   readonly slotsFor: readonly string[];
+  /** Of a system of its own. */
+  readonly disks: readonly Extract<Contribution, { readonly kind: "disk" }>[];
 }
 
 export type SpecProblem =
@@ -71,6 +74,7 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
   }
   if (program.arguments === "none" && wanted.extra.length > 0) return refusal({ kind: "no-arguments", program: name });
   const [command, ...fixed] = program.command;
+  if (recipe.system !== undefined) return success(systemSpec(wanted, recipe.system, command));
   const contributions = [
     ...hostFiles(wanted),
     ...volumes(wanted, places),
@@ -97,6 +101,29 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
     ...(recipe.guest === undefined ? {} : { guest: recipe.guest }),
     endsWithCaller: wanted.endsWithCaller,
   });
+}
+
+/**
+ * A system of its own: nothing of it is furnished by us, so each thing that its owner lets in stands here by itself, and
+ * is refused where it cannot be let in.
+ */
+function systemSpec(wanted: StartWanted, system: OwnSystem, command: string): CompartmentSpec {
+  const { deployment, effective, machineId } = wanted;
+  const { name, limits, secrets = {}, environment } = deployment;
+  return {
+    ...{ name, id: wanted.id, layers: [], command: [command], directory: "/", user: wanted.user, limits },
+    contributions: [
+      ...wanted.disks,
+      ...effective.flatMap(({ contributions }) => contributions),
+      ...linkContributions(deployment),
+      ...publishContributions(deployment),
+      ...Object.entries(secrets).map(([secret, source]) => ({ kind: "secret", name: secret, source }) as const),
+      ...Object.entries(environment).map(([key, value]) => ({ kind: "variable", name: key, value }) as const),
+    ],
+    ...{ acceptWeaker: wanted.acceptWeaker, ownSandbox: false, endsWithCaller: wanted.endsWithCaller },
+    ...(deployment.vmm === undefined ? {} : { vmm: deployment.vmm }),
+    system: { ...system, machineId },
+  };
 }
 
 /** The environment that programs entered later get as well. */

@@ -4,6 +4,7 @@ import { type Answer, type Deployment, type Grant, isCleanAbsolutePath } from ".
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
+import { checkDisks, toDisks } from "./disks.ts";
 import { checkRules, toRule, zonesOf } from "./network-rule.ts";
 import { checkPublish, toPublish } from "./publish.ts";
 import { checkPlaces, checkVerbs, mapValues, repeated, toRequest } from "./recipe.ts";
@@ -62,6 +63,7 @@ export function parseDeployment(
     environment,
     ...(file.value.secrets === undefined ? {} : { secrets: toSecrets(file.value.secrets, context.home) }),
     ...toPublish(file.value.publish ?? [], context.home),
+    ...toDisks(file.value.disks, context.home),
     service: toService(file.value),
   });
 }
@@ -89,6 +91,7 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
     ...checkVerbs(file.requests ?? {}),
     ...answers,
     ...checkSecrets(file.secrets ?? {}),
+    ...checkDisks(file.disks ?? {}),
     ...checkService(file),
   ];
 }

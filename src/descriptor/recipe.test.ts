@@ -110,7 +110,7 @@ netwrok: deny
       '5:43: programs.rg.arguments: "file" is none of any, files, none. Did you mean "files"?',
       '7:33: insid: not a key of a folder request. Did you mean "inside"?',
       '7:56: requests.f.verbs[0]: "raed" is none of read, write. Did you mean "read"?',
-      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, components, packages, imported, repositories, programs, requests, volumes, own-sandbox, guest, provides, ready, desktop",
+      "8:1: netwrok: not a key of a recipe. There are: skerry, summary, base, components, packages, imported, image, machine, repositories, programs, requests, volumes, own-sandbox, guest, provides, ready, desktop",
     ],
   );
 });

@@ -1,11 +1,12 @@
 /** Recipe: from text to value. What a key means stands with the type, in model/recipe.ts. */
 import type * as z from "zod";
-import type { Program, Recipe, Repository, Request } from "../model/index.ts";
+import { type Program, type Recipe, type Repository, type Request, SYSTEM_PROGRAMS } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import { type DescriptorProblem, quote, type Source } from "./complaint.ts";
 import { insideFault, overlaps, type Placed } from "./inside.ts";
 import { toDesktop } from "./desktop.ts";
+import { toSystem } from "./disks.ts";
 import type { DataPath } from "./read-yaml.ts";
 import { programPath } from "./schema-parts.ts";
 import { recipeSchema } from "./schemas.ts";
@@ -13,7 +14,7 @@ import { checkReady, toReadiness } from "./service.ts";
 
 type RecipeFile = z.output<typeof recipeSchema>;
 type RequestFile = NonNullable<RecipeFile["requests"]>[string];
-type ProgramFile = RecipeFile["programs"][string];
+type ProgramFile = NonNullable<RecipeFile["programs"]>[string];
 
 /**
  * Reads the text of a recipe.
@@ -24,7 +25,7 @@ type ProgramFile = RecipeFile["programs"][string];
 export function parseRecipe(text: string, source: Source): Result<Recipe, DescriptorProblem> {
   const file = readChecked(text, source, "recipe", recipeSchema, checkRecipe);
   if (!file.ok) return file;
-  const { summary, base, packages, imported, programs, volumes = {}, ready, desktop } = file.value;
+  const { summary, base, packages = [], imported, image, programs = {}, volumes = {}, ready, desktop } = file.value;
   return success({
     name: source.name,
     summary,
@@ -33,7 +34,8 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
     packages,
     ...(imported === undefined ? {} : { imported }),
     repositories: (file.value.repositories ?? []).map(toRepository),
-    programs: mapValues(programs, toProgram),
+    ...(image === undefined ? {} : { system: toSystem(file.value.machine) }),
+    programs: image === undefined ? mapValues(programs, toProgram) : SYSTEM_PROGRAMS,
     requests: mapValues(file.value.requests ?? {}, toRequest),
     volumes,
     ownSandbox: file.value["own-sandbox"] ?? false,
@@ -47,11 +49,12 @@ export function parseRecipe(text: string, source: Source): Result<Recipe, Descri
 function checkRecipe(file: RecipeFile): readonly PathFinding[] {
   return [
     ...repeated(file.components ?? [], ["components"]),
-    ...repeated(file.packages, ["packages"]),
+    ...repeated(file.packages ?? [], ["packages"]),
     ...checkRepositories(file.repositories ?? []),
     ...checkImported(file),
     ...checkProvides(file),
-    ...checkPrograms(file.programs),
+    ...checkSystem(file),
+    ...(file.image === undefined ? checkPrograms(file.programs) : []),
     ...checkPlaces(file.requests ?? {}, file.volumes ?? {}),
     ...checkVerbs(file.requests ?? {}),
     ...(file.ready === undefined ? [] : checkReady(file.ready, ["ready"])),
@@ -77,6 +80,28 @@ function checkProvides({ provides = [], guest }: RecipeFile): readonly PathFindi
   ];
 }
 
+/** What a system of its own is made of is on its disks; all else is made of packages and has programs. */
+function checkSystem(file: RecipeFile): readonly PathFinding[] {
+  if (file.image === undefined) {
+    const message = "missing. Write a list of package names";
+    return [
+      ...(file.packages === undefined ? [{ path: ["packages"], part: "value", message } as const] : []),
+      ...(file.machine === undefined
+        ? []
+        : [{ path: ["machine"], part: "key", message: "machine goes with image: disk" } as const]),
+    ];
+  }
+  return NOT_A_SYSTEMS.filter((key) => file[key] !== undefined).map((key): PathFinding => {
+    const message = `${key}: a system of its own (image: disk) has none that Skerry knows of; take this out`;
+    return { path: [key], part: "key", message };
+  });
+}
+
+const NOT_A_SYSTEMS = [
+  ...(["base", "components", "packages", "imported", "repositories", "programs", "volumes"] as const),
+  ...(["own-sandbox", "guest", "provides", "ready", "desktop"] as const),
+];
+
 /** Of two repositories at one address, or at addresses of which one lies in the other, a package's origin is unclear. */
 function checkRepositories(repositories: NonNullable<RecipeFile["repositories"]>): readonly PathFinding[] {
   return repositories.flatMap(({ uri }, index): readonly PathFinding[] => {
@@ -97,6 +122,8 @@ function toRepository(written: NonNullable<RecipeFile["repositories"]>[number]):
 }
 
 function checkPrograms(programs: RecipeFile["programs"]): readonly PathFinding[] {
+  if (programs === undefined)
+    return [{ path: ["programs"], part: "value", message: "missing. Write a map of programs" }];
   if (Object.keys(programs).length === 0) {
     return [
       { path: ["programs"], part: "value", message: "no program. Write at least one, such as NAME: /usr/bin/NAME" },

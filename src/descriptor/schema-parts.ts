@@ -70,7 +70,7 @@ export function pattern(expression: RegExp, fault: (text: string) => string) {
 }
 
 /** A check by a function that gives the words of its refusal, or undefined. */
-function saying(fault: (text: string) => string | undefined) {
+export function saying(fault: (text: string) => string | undefined) {
   return z.superRefine<string>((text, context) => {
     const message = fault(text);
     if (message !== undefined) context.addIssue({ code: "custom", message });

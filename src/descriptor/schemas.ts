@@ -23,6 +23,7 @@ import {
 } from "../model/index.ts";
 import { found, noneOf, quote } from "./complaint.ts";
 import { desktopSchema } from "./desktop.ts";
+import { disksSchema, machineSchema } from "./disks.ts";
 import {
   address,
   chosenFile,
@@ -151,16 +152,27 @@ export const recipeSchema = titled("a recipe", {
   components: listOf(name, "names of components", 20)
     .optional()
     .describe("Components of the base that lie below the app. Default: none"),
-  packages: listOf(packageName, "package names", 200).describe("Packages of the base's distribution"),
+  packages: listOf(packageName, "package names", 200)
+    .optional()
+    .describe("Packages of the base's distribution; all but a system of its own write them"),
   imported: z
     .string(wants("a digest"))
     .check(pattern(/^[0-9a-f]{64}$/, (text) => `${quote(text)} is no SHA-256: 64 digits of 0-9 and a-f`))
     .optional()
     .describe("Written by images import: the image that it brought in, in place of packages"),
+  image: z
+    .literal("disk", wants("the word disk"))
+    .optional()
+    .describe(
+      "disk: a whole system with a kernel of its own, on disks that the deployment names, in place of packages",
+    ),
+  machine: machineSchema,
   repositories: listOf(repository, "repositories", 10)
     .optional()
     .describe("Archives besides the base's, each with its own key. Default: none"),
-  programs: mapOf(name, program, "programs", 50).describe("By name; the first one is the default"),
+  programs: mapOf(name, program, "programs", 50)
+    .optional()
+    .describe("By name; the first one is the default. All but a system of its own write at least one"),
   requests: requests.optional().describe("What the app asks for. Default: nothing"),
   volumes: mapOf(
     name,
@@ -232,6 +244,7 @@ export const deploymentSchema = titled("a deployment", {
     .describe("Variables that are set inside. Default: none"),
   secrets: secretsSchema,
   publish: publishSchema,
+  disks: disksSchema,
   ...SERVICE_KEYS,
 });
 

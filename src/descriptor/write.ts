@@ -8,12 +8,14 @@ import {
   type Deployment,
   escapeText,
   type Grant,
+  type OwnSystem,
   type Program,
   type Recipe,
   type Repository,
   type Request,
 } from "../model/index.ts";
 import { desktopData } from "./desktop.ts";
+import { diskData } from "./disks.ts";
 import { inline, inlineText } from "./inline.ts";
 import { ruleData } from "./network-rule.ts";
 import { publishData } from "./publish.ts";
@@ -72,6 +74,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     "",
     ...secretLines(deployment.secrets ?? {}, context.home),
     ...publishLines(deployment.publish ?? [], context.home),
+    ...diskLines(deployment.disks, recipe, context.home),
     ...serviceLines(deployment.service),
   ];
   return `${lines.join("\n")}\n`;
@@ -90,8 +93,32 @@ function publishLines(publish: NonNullable<Deployment["publish"]>, home: string)
   return ["# Ports of it that are reached from this host.", ...block("publish", written, ""), ""];
 }
 
+function diskLines(disks: Deployment["disks"], { system }: Recipe, home: string): readonly string[] {
+  if (disks !== undefined)
+    return [
+      "# Disks of the system.",
+      ...block(
+        "disks",
+        mapData(disks, (disk) => diskData(disk, home)),
+        "",
+      ),
+      "",
+    ];
+  if (system === undefined) return [];
+  return [
+    "# Disks of the system; it boots from the first that it can. real: the file is written; copy: what is written goes",
+    "# elsewhere; subset: read only; empty: a new disk.",
+    "#   system: { answer: copy, file: ~/images/debian.qcow2 }",
+    "#   install: { answer: subset, file: ~/images/netinst.iso }",
+    "#   new: { answer: empty, size: 20 GiB }",
+    "disks: {}",
+    "",
+  ];
+}
+
 /** The text of a new recipe. */
 export function writeRecipe(recipe: Recipe): string {
+  if (recipe.system !== undefined) return writeSystem(recipe, recipe.system);
   const lines = [
     "skerry: recipe/1",
     `summary: ${inlineText(recipe.summary)}`,
@@ -134,6 +161,18 @@ export function writeRecipe(recipe: Recipe): string {
     ...(recipe.desktop === undefined
       ? ["# desktop: { name: NAME, categories: [Utility] }"]
       : block("desktop", desktopData(recipe.desktop), "")),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function writeSystem({ summary, requests }: Recipe, { firmware, devices, tpm }: OwnSystem): string {
+  const lines = [
+    "skerry: recipe/1",
+    `summary: ${inlineText(summary)}`,
+    "# A whole system with a kernel of its own, on disks that the deployment names.",
+    "image: disk",
+    ...block("machine", { firmware, devices, tpm }, ""),
+    ...block("requests", mapData(requests, requestData), ""),
   ];
   return `${lines.join("\n")}\n`;
 }

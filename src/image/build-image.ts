@@ -1,4 +1,5 @@
 /** Build: a recipe's whole way to an image, and the look whether it is there already. */
+import type { Recipe } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { fits } from "./fits.ts";
 import { type Image, recipeDigest } from "./image.ts";
@@ -44,6 +45,7 @@ export async function buildImage(wanted: ImageWanted, context: ImageContext): Pr
  *   ask for
  */
 export async function findImage(wanted: ImageWanted, context: ImageContext): Promise<Image | undefined> {
+  if (wanted.recipe.system !== undefined) return systemImage(wanted.recipe);
   const text = await context.performer.readText(context.store.image(wanted.recipe.name));
   if (wanted.recipe.imported !== undefined) return await findImported(wanted.recipe.imported, text, context);
   const lock = await readLockFile(context.store.recipeLock(wanted.recipe.name), context);
@@ -54,6 +56,11 @@ export async function findImage(wanted: ImageWanted, context: ImageContext): Pro
   const keys = stackKeys(lock.value.layers, wanted.base, lock.value.architecture);
   if (image.layers.length !== keys.length || image.layers.some((key, index) => key !== keys[index])) return undefined;
   return (await areThere(keys, context)) ? image : undefined;
+}
+
+/** What is on the owner's disks is not ours to build. */
+function systemImage({ name }: Recipe): Image {
+  return { recipe: name, recipeDigest: "", base: "", layers: [], passwd: "", group: "", built: "" };
 }
 
 async function findImported(

@@ -29,7 +29,8 @@ export type ImageProblem =
   | BuildProblem
   | ResolveProblem
   | BadLock
-  | { readonly kind: "was-imported"; readonly recipe: string };
+  | { readonly kind: "was-imported"; readonly recipe: string }
+  | { readonly kind: "own-system"; readonly recipe: string };
 
 export interface ImageWanted {
   readonly recipe: Recipe;
@@ -44,6 +45,7 @@ export interface ImageWanted {
 export async function lockImage(wanted: ImageWanted, context: ImageContext): Promise<Result<Lock, ImageProblem>> {
   const { recipe, base, update } = wanted;
   if (recipe.imported !== undefined) return refusal({ kind: "was-imported", recipe: recipe.name });
+  if (recipe.system !== undefined) return refusal({ kind: "own-system", recipe: recipe.name });
   const file = context.store.recipeLock(recipe.name);
   const kept = await readLockFile(file, context);
   // An update makes a new one, whatever is wrong with the old one.

@@ -9,6 +9,7 @@
  * - Complete: whatever is not in the spec does not reach the compartment.
  * - Plain data: it survives JSON, so it can be logged, compared, sent to an agent and shown to a user.
  */
+import type { DiskFile, OwnMachine } from "./disk.ts";
 import type { Limits, NetworkZone, VmmName } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { Publish } from "./publish.ts";
@@ -64,6 +65,15 @@ export type Contribution =
   | { readonly kind: "ports" }
   /** One TCP port of another instance is reached under a host name. */
   | { readonly kind: "link"; readonly to: string; readonly port: number; readonly as: string }
+  /** A disk of a system of its own. What lies below is read only, and what differs from it is in `file`. */
+  | {
+      readonly kind: "disk";
+      readonly name: string;
+      readonly as: "disk" | "cdrom";
+      readonly file: DiskFile;
+      readonly below?: DiskFile;
+      readonly access: "read" | "write";
+    }
   /** One TCP port of its own is reached from the host, at that place and no other. */
   | ({ readonly kind: "publish" } & Publish);
 
@@ -89,6 +99,8 @@ export interface CompartmentSpec {
   readonly vmm?: VmmName;
   /** Its command is the first program of a system, which brings up the rest: it needs a machine of its own. */
   readonly guest?: "system";
+  /** It brings its own kernel, on its disks; there are no layers, and no wall of ours around what runs inside. */
+  readonly system?: OwnMachine;
   /** The compartment ends with the program that started it (`run --rm`). */
   readonly endsWithCaller: boolean;
 }

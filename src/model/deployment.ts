@@ -4,6 +4,7 @@
  * Complete, not a diff: what is not written is denied. Plain data, checked in descriptor/.
  */
 import type { Answer } from "./answer.ts";
+import type { Disk } from "./disk.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { Publish } from "./publish.ts";
 import type { Request } from "./recipe.ts";
@@ -33,6 +34,8 @@ export interface Deployment {
   readonly secrets?: Readonly<Record<string, SecretSource>>;
   /** Ports of it that are reached from this host; at least one where it is there. */
   readonly publish?: readonly Publish[];
+  /** By name, in the order in which the machine looks for what it boots: disks of a system of its own. */
+  readonly disks?: Readonly<Record<string, Disk>>;
   /** How it lives in the background. */
   readonly service: Service;
 }

@@ -6,6 +6,7 @@ export * from "./deployment.ts";
 export * from "./file-pattern.ts";
 export * from "./desktop.ts";
 export * from "./display.ts";
+export * from "./disk.ts";
 export * from "./host-facts.ts";
 export * from "./ip-address.ts";
 export * from "./lock.ts";

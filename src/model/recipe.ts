@@ -5,6 +5,7 @@
  */
 import type { Verb } from "./answer.ts";
 import type { Desktop } from "./desktop.ts";
+import type { OwnSystem } from "./disk.ts";
 import type { Readiness } from "./service.ts";
 
 /** The services that a request can name today. A service is added here, in descriptor/ and in grant/. */
@@ -25,6 +26,8 @@ export interface Recipe {
   readonly packages: readonly string[];
   /** SHA-256 of the manifest of an image that others made, which takes the place of base, components and packages. */
   readonly imported?: string;
+  /** It is a whole system with a kernel of its own, on disks that the deployment names; there is no image to build. */
+  readonly system?: OwnSystem;
   /** Archives besides the base's, for this recipe's own packages. */
   readonly repositories: readonly Repository[];
   /** By name, in the order written. The first one is the default. */

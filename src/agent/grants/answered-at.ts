@@ -5,7 +5,7 @@ import { remembered } from "../remembered.ts";
 
 const linesOf = remembered((text: string, file: string) => keyLines(text, file));
 
-/** Names of requests, of secrets with `secret ` before them, of places with `publish `, to `deployments/NAME.yaml:LINE`. */
+/** Names of requests, of secrets with `secret ` before them, of places with `publish `, of disks with `disk `, to `deployments/NAME.yaml:LINE`. */
 export type AnsweredAt = Readonly<Record<string, string>>;
 
 /** Where an answer stands that is in no file. */
@@ -34,5 +34,6 @@ export function answeredAt(
   const publish = (counted.publish ?? []).map(
     (one, index) => [`publish ${placeText(one.at)}`, at("publish", index)] as const,
   );
-  return Object.fromEntries([...answers, ...secrets, ...publish]);
+  const disks = Object.keys(counted.disks ?? {}).map((name) => [`disk ${name}`, at("disks", name)] as const);
+  return Object.fromEntries([...answers, ...secrets, ...publish, ...disks]);
 }

@@ -53,6 +53,7 @@ import { type AgentContext, QUIET } from "../context.ts";
 import { type AnsweredAt, answeredAt, answeredForThisStart } from "../grants/answered-at.ts";
 import { type PortProblem, portPlaces } from "../network/stations.ts";
 import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
+import { type DiskProblem, findDisks } from "../disks/find-disks.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
 import { ownScreen, placeOf, PLANNED_SCREEN, PLANNED_WAY } from "../display/own-screen.ts";
@@ -73,6 +74,7 @@ export type LaunchProblem =
   | OpenWideProblem
   | BadFlag
   | MachineProblem
+  | DiskProblem
   | NoIdsLeft
   | PortProblem
   | StepProblem
@@ -235,6 +237,8 @@ export async function prepare(
   if (!state.ok) return state;
   // What is only written down is nobody's start, and must not be in the way of one.
   const making = options.machine?.template?.kind === "make";
+  const disks = await findDisks(recipe, deployment, chosen.deployment.name, context, ownFoldersOf(context).ownFolders);
+  if (!disks.ok) return disks;
   const start: StartWanted = {
     id: `${deployment.name}.${randomBytes(4).toString("hex")}`,
     deployment,
@@ -249,6 +253,7 @@ export async function prepare(
     acceptWeaker: words.acceptWeaker,
     endsWithCaller: making || ((words.remove || words.learn !== undefined) && !options.background),
     slotsFor: isPassing(words) ? [] : answeredByFile(chosen),
+    disks: disks.value.disks,
   };
   const spec = specFor(start, context.facts, context.places);
   if (!spec.ok) return spec;
@@ -291,6 +296,7 @@ export async function prepare(
     plan: plan.value,
     steps: [
       ...volumeSteps(recipe, deployment, context),
+      ...disks.value.steps,
       ...(options.background
         ? [{ kind: "make-folder", path: `${context.places.state}/logs`, mode: 0o700 } as const]
         : []),

@@ -51,6 +51,8 @@ export async function makeMachine(
   context: AgentContext,
   work: Work,
 ): Promise<Result<MachineFiles, MachineProblem>> {
+  // A system of its own brings its kernel along.
+  if (image.layers.length === 0) return success(plannedMachine(image, context));
   const base = await findBase(image.base, context);
   if (!base.ok) return base;
   const helper = `${context.places.program}/helper/build/skerry-helper`;

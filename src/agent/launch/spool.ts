@@ -48,7 +48,7 @@ export function acceptedWeaker(plan: Prepared["plan"]): readonly string[] {
 
 export function grantLines(
   effective: Prepared["effective"],
-  { secrets = {}, publish = [] }: Pick<Deployment, "secrets" | "publish">,
+  { secrets = {}, publish = [], disks = {} }: Pick<Deployment, "secrets" | "publish" | "disks">,
   at: AnsweredAt,
 ): readonly string[] {
   const place = (name: string) => ` (${Object.hasOwn(at, name) ? (at[name] ?? "") : "not answered"})`;
@@ -59,6 +59,10 @@ export function grantLines(
   return [
     ...effective.map(({ request, answer, gets }) => `${request}: ${answer}, ${gets}${place(request)}`),
     ...secretLines,
+    ...Object.entries(disks).map(
+      ([name, { answer, file }]) =>
+        `disk ${name}: ${answer}${file === undefined ? "" : ` of ${file}`}${place(`disk ${name}`)}`,
+    ),
     ...publish.map(
       ({ port, at: where }) => `publish: port ${port} at ${placeText(where)}${place(`publish ${placeText(where)}`)}`,
     ),

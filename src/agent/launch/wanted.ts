@@ -69,7 +69,7 @@ export function carefulDeployment(recipe: Recipe, name: string): Deployment {
   return {
     name,
     recipe: recipe.name,
-    isolation: "container",
+    isolation: recipe.system === undefined ? "container" : "vm",
     tags: [],
     program: undefined,
     requests: {},

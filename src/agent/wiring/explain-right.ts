@@ -228,6 +228,8 @@ function contributionText(one: Contribution): string {
       return `the secret ${one.name}${one.source.as === undefined ? "" : ` as a ${one.source.as}`}`;
     case "publish":
       return `port ${one.port} is reached at ${placeText(one.at)} of this host`;
+    case "disk":
+      return `the ${one.as} ${one.name}`;
     case "link":
       return `${one.to}:${one.port} under the name ${one.as}`;
     default:

@@ -207,6 +207,8 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       case "publish":
         // network.ts or the agent makes it; here it shows in nothing.
         break;
+      case "disk":
+        throw new Error("a disk was refused before");
       default:
         unreachable(contribution);
     }

@@ -101,6 +101,7 @@ export function startDisk(
       case "display":
         return ["--ro-bind", `${DISPLAY}/${DISPLAY_NAME}`, displayInside(uid)];
       case "copy":
+      case "disk":
       case "publish":
         throw new Error(`${contribution.kind} was refused before`);
       default:

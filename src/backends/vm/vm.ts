@@ -48,7 +48,7 @@ const DEFAULT_MEMORY_MIB = 1024;
 const LEAST_MEMORY_MIB = 192;
 
 /** Where all that belongs to the machine lies behind the outer wall. */
-const INSIDE = "/vm";
+export const INSIDE = "/vm";
 
 const PASST_INSIDE = `${INSIDE}/passt`;
 
@@ -203,11 +203,11 @@ function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {
 }
 
 /** The limits that the machine keeps by itself are not asked of the host. */
-function outside(spec: CompartmentSpec): CompartmentSpec {
+export function outside(spec: CompartmentSpec): CompartmentSpec {
   return { ...spec, limits: { ...spec.limits, memoryBytes: undefined, tasks: undefined } };
 }
 
-function memoryOf({
+export function memoryOf({
   limits,
   acceptWeaker,
 }: CompartmentSpec): Result<{ readonly memoryMiB: number; readonly weaker: readonly Weaker[] }, BackendProblem> {
@@ -221,7 +221,7 @@ function memoryOf({
 }
 
 /** A file of the host's, and where it is seen behind the outer wall. */
-interface Shown {
+export interface Shown {
   readonly file: string;
   readonly inside: string;
 }
@@ -239,7 +239,7 @@ function filesOf({ kernel, root, disks, node, program }: MachineFiles, start: st
   ];
 }
 
-interface Outer {
+export interface Outer {
   readonly folder: string;
   readonly files: readonly Shown[];
   readonly shares: readonly Share[];
@@ -248,7 +248,7 @@ interface Outer {
   readonly template: ReturnType<typeof shownTemplate> | undefined;
 }
 
-function helperPart(
+export function helperPart(
   spec: CompartmentSpec,
   context: BackendContext,
   {
@@ -279,7 +279,7 @@ function helperPart(
 }
 
 /** Its root holds the host's programs, which QEMU is one of, and the machine's files; nothing of it can be written. */
-function bubblewrapPart(
+export function bubblewrapPart(
   spec: CompartmentSpec,
   { facts, streams }: BackendContext,
   { folder, files, shares, joints, template, card }: Outer,
@@ -321,7 +321,7 @@ interface Size {
 }
 
 /** More processors than its share of the host's are of no use to it; emulated, one serves best. */
-function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, facts: HostFacts): Size {
+export function sizeOf({ limits: { cpuPercent } }: CompartmentSpec, memoryMiB: number, facts: HostFacts): Size {
   if (facts.accelerator.kind === "emulated") return { memoryMiB, processors: 1 };
   return { memoryMiB, processors: Math.min(facts.cpus, Math.ceil((cpuPercent ?? Number.POSITIVE_INFINITY) / 100)) };
 }

@@ -1,0 +1,227 @@
+/**
+ * Find disks: from the owner's word on the disks of a system to files that a machine can have, looked at on this host.
+ *
+ * What the machine writes without the owner's file being meant lies in a folder of the instance's own (model/disk.ts),
+ * beside its other data. Of a file that a copy stands on, a mark is kept: when it is another one or has changed, what was
+ * written on top of it fits no more, and the start is refused.
+ */
+import { constants } from "node:fs";
+import { access, open, readFile, stat } from "node:fs/promises";
+import { belowInside, UEFI } from "../../backends/index.ts";
+import { findPath } from "../../host/index.ts";
+import { type BadDisk, type DiskFault, lookAtDisk, type LookedAt, newQcow2 } from "../../image/index.ts";
+import {
+  type Contribution,
+  type Deployment,
+  type Disk,
+  type DiskFormat,
+  isWithin,
+  type Recipe,
+  systemFolder,
+} from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import type { Step } from "../../step/index.ts";
+import type { AgentContext } from "../context.ts";
+
+export type DiskProblem =
+  | { readonly kind: "host-lacks"; readonly what: string; readonly fix: string }
+  | {
+      readonly kind: "bad-disk";
+      readonly deployment: string;
+      readonly disk: string;
+      readonly file: string;
+      readonly because:
+        | DiskFault
+        | { readonly fault: "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own" };
+    }
+  | { readonly kind: "disks-astray"; readonly deployment: string; readonly because: "none" | "no-system" };
+
+export interface FoundDisks {
+  readonly disks: readonly DiskContribution[];
+  /** What makes those that are not there yet. */
+  readonly steps: readonly Step[];
+}
+
+type DiskContribution = Extract<Contribution, { readonly kind: "disk" }>;
+
+/** What the file below a copy was like when the copy was begun. */
+interface Mark {
+  readonly file: string;
+  readonly inode: string;
+  readonly bytes: string;
+  readonly modified: string;
+}
+
+interface Wanted {
+  /** As its owner knows it; a passing instance has a name of its own. */
+  readonly deployment: string;
+  readonly name: string;
+  readonly disk: Disk;
+  readonly own: string;
+  readonly marks: Readonly<Record<string, Mark>>;
+  /** Skerry's own folders on this host. */
+  readonly ownFolders: readonly string[];
+}
+
+interface FoundDisk {
+  readonly disk: DiskContribution;
+  readonly steps: readonly Step[];
+  readonly mark?: Mark;
+}
+
+export async function findDisks(
+  { system }: Recipe,
+  { name: instance, disks = {} }: Pick<Deployment, "name" | "disks">,
+  deployment: string,
+  context: AgentContext,
+  ownFolders: readonly string[],
+): Promise<Result<FoundDisks, DiskProblem>> {
+  const wanted = Object.entries(disks).filter(([, { answer }]) => answer !== "deny");
+  if (system === undefined && wanted.length === 0) return success({ disks: [], steps: [] });
+  if (system === undefined) return refusal({ kind: "disks-astray", deployment, because: "no-system" });
+  if (wanted.length === 0) return refusal({ kind: "disks-astray", deployment, because: "none" });
+  const { folder, own } = systemFolder(context.places, instance);
+  const variables = system.firmware === "uefi" ? await readFile(UEFI.variables).catch(() => undefined) : undefined;
+  if (system.firmware === "uefi" && variables === undefined)
+    return refusal({ kind: "host-lacks", what: "firmware for UEFI", fix: "install Debian's package ovmf" });
+  const marks = await readMarks(`${folder}/disks.json`, context);
+  const found: FoundDisk[] = [];
+  for (const [name, disk] of wanted) {
+    const one = await findOne({ deployment, name, disk, own, marks, ownFolders });
+    if (!one.ok) return one;
+    found.push(one.value);
+  }
+  const fresh = found.flatMap(({ disk, mark }) => (mark === undefined ? [] : [[disk.name, mark] as const]));
+  const steps: readonly Step[] = [
+    { kind: "make-folder", path: folder, mode: 0o700 },
+    { kind: "make-folder", path: own, mode: 0o700 },
+    ...(system.tpm ? [{ kind: "make-folder", path: `${own}/tpm`, mode: 0o700 } as const] : []),
+    ...(variables === undefined ? [] : [once(`${own}/variables`, variables)]),
+    // Before what they speak of: a copy without a mark would be one of which nothing is known.
+    ...(fresh.length === 0 ? [] : [marksStep(folder, { ...marks, ...Object.fromEntries(fresh) })]),
+    ...found.flatMap((one) => one.steps),
+  ];
+  return success({ disks: found.map(({ disk }) => disk), steps });
+}
+
+async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> {
+  const { name, disk, own } = wanted;
+  const { answer, as } = disk;
+  const ownFile = { path: `${own}/${name}.qcow2`, format: "qcow2" } as const;
+  const fresh = await isMissing(ownFile.path);
+  if (answer === "empty") {
+    const looked = fresh ? success(undefined) : await looksAsOurs(wanted, ownFile.path, undefined);
+    if (!looked.ok) return looked;
+    const steps = fresh ? [once(ownFile.path, newQcow2(disk.sizeBytes ?? 0, undefined))] : [];
+    return success({ disk: { kind: "disk", name, as, file: ownFile, access: "write" }, steps });
+  }
+  const file = await findFile(wanted);
+  if (!file.ok) return file;
+  const { path, format, mark, looked } = file.value;
+  if (answer !== "copy") {
+    const writes = answer === "real" ? "write" : "read";
+    return success({ disk: { kind: "disk", name, as, file: { path, format }, access: writes }, steps: [] });
+  }
+  const below = { path, format };
+  const copied: DiskContribution = { kind: "disk", name, as, file: ownFile, below, access: "write" };
+  if (fresh) {
+    const content = newQcow2(looked.virtualBytes, { path: belowInside(name), format });
+    return success({ disk: copied, steps: [once(ownFile.path, content)], mark });
+  }
+  const known = wanted.marks[name];
+  if (known === undefined || JSON.stringify(known) !== JSON.stringify(mark)) return bad(wanted, path, "changed");
+  const ours = await looksAsOurs(wanted, ownFile.path, belowInside(name));
+  return ours.ok ? success({ disk: copied, steps: [] }) : ours;
+}
+
+interface FoundFile {
+  readonly path: string;
+  readonly format: DiskFormat;
+  readonly looked: LookedAt;
+  readonly mark: Mark;
+}
+
+async function findFile(wanted: Wanted): Promise<Result<FoundFile, DiskProblem>> {
+  const { file = "", format = "raw", answer, as, written } = wanted.disk;
+  const { real: path, type } = await findPath(file);
+  if (path === undefined) return bad(wanted, file, "not-there");
+  if (type !== "file") return bad(wanted, file, "no-file");
+  if (wanted.ownFolders.some((folder) => isWithin(path, folder))) return bad(wanted, file, "skerrys");
+  if (answer === "real" && !(await isWritable(path))) return bad(wanted, file, "not-writable");
+  const looked = await lookAt(path, { as, written, format });
+  if (!looked.ok) return bad(wanted, file, looked.problem.fault);
+  const { ino, size, mtimeNs } = await stat(path, { bigint: true });
+  const mark: Mark = { file: path, inode: String(ino), bytes: String(size), modified: String(mtimeNs) };
+  return success({ path, format, looked: looked.value, mark });
+}
+
+/** Whoever has broken out of a machine could write its own disks as well: each start looks at them anew. */
+async function looksAsOurs(
+  wanted: Wanted,
+  path: string,
+  below: string | undefined,
+): Promise<Result<void, DiskProblem>> {
+  const looked = await lookAt(path, {
+    ...{ as: "disk", written: true, format: "qcow2" },
+    ...(below === undefined ? {} : { below }),
+  });
+  return looked.ok ? success(undefined) : bad(wanted, path, "own");
+}
+
+export async function lookAt(
+  path: string,
+  wanted: Parameters<typeof lookAtDisk>[1],
+): Promise<Result<LookedAt, BadDisk>> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = await file.stat();
+    const read = async (at: number, bytes: number) => {
+      const length = Math.max(0, Math.min(bytes, size - at));
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+      return buffer.subarray(0, bytesRead);
+    };
+    return await lookAtDisk({ bytes: size, read }, wanted);
+  } finally {
+    await file.close();
+  }
+}
+
+function bad(
+  { deployment, name }: Wanted,
+  file: string,
+  because: DiskFault | "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own",
+): Result<never, DiskProblem> {
+  const fault = typeof because === "string" ? { fault: because } : because;
+  return refusal({ kind: "bad-disk", deployment, disk: name, file, because: fault });
+}
+
+/** Where it is there, it is left as it is: what a start has planned is done when another has ended, at the earliest. */
+function once(path: string, content: Uint8Array): Step {
+  return { kind: "write-file", path, mode: 0o600, content, namedByContent: true };
+}
+
+export function marksStep(folder: string, marks: Readonly<Record<string, unknown>>): Step {
+  return { kind: "write-file", path: `${folder}/disks.json`, mode: 0o600, content: `${JSON.stringify(marks)}\n` };
+}
+
+export async function readMarks(
+  path: string,
+  { performer }: Pick<AgentContext, "performer">,
+): Promise<Readonly<Record<string, Mark>>> {
+  const text = await performer.readText(path);
+  return text === undefined ? {} : JSON.parse(text);
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => false,
+    () => true,
+  );
+}
+
+async function isWritable(path: string): Promise<boolean> {
+  return await access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,179 @@
+/**
+ * Own system: the vm backend for a system that brings its own kernel, on disks.
+ *
+ * Nothing of ours runs inside: no wall around an app, no agent, no image. So the machine is all of the wall inside, and what
+ * it has is its disks, a console, and firmware. Outside is the same wall as around every machine.
+ *
+ * Invariants
+ * - Behind the outer wall are the disks' files and nothing else of the owner's, whatever an image may name.
+ * - A file that was not answered with `real` is read-only there.
+ */
+import { type CompartmentSpec, type Contribution, type DiskFile, systemFolder } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import type { Step } from "../../step/index.ts";
+import type { Backend, BackendContext, BackendProblem, MachineFiles, WallPlan } from "../backend.ts";
+import { behind, claimed, filterFor } from "../container/container.ts";
+import { planLimits } from "../container/limits.ts";
+import { qemu } from "./qemu.ts";
+import type { Share } from "./shares.ts";
+import { type SystemDisk, systemCommand, tpmCommand } from "./system-command.ts";
+import { bubblewrapPart, helperPart, INSIDE, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
+
+/** Of a system whose owner has written no limit. The host gives it only what is used. */
+const DEFAULT_MEMORY_MIB = 2048;
+
+/** The machine's own folder behind the outer wall: disks that it writes, and what firmware and TPM remember. */
+const OWN = `${INSIDE}/own`;
+
+const SOCKETS = "/run";
+
+const MONITOR_FILES = ["system.ts", "machine-control.ts", "streams.ts"];
+
+const NO_CARD: Pick<Outer, "card" | "joints" | "template"> = {
+  card: { steps: [], helper: [], socket: undefined },
+  joints: [],
+  template: undefined,
+};
+
+type DiskContribution = Extract<Contribution, { readonly kind: "disk" }>;
+
+/** Both kinds of machines behind one word: with an image of ours, and with a system of its own. */
+export const machines: Backend = {
+  ...vm,
+  enforces: new Set([...vm.enforces, "disk"]),
+  plan(spec, context) {
+    if (spec.system !== undefined) return planSystem(spec, spec.system, context);
+    return spec.contributions.some(({ kind }) => kind === "disk")
+      ? refusal({ kind: "cannot-enforce", backend: vm.name, contribution: "disk" })
+      : vm.plan(spec, context);
+  },
+};
+
+function planSystem(
+  spec: CompartmentSpec,
+  system: NonNullable<CompartmentSpec["system"]>,
+  context: BackendContext,
+): Result<WallPlan, BackendProblem> {
+  const astray = spec.contributions.find(({ kind }) => kind !== "disk");
+  if (astray !== undefined)
+    return refusal({
+      kind: "cannot-enforce",
+      backend: `${vm.name} with a system of its own`,
+      contribution: astray.kind,
+    });
+  const { facts, places } = context;
+  if (spec.vmm !== undefined && spec.vmm !== qemu.name)
+    return refusal({ kind: "vmm-lacks", vmm: spec.vmm, lacks: ["run a system of its own"] });
+  const swtpm = facts.programs["swtpm"]?.path;
+  if (system.tpm && swtpm === undefined)
+    return refusal({
+      kind: "backend-unavailable",
+      backend: vm.name,
+      missing: ["swtpm: install Debian's package swtpm"],
+    });
+  const memory = memoryOf(spec);
+  if (!memory.ok) return memory;
+  const memoryMiB = spec.limits.memoryBytes === undefined ? DEFAULT_MEMORY_MIB : memory.value.memoryMiB;
+  const limits = planLimits(outside(spec), facts);
+  if (!limits.ok) return limits;
+  const folder = `${places.runtime}/compartments/${spec.id}`;
+  const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
+  const attached = attach(spec, `${folder}/stage`, systemFolder(places, spec.name).own);
+  const machine = context.machine ?? absent("the machine's files");
+  const outer: Outer = {
+    folder,
+    files: [...monitorFiles(machine), ...attached.files],
+    shares: attached.shares,
+    ...NO_CARD,
+  };
+  const steps: readonly Step[] = [
+    { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
+    { kind: "make-folder", path: context.files, mode: 0o700 },
+    { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
+    filter.step,
+    ...limits.value.steps,
+  ];
+  const command = systemCommand(
+    {
+      ...sizeOf(spec, memoryMiB, facts),
+      accelerator: facts.accelerator.kind,
+      system,
+      disks: attached.disks,
+      variables: `${OWN}/variables`,
+      sockets: SOCKETS,
+    },
+    facts.programs[qemu.program]?.path ?? absent(qemu.program),
+  );
+  const tpm = system.tpm ? tpmCommand(swtpm ?? absent("swtpm"), `${OWN}/tpm`, SOCKETS) : [];
+  const monitor = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/system.ts`, SOCKETS];
+  return success({
+    steps,
+    argv: behind(limits.value.prefix, [
+      ...claimed(context),
+      ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
+      "--",
+      ...bubblewrapPart(spec, context, outer),
+      ...[...monitor, ...tpm, "--", ...command],
+    ]),
+    cgroups: limits.value.cgroups,
+    weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
+  });
+}
+
+interface Attached {
+  readonly disks: readonly SystemDisk[];
+  readonly files: readonly Shown[];
+  readonly shares: readonly Share[];
+}
+
+/** Where each file of the host's is seen: what is only read as a file by itself, what is written as a share. */
+function attach({ contributions, user }: CompartmentSpec, stage: string, own: string): Attached {
+  const files: Shown[] = [];
+  const shares: Share[] = [share("own", own)];
+  const disks = contributions.filter((one): one is DiskContribution => one.kind === "disk").map(attachOne);
+  return { disks, files, shares };
+
+  function attachOne({ name, as, file, below, access }: DiskContribution): SystemDisk {
+    const writable = access === "write";
+    return {
+      ...{ name, as, writable, file: seen(file, `disk-${name}`, writable) },
+      below: below === undefined ? undefined : seen(below, `below-${name}`, false),
+    };
+  }
+
+  function seen({ path, format }: DiskFile, name: string, writable: boolean): DiskFile {
+    if (path.startsWith(`${own}/`)) return { path: `${OWN}${path.slice(own.length)}`, format };
+    if (writable) shares.push(share(name, path));
+    else files.push({ file: path, inside: `${INSIDE}/${name}` });
+    return { path: `${INSIDE}/${name}`, format };
+  }
+
+  function share(name: string, source: string): Share {
+    const staged = `${stage}/${name}`;
+    const { allocated, uid, gid } = user;
+    return {
+      ...{ name, writable: true, steps: [], seen: { file: undefined, target: "" } },
+      source: allocated ? staged : source,
+      staged: allocated ? ["--idmap", source, staged, String(uid), String(gid)] : [],
+    };
+  }
+}
+
+/** What a copy's own file says of the file below it, which whoever reads it again can hold it to. */
+export function belowInside(name: string): string {
+  return `${INSIDE}/below-${name}`;
+}
+
+function monitorFiles({ node, program }: MachineFiles): readonly Shown[] {
+  const monitor = `${program}/src/host/monitor`;
+  return [
+    { file: node, inside: `${INSIDE}/node` },
+    ...MONITOR_FILES.map((name) => ({ file: `${monitor}/${name}`, inside: `${INSIDE}/monitor/${name}` })),
+    { file: `${program}/package.json`, inside: `${INSIDE}/package.json` },
+  ];
+}
+
+/** `missing` is asked before `plan`, and the caller knows what boots. */
+function absent(what: string): never {
+  throw new Error(`${what} must be there`);
+}

@@ -1,0 +1,94 @@
+/**
+ * Look at disk: whether a file can be a system's disk, from its bytes, before any other program opens it.
+ *
+ * Invariants
+ * - The format is the owner's word. What a file looks like is only ever a reason to refuse.
+ * - A file that names another one is refused, whoever would open it.
+ * - How much is read is bounded.
+ */
+import type { Disk, DiskFormat } from "../../model/index.ts";
+import { type Result, refusal, success } from "../../result.ts";
+import { readPartitions } from "./partitions.ts";
+import { HEAD_BYTES, isQcow2, placesIn, type Qcow2Head, readQcow2, tablesIn } from "./qcow2.ts";
+
+/** An open file. */
+export interface Readable {
+  readonly bytes: number;
+  /** Fewer at the file's end. */
+  read(at: number, bytes: number): Promise<Buffer>;
+}
+
+export interface LookedAt {
+  readonly virtualBytes: number;
+  readonly backing: string | undefined;
+  readonly snapshots: number;
+}
+
+export type DiskFault =
+  | { readonly fault: "no-image"; readonly because: string }
+  | { readonly fault: "names-another"; readonly other: string | undefined }
+  | { readonly fault: "cut-off"; readonly leastBytes: number; readonly bytes: number }
+  | { readonly fault: "looks-like"; readonly format: DiskFormat };
+
+export interface BadDisk {
+  readonly kind: "bad-disk-image";
+  readonly fault: DiskFault;
+}
+
+/** Of a table of tables, the tables that are read: enough for a disk of 32 TiB in common clusters. */
+const MOST_TABLES = 65_536;
+
+/** Of tables, in all. */
+const MOST_TABLE_BYTES = 512 * 1024 * 1024;
+
+type Wanted = Pick<Disk, "as" | "written"> & {
+  readonly format: DiskFormat;
+  /** The one file that it may name as lying below it. */
+  readonly below?: string;
+};
+
+export async function lookAtDisk(file: Readable, wanted: Wanted): Promise<Result<LookedAt, BadDisk>> {
+  const head = await file.read(0, Math.min(HEAD_BYTES, file.bytes));
+  return wanted.format === "qcow2" ? await lookAtQcow2(file, head, wanted.below) : lookAtRaw(file, head, wanted);
+}
+
+function lookAtRaw({ bytes }: Readable, head: Buffer, { as, written }: Wanted): Result<LookedAt, BadDisk> {
+  if (bytes < 512) return bad({ fault: "no-image", because: "it has less than one sector" });
+  if (!written && isQcow2(head)) return bad({ fault: "looks-like", format: "qcow2" });
+  const leastBytes = as === "disk" ? (readPartitions(head)?.leastBytes ?? 0) : 0;
+  if (leastBytes > bytes) return bad({ fault: "cut-off", leastBytes, bytes });
+  return success({ virtualBytes: Math.ceil(bytes / 512) * 512, backing: undefined, snapshots: 0 });
+}
+
+async function lookAtQcow2(
+  file: Readable,
+  head: Buffer,
+  below: string | undefined,
+): Promise<Result<LookedAt, BadDisk>> {
+  const read = readQcow2(head);
+  if (!read.ok) return bad({ fault: "no-image", because: read.problem.because });
+  const { virtualBytes, backing, externalData, snapshots, leastBytes } = read.value;
+  if (externalData) return bad({ fault: "names-another", other: undefined });
+  if (backing !== below) return bad({ fault: "names-another", other: backing });
+  const needed = Math.max(leastBytes, await reach(file, read.value));
+  if (needed > file.bytes) return bad({ fault: "cut-off", leastBytes: needed, bytes: file.bytes });
+  return success({ virtualBytes, backing, snapshots });
+}
+
+/** How far into the file its tables lead. */
+async function reach(file: Readable, head: Qcow2Head): Promise<number> {
+  const { tables, clusterBytes } = head;
+  let far = 0;
+  let left = Math.min(MOST_TABLES, Math.floor(MOST_TABLE_BYTES / clusterBytes));
+  for (const table of new Set(tablesIn(await file.read(tables.at, tables.bytes)))) {
+    far = Math.max(far, table + clusterBytes);
+    if (far > file.bytes || left-- <= 0) return far;
+    // A cluster in a file's last place need not be written to its end.
+    for (const place of placesIn(await file.read(table, clusterBytes), head)) far = Math.max(far, place + 1);
+  }
+  return far;
+}
+
+function bad(fault: DiskFault): Result<never, BadDisk> {
+  return refusal({ kind: "bad-disk-image", fault });
+}
