@@ -31,6 +31,7 @@ import { type Chosen, choose, isPassing, type LaunchOptions, type Prepared, prep
 import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
 import { boots, type CannotEnter, machineNotes, makeMachine, makeWay } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
+import type { Stopped } from "./machines/power-off.ts";
 import { Snapshots } from "./machines/snapshots.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
@@ -213,7 +214,7 @@ export class Agent {
     if (!planned.ok) return refusal({ kind: "runs-on", name, because: planned.problem });
     const stopped = await this.life.stop(name, graceMs);
     if (!stopped.ok) return stopped;
-    await this.record("stop", name);
+    await this.record("stop", name, stopped.value.by);
     return await this.launch(words, undefined, work);
   }
 
@@ -429,9 +430,13 @@ export class Agent {
   }
 
   /** Records an act on a compartment once it is done. */
-  async record(kind: "stop" | "kill" | "freeze" | "thaw", name: string): Promise<void> {
+  async record(kind: "stop" | "kill" | "freeze" | "thaw", name: string, by?: Stopped["by"]): Promise<void> {
     const start = this.compartments.newest(name);
-    if (start !== undefined) await this.context.audit.append({ kind, instance: name, id: start.record.spec.id });
+    if (start === undefined) return;
+    const act = { instance: name, id: start.record.spec.id };
+    await this.context.audit.append(
+      kind === "stop" ? { kind, ...act, ...(by === undefined ? {} : { by }) } : { kind, ...act },
+    );
   }
 }
 

@@ -31,6 +31,7 @@ import {
 import { type CompartmentSpec, nearest } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { readEnded } from "./ended-starts.ts";
+import { poweredOff, type Stopped, stepOf } from "./machines/power-off.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { copySize } from "./changes/copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
@@ -255,7 +256,7 @@ export class Compartments {
   }
 
   /** SIGTERM to the program, and SIGKILL to the whole tree after the time. A frozen one is thawed for it. */
-  async stop(name: string, graceMs: number): Promise<Result<number, CompartmentProblem>> {
+  async stop(name: string, graceMs: number): Promise<Result<Stopped, CompartmentProblem>> {
     const standing = await this.standing(name);
     if (!standing.ok) return standing;
     const { start, wall } = standing.value;
@@ -263,9 +264,11 @@ export class Compartments {
     if (start.state === "frozen") await this.freeze(name, false);
     // The first process inside is bubblewrap's own, which hands no signals on: the program is its child.
     for (const pid of programsOf(first)) signalProcess(pid, "SIGTERM");
-    if (await waitForEnd(first, graceMs)) return await this.#end(name, start);
-    const killed = await this.kill(name);
-    return killed.ok || killed.problem.kind !== "not-running" ? killed : await this.#end(name, start);
+    const asked = await waitForEnd(first, graceMs);
+    const off = !asked && (await poweredOff(start.record, programsOf(first), first));
+    const killed = asked || off ? undefined : await this.kill(name);
+    const ended = killed?.ok === false && killed.problem.kind !== "not-running" ? killed : await this.#end(name, start);
+    return ended.ok ? success({ exitCode: ended.value, by: stepOf(asked, off) }) : ended;
   }
 
   /** SIGKILL to the first process, with which the kernel ends all others in its process namespace. */

@@ -22,6 +22,7 @@ import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import { Entrances } from "./network/entrances.ts";
 import { Networks } from "./network/networks.ts";
+import type { Stopped } from "./machines/power-off.ts";
 import { ReadyWatch } from "./services/readiness.ts";
 import { Services } from "./services/services.ts";
 import { NO_WORDS, type WantedWords } from "./launch/wanted.ts";
@@ -184,10 +185,11 @@ export class Life {
     return standing.ok ? success(standing.value.start) : standing;
   }
 
-  /** @returns its exit code */
-  async stop(name: string, graceMs: number): Answer<number> {
+  async stop(name: string, graceMs: number): Answer<Stopped> {
     this.#noteStop(name);
-    return (await this.#onlyWaited(name)) ?? (await this.compartments.stop(name, graceMs));
+    const waited = await this.#onlyWaited(name);
+    if (waited?.ok === true) return success({ exitCode: waited.value, by: undefined });
+    return await this.compartments.stop(name, graceMs);
   }
 
   /** @returns its exit code */

@@ -209,9 +209,9 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
       },
 
       async stop({ name, graceMs }) {
-        const exitCode = valueOf(await agent.life.stop(name, graceMs === 0 ? GRACE_MS : graceMs));
-        await agent.record("stop", name);
-        return { exitCode };
+        const { exitCode, by } = valueOf(await agent.life.stop(name, graceMs === 0 ? GRACE_MS : graceMs));
+        await agent.record("stop", name, by);
+        return { exitCode, by: by ?? "" };
       },
       async kill({ name }) {
         const exitCode = valueOf(await agent.life.kill(name));

@@ -116,7 +116,9 @@ export type AuditEvent =
       readonly code: number | undefined;
       readonly signal: string | undefined;
     }
-  | { readonly kind: "stop" | "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
+  | { readonly kind: "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
+  /** `by` is `asked`, `powered-off` for a machine that was switched off, or `killed`. */
+  | { readonly kind: "stop"; readonly instance: string; readonly id: string; readonly by?: string }
   /** By its policy, after this many restarts in a row. */
   | { readonly kind: "restart"; readonly instance: string; readonly inARow: number }
   /** It is stopped, since nobody has needed it for the time that its deployment says. */

@@ -122,6 +122,26 @@ test("copies of one machine share no random number, identity or clock, and know 
   assert.ok(bytes > 10_000_000 && bytes < 256 * 1024 * 1024, rows);
 });
 
+test("a copy that does not end when it is asked has its machine switched off, and the record says so", {
+  skip,
+}, async () => {
+  const script = "trap 'echo asked' TERM; echo up; while :; do sleep 0.1; done";
+  await done(trial, ["start", "-q", "--clone", "one", "--", "-c", script], { timeoutMs });
+  const logged = async (text: string) => (await done(trial, ["logs", "one"])).stdout.includes(text);
+  await until("the app is up", async () => await logged("up"), timeoutMs);
+  const rows = JSON.stringify(await json(trial, ["ps"]));
+  assert.match(rows, /"clone":true/);
+  const [row] = await listed(trial);
+  const stopped = await trial.client.call<{ readonly exitCode?: number; readonly by?: string }>("Stop", {
+    ...{ name: "one", graceMs: 5_000 },
+  });
+  assert.ok(stopped.ok, JSON.stringify(stopped));
+  assert.deepEqual([stopped.value.exitCode, stopped.value.by], [137, "powered-off"]);
+  const [stop] = (await recorded(trial, "one")).filter(({ kind }) => kind === "stop");
+  assert.equal(stop?.facts["by"], "powered-off");
+  assert.equal(processesSaying(row?.id ?? "none").length, 0);
+});
+
 test("a snapshot that has been changed is not used, and goes with its deployment", { skip }, async () => {
   const [key = ""] = readdirSync(templates);
   truncateSync(`${templates}/${key}/state`, 1000);

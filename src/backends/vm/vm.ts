@@ -54,7 +54,17 @@ const PASST_INSIDE = `${INSIDE}/passt`;
 
 /** The monitor's own files, and what tells Node how to read them. */
 const MONITOR_FILES = [
-  ...["main.ts", "control.ts", "copies.ts", "qmp.ts", "raise.ts", "streams.ts", "card.ts", "card-frames.ts"],
+  ...[
+    "main.ts",
+    "control.ts",
+    "copies.ts",
+    "qmp.ts",
+    "raise.ts",
+    "streams.ts",
+    "switch-off.ts",
+    "card.ts",
+    "card-frames.ts",
+  ],
   ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
 ];
 

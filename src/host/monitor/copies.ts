@@ -48,7 +48,7 @@ async function save(
   withinMs: number,
   gone: Promise<never>,
 ): Promise<void> {
-  const qmp = new Qmp(await Promise.race([machine.stream("qmp").connected, gone]));
+  const qmp = Qmp.on(await Promise.race([machine.stream("qmp").connected, gone]));
   await Promise.race([qmp.begin(ANSWERS_WITHIN_MS), gone]);
   const go = await Promise.race([machine.stream("go").connected, gone]);
   await Promise.race([wordOn(go, "waits", withinMs), gone]);
@@ -82,7 +82,7 @@ interface Restored {
 }
 
 async function goOn(machine: Raised, { folder, file, input, withinMs }: Restored, gone: Promise<never>): Promise<void> {
-  const qmp = new Qmp(await Promise.race([machine.stream("qmp").connected, gone]));
+  const qmp = Qmp.on(await Promise.race([machine.stream("qmp").connected, gone]));
   await Promise.race([qmp.begin(withinMs), gone]);
   await qmp.execute("migrate-set-capabilities", CAPABILITIES, withinMs);
   const path = `${folder}/state`;

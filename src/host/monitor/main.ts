@@ -23,6 +23,7 @@ import { servePorts } from "./ports.ts";
 import { restore, saveTemplate } from "./copies.ts";
 import { type Raised, raise, STREAMS } from "./raise.ts";
 import { Tail } from "./streams.ts";
+import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
 
 /** Ours, when there is no exit code of the app's: the same as the helper's. */
 const FAILED = 125;
@@ -78,6 +79,13 @@ const { stream, vmm, ended, programWords } =
   words[0] === "--copy" ? await raiseCopy(words.slice(1)) : await raiseNew(words);
 const [control, input, output, errors, console] = (["control", "in", "out", "err", "console"] as const).map(stream);
 
+// Between asking the app and killing all of us, its owner may have the machine switched off.
+let isOff = false;
+process.on("SIGPWR", () => {
+  isOff = true;
+  switchOff({ stream, vmm });
+});
+
 let said: Said | undefined;
 const beginning = setTimeout(() => {
   said ??= { kind: "failed", what: "it did not come up" };
@@ -114,6 +122,7 @@ const passedOn = [passOn(output?.connected, process.stdout), passOn(errors?.conn
 const how = await ended;
 await Promise.all(passedOn);
 if (said?.kind === "exit") process.exit(said.code);
+if (isOff) process.exit(SWITCHED_OFF);
 // A kernel's last words are said just before the machine's end.
 await Promise.race([heard, pause(HEARD_WITHIN_MS)]);
 const why =

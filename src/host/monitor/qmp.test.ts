@@ -33,7 +33,7 @@ async function talk(
   await new Promise<void>((resolve) => server.listen(path, resolve));
   const socket: Socket = connect(path);
   try {
-    return await act(new Qmp(socket));
+    return await act(Qmp.on(socket));
   } finally {
     socket.destroy();
     server.close();
@@ -98,7 +98,7 @@ test("whatever bytes come, in whatever pieces, each command ends with an answer 
       const socket = Object.assign(new PassThrough(), { write: () => true });
       // A stand-in for a socket: what is fed to it is read, and what is written goes nowhere.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      const qmp = new Qmp(socket as unknown as Socket);
+      const qmp = Qmp.on(socket as unknown as Socket);
       const ended = qmp.begin(LIMIT_MS).then(
         () => true,
         () => true,

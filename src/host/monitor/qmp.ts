@@ -30,9 +30,19 @@ export class Qmp {
   #greeting: Values | undefined;
   #closed: Error | undefined;
   #events = 0;
+  #begun = false;
   #next = 1;
 
-  constructor(socket: Socket) {
+  static readonly #on = new WeakMap<Socket, Qmp>();
+
+  /** The one conversation on this stream. */
+  static on(socket: Socket): Qmp {
+    const known = Qmp.#on.get(socket) ?? new Qmp(socket);
+    Qmp.#on.set(socket, known);
+    return known;
+  }
+
+  private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("data", (piece: Buffer) => this.#read(piece));
     socket.on("error", () => {});
@@ -41,10 +51,12 @@ export class Qmp {
     socket.once("close", () => this.#close("it closed the control stream"));
   }
 
-  /** Takes the greeting and leaves the phase of negotiation. */
+  /** Takes the greeting and leaves the phase of negotiation, where nobody has done so. */
   async begin(withinMs: number): Promise<void> {
+    if (this.#begun) return;
     if (this.#greeting === undefined) await this.#wait(undefined, "greeting", withinMs);
     await this.execute("qmp_capabilities", {}, withinMs);
+    this.#begun = true;
   }
 
   /** @throws where QEMU refuses, ends, says what it must not say, or does not answer in time; one call at a time */

@@ -1,0 +1,30 @@
+/** Power off: the step between asking an app to end and killing all of it, where it has a machine that can be switched off. */
+import { BACKENDS } from "../../backends/index.ts";
+import { type ProcessName, signalProcess, waitForEnd } from "../../host/index.ts";
+import type { StartRecord } from "../start-record.ts";
+
+/** A machine ends in a moment when its VMM does as it is told. */
+const OFF_WITHIN_MS = 5_000;
+
+/** What came of a stop. */
+export interface Stopped {
+  readonly exitCode: number;
+  /** Its last step; undefined where nothing ran any more. */
+  readonly by: "asked" | "powered-off" | "killed" | undefined;
+}
+
+export function stepOf(asked: boolean, off: boolean): Stopped["by"] {
+  if (asked) return "asked";
+  return off ? "powered-off" : "killed";
+}
+
+/** @param monitors - what stands for the app; @param first - with which all ends */
+export async function poweredOff(
+  { isolation }: StartRecord,
+  monitors: readonly ProcessName[],
+  first: ProcessName,
+): Promise<boolean> {
+  if (BACKENDS[isolation]?.boots !== true) return false;
+  for (const monitor of monitors) signalProcess(monitor, "SIGPWR");
+  return await waitForEnd(first, OFF_WITHIN_MS);
+}
