@@ -1,6 +1,6 @@
 /** Displays of apps in virtual machines: the same answers, and a window that comes from a machine, seen in a picture. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { done, listed, until } from "../journeys/life.fixture.ts";
 import { partOf } from "../journeys/picture.fixture.ts";
@@ -58,4 +58,23 @@ test("without an answer there is no screen in a machine, and the session's is re
   assert.equal(stdout, "absent 0\n");
   deploy("mine", "real");
   assert.match((await done(trial, ["plan", "mine"], { code: 1 })).stderr, /vm.*display/);
+});
+
+test("a machine that says nonsense of its windows harms no screen, and both end when it does", { skip }, async () => {
+  const text = readFileSync(`${import.meta.dirname}/../../recipes/far-screen.yaml`, "utf8");
+  const hostile = "socat UNIX-LISTEN:/mnt/screen/wayland-0 EXEC:cat & exec cat /dev/urandom >/run/screen";
+  const [head = "", tail = ""] = text.split(/^ {2}way:\n[^]*?^ {4}arguments: none\n/m);
+  const way = `  way: { command: [/bin/sh, -c, ${JSON.stringify(hostile)}], arguments: none }\n`;
+  writeFileSync(`${trial.home}/config/recipes/far-screen.yaml`, `${head}${way}${tail}`);
+  deploy("nonsense", "fake");
+  await done(trial, ["start", "-q", "nonsense", "--", "-c", "echo up >~/.config/up; exec sleep 600"], {
+    timeoutMs: LIMIT_MS,
+  });
+  await until("the machine is up", () => existsSync(`${trial.home}/data/volumes/nonsense/settings/up`), LIMIT_MS);
+  const file = `${trial.files}/nonsense.png`;
+  await done(trial, ["screenshot", "nonsense", file]);
+  assert.equal(partOf(readFileSync(file), [255, 0, 0]), 0);
+  assert.equal((await listed(trial)).length, 2);
+  await done(trial, ["kill", "nonsense"]);
+  await until("nothing runs", async () => (await listed(trial)).length === 0);
 });
