@@ -1,7 +1,8 @@
 /** Networks by name from a virtual machine: the same rules, seen from inside, between two servers of which one is granted. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { until } from "./doors.fixture.ts";
+import { done, killAgent, until } from "./life.fixture.ts";
 import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 import { lacksForMachines } from "./trial.fixture.ts";
 
@@ -67,4 +68,45 @@ test("from a machine the granted one of two servers is reached by its name, and 
     return named.every((to) => records.some((line) => line.includes(`"to":"${to}"`))) ? true : undefined;
   });
   assert.ok(!world.asked.has("wrong.example.org"), "what is not granted is asked of nobody");
+});
+
+/** Says again and again, in one line, what becomes of both names. */
+const TRY = `
+import socket, time
+def tried(name):
+    try:
+        return socket.create_connection((name, ${right}), 60).recv(100).decode()
+    except OSError as error:
+        return type(error).__name__
+while True:
+    print(tried("right.example.org"), "|", tried("wrong.example.org"), flush=True)
+    time.sleep(0.5)
+`;
+
+test("in a machine that runs, what is granted and revoked is in force at once, also under the next agent", {
+  skip,
+}, async () => {
+  const rule = (name: string) => `{ answer: subset, allow: [{ to: "${name}.example.org:${right}", private: yes }] }`;
+  deployWithRules(trial, world, "live", rule("right"), "vm");
+  await done(trial, ["start", "--quiet", "live", "--", "-c", `exec python3 -c '${TRY}'`], { timeoutMs: LIMIT_MS });
+  const says = async (wanted: string) =>
+    await until(
+      wanted,
+      async () => (await done(trial, ["logs", "live"])).stdout.trim().split("\n").at(-1) === wanted,
+      LIMIT_MS,
+    );
+  await says("the right one | gaierror");
+  const file = `${trial.home}/config/deployments/live.yaml`;
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^ {2}network: .*$/m, `  network: ${rule("wrong")}`));
+  assert.match((await done(trial, ["apply", "live"])).stdout, /live now gets/);
+  await says("gaierror | the right one");
+  await killAgent(trial);
+  const stdout = await until("something that the next agent let through", async () => {
+    const shown = (await done(trial, ["net", "live", "--json"])).stdout;
+    const value: { readonly targets: readonly { readonly to: string; readonly allowed: boolean }[] } =
+      JSON.parse(shown);
+    return value.targets.some(({ to, allowed }) => allowed && to === `wrong.example.org:${right}/tcp`) && shown;
+  });
+  assert.doesNotMatch(stdout, /passt/, "which program asked is not known, and is not said");
+  await done(trial, ["kill", "live"]);
 });
