@@ -10,7 +10,7 @@ import type { ArchiveEntry, Step } from "../../step/index.ts";
 import { makeFolder, writeWhole } from "../files.ts";
 import { withFolders, writeCpio } from "./cpio.ts";
 import { kernelProgram, type Unpack } from "./kernel-image.ts";
-import { moduleName, modulesFor } from "./modules.ts";
+import { moduleName, modulesFor, withoutSignature } from "./modules.ts";
 import { type DebFile, readDeb } from "./read-deb.ts";
 
 type MakeGuest = Extract<Step, { kind: "make-guest" }>;
@@ -138,7 +138,7 @@ async function moduleEntries(
         // In the order of their names, as a shell lists them.
         path: `${folder}/${String(index).padStart(2, "0")}-${name}.ko`,
         mode: 0o644,
-        content,
+        content: withoutSignature(content),
       }),
     );
   return [...entries("modules", always), ...entries("system-modules", all.slice(always.length))];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { modulesFor } from "./modules.ts";
+import { modulesFor, withoutSignature } from "./modules.ts";
 
 function modules(all: Readonly<Record<string, string>>, builtIn: readonly string[] = []) {
   return {
@@ -21,6 +21,19 @@ test("a module is loaded behind all that it depends on, and once", async () => {
     ordered.map(({ name }) => name),
     ["d", "b_c", "a", "e"],
   );
+});
+
+test("a signature is cut off, and nothing else is", () => {
+  const module = Buffer.from("\x7fELF and so on");
+  const signed = (size: number, claims = size) => {
+    const head = Buffer.alloc(12);
+    head.writeUInt32BE(claims, 8);
+    return Buffer.concat([module, Buffer.alloc(size, 7), head, Buffer.from("~Module signature appended~\n")]);
+  };
+  assert.deepEqual(withoutSignature(signed(700)), module);
+  assert.deepEqual(withoutSignature(module), module);
+  assert.deepEqual(withoutSignature(Buffer.alloc(0)), Buffer.alloc(0));
+  assert.throws(() => withoutSignature(signed(700, 5000)), /shorter than its signature/);
 });
 
 test("what the kernel has built in needs no file", async () => {

@@ -43,6 +43,25 @@ export function moduleName(file: string): string {
     .replaceAll("-", "_");
 }
 
+/** A signed file ends with its signature, what that is (12 bytes, of which the last four say how long), and these words. */
+const SIGNED = Buffer.from("~Module signature appended~\n", "latin1");
+const SIGNATURE_HEAD_BYTES = 12;
+
+/**
+ * The module without its signature.
+ *
+ * To check one costs an emulated machine more than all else that its init does. It would say nothing: kernel, modules and
+ * init are one archive of ours, made of packages that were held to their lock, and who could change the modules could
+ * change the init.
+ */
+export function withoutSignature(content: Buffer): Buffer {
+  const head = content.length - SIGNED.length - SIGNATURE_HEAD_BYTES;
+  if (head < 0 || !content.subarray(-SIGNED.length).equals(SIGNED)) return content;
+  const size = content.readUInt32BE(head + SIGNATURE_HEAD_BYTES - 4);
+  if (size > head) throw new Error("a kernel's module is shorter than its signature");
+  return content.subarray(0, head - size);
+}
+
 function dependenciesOf(content: Buffer): readonly string[] {
   const said = /\0depends=([\w,-]*)\0/.exec(`\0${content.toString("latin1")}`)?.[1] ?? "";
   return said
