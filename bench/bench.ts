@@ -1,7 +1,7 @@
 /**
  * Measures Skerry beside what one would use instead, and prints a table: `node bench/bench.ts [PART]... [--json]`.
  *
- * Parts: start, scale, prove, store, network. Images are built first where they are missing, which fetches packages. Figures are medians,
+ * Parts: start, scale, prove, store, network, vm. Images are built first where they are missing, which fetches packages. Figures are medians,
  * and each ratio is of two medians of one run; `--rounds N` says of how many starts.
  */
 import { arch, cpus, release, totalmem } from "node:os";
@@ -13,6 +13,7 @@ import { measureProve } from "./prove.ts";
 import { measureScale } from "./scale.ts";
 import { measureStarts } from "./start.ts";
 import { measureStore } from "./store.ts";
+import { measureMachines } from "./vm.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -25,6 +26,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   prove: async () => await measureProve(rounds),
   store: async () => await measureStore(Math.max(3, Math.round(rounds / 5))),
   network: async () => await measureNetwork(rounds),
+  vm: async () => await measureMachines(Math.max(3, Math.round(rounds / 5))),
 };
 const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) throw new Error(`${unknown} is no part; there are ${Object.keys(parts).join(", ")}`);

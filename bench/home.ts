@@ -45,3 +45,12 @@ export function deployed(recipe: string): void {
   const known = Array.isArray(list) && list.some((one) => one.name === recipe);
   if (!known) skerry("deploy", recipe);
 }
+
+export function imageOf(name: string): { readonly layers: readonly string[] } {
+  const images: readonly { readonly recipe: string; readonly layers: readonly string[] }[] = JSON.parse(
+    skerry("images", "--json"),
+  );
+  const found = images.find(({ recipe }) => recipe === name);
+  if (found === undefined) throw new Error(`there is no image of ${name}`);
+  return found;
+}

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LaunchResponseJson } from "../src/contract/index.ts";
-import { client, deployed, ENVIRONMENT, HOME, ownRecipe, PLACES, SKERRY, skerry } from "./home.ts";
+import { client, deployed, ENVIRONMENT, HOME, imageOf, ownRecipe, PLACES, SKERRY, skerry } from "./home.ts";
 import { command, type Figure, inTurn, type Measured, msFigure, type Runner, timeOf } from "./measure.ts";
 
 const NAME = "bench";
@@ -138,15 +138,6 @@ function onLayers(scratch: string, argv: readonly string[]): [string, ...string[
     root,
     ...onRoot,
   ];
-}
-
-function imageOf(name: string): { readonly layers: readonly string[] } {
-  const images: readonly { readonly recipe: string; readonly layers: readonly string[] }[] = JSON.parse(
-    skerry("images", "--json"),
-  );
-  const found = images.find(({ recipe }) => recipe === name);
-  if (found === undefined) throw new Error(`there is no image of ${name}`);
-  return found;
 }
 
 /** What one would use instead, as far as it is installed. */

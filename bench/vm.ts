@@ -1,0 +1,125 @@
+/**
+ * Virtual machines, beside a bare QEMU with the same kernel: how long it takes until an app says its first word, and how fast
+ * it reads a granted folder. The bare one is what one would type by hand: the same first root, and a shell of busybox's in it.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ENVIRONMENT, imageOf, ownRecipe, PLACES, SKERRY, skerry } from "./home.ts";
+import { type Figure, inTurn, type Measured, msFigure, type Runner } from "./measure.ts";
+
+const NAME = "bench-vm";
+const WORD = "first word";
+const MEBIBYTE = 1024 * 1024;
+
+/** Far more than a reader fetches ahead, and read in a few seconds where all is emulated. */
+const FILE_MIB = 96;
+
+/** Of /proc/uptime before and after: the machine's own clock, since the rest of a start is none of this figure's. */
+const READING =
+  "read -r a b </proc/uptime; dd if=FOLDER/big of=/dev/null bs=1M 2>/dev/null; read -r c d </proc/uptime; echo took $a $c";
+
+export async function measureMachines(rounds: number): Promise<readonly Figure[]> {
+  const scratch = mkdtempSync(join(tmpdir(), "skerry-bench-"));
+  try {
+    const folder = join(scratch, "folder");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "big"), Buffer.alloc(FILE_MIB * MEBIBYTE, "skerry"));
+    machineOf(folder);
+    skerry("run", "-q", NAME, "--", "true");
+    const ours = (...words: readonly string[]) => [SKERRY, "run", "-q", NAME, "--", ...words] as const;
+    const first = (name: string, argv: readonly string[]): Runner => ({ name, run: async () => await firstWord(argv) });
+    const speak = `echo ${WORD}; /bin/poweroff -f`;
+    const [app, bare, sameWords] = await inTurn(
+      [
+        first("app", ours("echo", WORD)),
+        first("bare QEMU, busybox", byHand([], speak)),
+        first("the same with our kernel's words", byHand([], speak, "cryptomgr.notests")),
+      ],
+      rounds,
+    );
+    const reads = await readsOf(folder, ours, rounds);
+    if (app === undefined || bare === undefined || sameWords === undefined) throw new Error("three were asked for");
+    return [
+      msFigure("machine: first word of an app", app, sameWords, undefined),
+      msFigure("machine: first word of an app", app, bare, 1.5),
+      msFigure("machine: 96 MiB of a folder", ...reads, 1.1),
+    ];
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** A deployment with one folder, in a machine; whoever runs as another user may read it. */
+function machineOf(folder: string): void {
+  ownRecipe(NAME, ["ripgrep"], "requests:\n  folder: { service: folder, why: measured, inside: /work }\n");
+  mkdirSync(`${PLACES.config}/deployments`, { recursive: true, mode: 0o700 });
+  const answers = `answers: { folder: { answer: real, folder: ${folder} } }`;
+  const text = `skerry: deployment/1\nrecipe: ${NAME}\nisolation: vm\n${answers}\n`;
+  writeFileSync(`${PLACES.config}/deployments/${NAME}.yaml`, text);
+}
+
+async function readsOf(
+  folder: string,
+  ours: (...words: readonly string[]) => readonly string[],
+  rounds: number,
+): Promise<readonly [Measured, Measured]> {
+  const share = ["-fsdev", `local,id=f,path=${folder},security_model=none,readonly=on`];
+  const options = "ro,trans=virtio,version=9p2000.L,cache=mmap,msize=512000";
+  // By the same program as in the app, from the same disk.
+  const script = [
+    ...["mount -t proc proc /proc", "for m in /modules/*; do insmod $m; done", "mkdir /r; mount -t devtmpfs dev /dev"],
+    ...["mount -t erofs -o ro /dev/vda /r", `mount -t 9p -o ${options} f /r/mnt`, "mount -t proc proc /r/proc"],
+    ...[`busybox chroot /r /bin/sh -c '${READING.replace("FOLDER", "/mnt")}'`, "poweroff -f"],
+  ];
+  const disk = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/disk.erofs`;
+  const drive = ["-drive", `id=d,if=none,format=raw,readonly=on,file=${disk}`, "-device", "virtio-blk-pci,drive=d"];
+  const bare = byHand([...share, ...device, ...drive], script.join("; "), "cryptomgr.notests");
+  const inside = ours("sh", "-c", READING.replace("FOLDER", "/work"));
+  const runner = (name: string, argv: readonly string[]): Runner => ({
+    name,
+    run: async () => {
+      const took = /took ([\d.]+) ([\d.]+)/.exec(await outputOf(argv));
+      if (took === null) throw new Error(`${name} read nothing`);
+      return (Number(took[2]) - Number(took[1])) * 1000;
+    },
+  });
+  const [app, hand] = await inTurn([runner("app", inside), runner("the same 9p by hand", bare)], rounds);
+  if (app === undefined || hand === undefined) throw new Error("two were asked for");
+  return [app, hand];
+}
+
+/** Of this store's kernel, as a person would start it. */
+function byHand(more: readonly string[], script: string, words = "quiet"): readonly string[] {
+  const guests = `${PLACES.data}/store/guests`;
+  const [guest = ""] = readdirSync(guests);
+  return [
+    ...["/usr/bin/qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio"],
+    ...["-M", "q35", "-accel", "tcg", "-cpu", "max,-cx16", "-kernel", `${guests}/${guest}/kernel`],
+    ...["-initrd", `${guests}/${guest}/root.cpio`, "-m", "1024", ...more],
+    ...["-append", `console=ttyS0 quiet panic=-1 ${words} rdinit=/bin/sh -- -c "export PATH=/bin; ${script}"`],
+  ];
+}
+
+/** Milliseconds from before it is started until its first word is read; then it ends by itself. */
+async function firstWord(argv: readonly string[]): Promise<number> {
+  const begun = performance.now();
+  let said: number | undefined;
+  const text = await outputOf(argv, (so) => {
+    if (so.includes(WORD)) said ??= performance.now() - begun;
+  });
+  if (said === undefined) throw new Error(`it never said a word of its own: ${text.slice(-300)}`);
+  return said;
+}
+
+async function outputOf([program = "", ...rest]: readonly string[], heard?: (soFar: string) => void): Promise<string> {
+  const child = spawn(program, rest, { env: ENVIRONMENT, stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout.on("data", (piece) => {
+    text += String(piece);
+    heard?.(text);
+  });
+  await new Promise((resolve, reject) => child.once("error", reject).once("close", resolve));
+  return text;
+}
