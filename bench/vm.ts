@@ -75,6 +75,7 @@ async function readsOf(
   ];
   const disk = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/disk.erofs`;
   const drive = ["-drive", `id=d,if=none,format=raw,readonly=on,file=${disk}`, "-device", "virtio-blk-pci,drive=d"];
+  const device = ["-device", "virtio-9p-pci,fsdev=f,mount_tag=f"];
   const bare = byHand([...share, ...device, ...drive], script.join("; "), "cryptomgr.notests");
   const inside = ours("sh", "-c", READING.replace("FOLDER", "/work"));
   const runner = (name: string, argv: readonly string[]): Runner => ({

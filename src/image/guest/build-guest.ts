@@ -11,7 +11,7 @@ import type { ImageContext } from "../resolve.ts";
 import { type GuestProblem, kernelOf, lockGuest } from "./lock-guest.ts";
 
 /** Changes when the same parts would be put together otherwise. */
-const GUEST_FORMAT = 2;
+const GUEST_FORMAT = 3;
 
 /** What the machine has: disks and ports, on a PCI bus or a microvm's own; and what its root is made of. */
 const MODULES = [
