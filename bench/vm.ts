@@ -31,17 +31,22 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
     const ours = (...words: readonly string[]) => [SKERRY, "run", "-q", NAME, "--", ...words] as const;
     const first = (name: string, argv: readonly string[]): Runner => ({ name, run: async () => await firstWord(argv) });
     const speak = `echo ${WORD}; /bin/poweroff -f`;
-    const [app, bare, sameWords] = await inTurn(
+    skerry("vm", "snapshot", "-q", NAME);
+    const clone = [SKERRY, "run", "-q", "--clone", NAME, "--", "echo", WORD];
+    const [app, cloned, bare, sameWords] = await inTurn(
       [
-        first("app", ours("echo", WORD)),
+        first("a cold start", ours("echo", WORD)),
+        first("clone", clone),
         first("bare QEMU, busybox", byHand([], speak)),
         first("the same with our kernel's words", byHand([], speak, "cryptomgr.notests")),
       ],
       rounds,
     );
     const reads = await readsOf(folder, ours, rounds);
-    if (app === undefined || bare === undefined || sameWords === undefined) throw new Error("three were asked for");
+    if (app === undefined || cloned === undefined || bare === undefined || sameWords === undefined)
+      throw new Error("four were asked for");
     return [
+      msFigure("machine: first word of a clone", cloned, app, 0.2),
       msFigure("machine: first word of an app", app, sameWords, undefined),
       msFigure("machine: first word of an app", app, bare, 1.5),
       msFigure("machine: 96 MiB of a folder", ...reads, 1.1),

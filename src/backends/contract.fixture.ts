@@ -1,7 +1,7 @@
 /** The contract that every backend keeps. What one cannot do is declared with its reason, not left out. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { CompartmentSpec, Contribution, HostFacts } from "../model/index.ts";
+import { type CompartmentSpec, type Contribution, type HostFacts, isWithin } from "../model/index.ts";
 import type { Backend, BackendContext } from "./backend.ts";
 import { planWith } from "./plan-with.ts";
 
@@ -109,6 +109,50 @@ export function backendContract(backend: Backend, cannot: Partial<Record<Contrib
           assert.notDeepEqual(plan, planWith(backend, SEALED, CONTEXT), "a contribution must show in the plan");
       });
     }
+
+    it("plans the same for the same, acts on nothing, and names programs by their whole path", () => {
+      const plan = planWith(backend, SEALED, CONTEXT);
+      assert.ok(plan.ok);
+      assert.deepEqual(planWith(backend, structuredClone(SEALED), structuredClone(CONTEXT)), plan);
+      assert.match(plan.value.argv[0], /^\//);
+    });
+
+    it("lets in nothing of the host's that the spec does not name", () => {
+      const bind = { kind: "bind", source: "/home/owner/notes", target: "/work", access: "read" } as const;
+      const words = (spec: CompartmentSpec) => {
+        const plan = planWith(backend, spec, CONTEXT);
+        assert.ok(plan.ok);
+        return JSON.stringify(plan.value);
+      };
+      assert.ok(!words(SEALED).includes("/home/owner"));
+      assert.ok(words({ ...SEALED, contributions: [bind] }).includes("/home/owner/notes"));
+      for (const open of ["/dev/net/tun", "/dev/dri", '"--share-net"', "/home/owner/other"])
+        assert.ok(!words({ ...SEALED, contributions: [bind] }).includes(open), open);
+    });
+
+    it("writes only below the folders that it was given, and nobody else may read what it writes of a start", () => {
+      const plan = planWith(backend, SEALED, CONTEXT);
+      assert.ok(plan.ok);
+      for (const step of plan.value.steps) {
+        if (step.kind !== "make-folder" && step.kind !== "write-file" && step.kind !== "write-archive") continue;
+        const own = [CONTEXT.places.runtime, CONTEXT.places.data];
+        assert.ok(
+          own.some((folder) => isWithin(step.path, folder)),
+          step.path,
+        );
+        if (step.kind === "write-archive") assert.equal(step.mode & 0o077, 0, step.path);
+      }
+    });
+
+    it("takes no right from the host for an app that root starts, but the user that it is to be", () => {
+      const user = { uid: 165000, gid: 165000, allocated: true };
+      const plan = planWith(backend, { ...SEALED, user }, { ...CONTEXT, facts: { ...ABLE, uid: 0, gid: 0 } });
+      assert.ok(plan.ok);
+      const { argv } = plan.value;
+      const becomes = argv.slice(argv.indexOf("--uid"), argv.indexOf("--uid") + 4);
+      assert.deepEqual(becomes, ["--uid", "165000", "--gid", "165000"]);
+      assert.deepEqual(argv.slice(argv.indexOf("--cap-drop")).slice(0, 2), ["--cap-drop", "ALL"]);
+    });
 
     it("refuses a written limit that nothing here can hold, and goes on where that was accepted", () => {
       const limits = { memoryBytes: 64 * 1024 * 1024, tasks: undefined, cpuPercent: undefined };
