@@ -19,7 +19,7 @@ const UID = process.getuid?.() ?? -1;
 export const CACHE = process.env["SKERRY_TEST_CACHE"] ?? `/var/tmp/skerry-tests-${UID}`;
 
 /** Images that journeys may use without building them. */
-export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale", "foot", "virtual-screen"] as const;
+export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale", "foot", "virtual-screen", "net-vm"] as const;
 
 /** The same for tests/slow/catalogue.test.ts: large, and so only fetched for it. */
 export const LARGE_RECIPES = [

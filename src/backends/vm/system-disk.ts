@@ -107,7 +107,9 @@ if [ -s /etc/skerry/uplink ]; then
   ip route add default via "$gateway"
 fi
 echo 1 >/proc/sys/net/ipv4/ip_forward
-dnsmasq --no-daemon --user=nobody --group=nogroup --conf-file=/dev/null --no-hosts --interface=stations --bind-interfaces --except-interface=lo &
+servers=$(sed -n 's/^nameserver /--server=/p' /etc/resolv.conf)
+dnsmasq --keep-in-foreground --log-facility=- --user=nobody --group=nogroup --conf-file=/dev/null --no-hosts \\
+  --no-resolv $servers --interface=stations --except-interface=lo --bind-dynamic &
 systemd-notify --ready
 while sleep 1; do
   cmp -s "$rules" /run/skerry/in-force && continue
