@@ -1,6 +1,6 @@
 /** Snapshots of virtual machines: one boot, and starts that go on from there and share nothing that must differ. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { processOf } from "../../src/host/processes.ts";
@@ -144,6 +144,12 @@ test("a copy that does not end when it is asked has its machine switched off, an
 
 test("a snapshot that has been changed is not used, and goes with its deployment", { skip }, async () => {
   const [key = ""] = readdirSync(templates);
+  cpSync(templates, `${trial.home}/data/templates/two`, { recursive: true, preserveTimestamps: true });
+  assert.match(
+    JSON.stringify(await json(trial, ["vm", "snapshots"])),
+    /"name":"two".*it is damaged/,
+    "it is another's",
+  );
   truncateSync(`${templates}/${key}/state`, 1000);
   const rows = await json(trial, ["vm", "snapshots"]);
   assert.match(JSON.stringify(rows), /its files have changed since it was made/);
