@@ -17,6 +17,7 @@ import {
 } from "../../model/index.ts";
 import { ANSWER_TEXT_FORMS, insideFault, parseAnswerText } from "../../descriptor/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
+import { boots } from "./machine.ts";
 import type { LearnWish } from "../learn/open-wide.ts";
 
 /** As it comes over the wire. */
@@ -203,9 +204,13 @@ function parseNetwork(text: string): Result<Grant, BadFlag> {
   return refusal({ kind: "bad-flag", flag: "--net", value: text, expected });
 }
 
-/** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */
-export function readyOf({ service, program }: Deployment, recipe: Recipe): Readiness | undefined {
+/**
+ * The deployment's own sign, or the recipe's where the program is the one that it speaks of. Into a virtual machine nobody
+ * sees: there a recipe's sign is not waited for, since its owner has not asked for it.
+ */
+export function readyOf(deployment: Deployment, recipe: Recipe): Readiness | undefined {
+  const { service, program } = deployment;
   if (service.ready !== undefined) return service.ready === "none" ? undefined : service.ready;
   const first = Object.keys(recipe.programs)[0];
-  return program === undefined || program === first ? recipe.ready : undefined;
+  return (program === undefined || program === first) && !boots(deployment) ? recipe.ready : undefined;
 }
