@@ -149,6 +149,7 @@ export class Agent {
   async build(name: string, work: Work): Answer<Image> {
     const recipe = await this.#recipeOf(name);
     if (!recipe.ok) return recipe;
+    if (recipe.value.system !== undefined) return refusal({ kind: "own-system", recipe: recipe.value.name });
     const told = new Set<string>();
     const report: Work["report"] = (event) => {
       told.add(event.text);

@@ -1,7 +1,8 @@
 /** Disks with systems of their own, for tests: one of a single sector, and one with Debian's kernel. */
 import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "./trial.fixture.ts";
+import { CACHE, ROOT } from "./trial.fixture.ts";
 
 const SECTOR = 512;
 
@@ -17,5 +18,48 @@ export function smallDisk(folder: string, bytes = 1024 * 1024): Buffer {
   const disk = Buffer.alloc(bytes);
   execFileSync("/usr/bin/cat", [binary]).copy(disk);
   disk.write(`${AS_IT_WAS}\r\n\0`, SECTOR);
+  return disk;
+}
+
+/** Debian's kernel, as it lies in the cache since the machines of apps have it; undefined where it is not there. */
+export function kernelPackage(): string | undefined {
+  const folder = `${CACHE}/home/data/store/debs`;
+  const large = readdirSync(folder).filter((name) => statSync(`${folder}/${name}`).size > 50 * 1024 * 1024);
+  return large
+    .map((name) => `${folder}/${name}`)
+    .find((file) =>
+      execFileSync("/usr/bin/dpkg-deb", ["-f", file, "Package"], { encoding: "utf8" }).startsWith("linux-image-"),
+    );
+}
+
+/** What it does when it is up: says what it was started by, and switches itself off. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+echo "Debian $(/bin/busybox uname -r) is up"
+[ -d /sys/firmware/efi ] && echo "it was started by UEFI"
+echo "its TPM has version $(/bin/busybox cat /sys/class/tpm/tpm0/tpm_version_major)"
+/bin/busybox poweroff -f
+`;
+
+/** For the firmware's own shell. */
+const STARTUP = "fs0:\r\nvmlinuz.efi initrd=\\initrd console=ttyS0 quiet panic=-1\r\n";
+
+/** A disk that UEFI starts Debian's kernel from, with busybox in a first root. */
+export function debianDisk(kernel: string, folder: string): string {
+  const root = `${folder}/root`;
+  for (const path of ["bin", "proc", "sys"]) mkdirSync(`${root}/${path}`, { recursive: true });
+  copyFileSync("/usr/bin/busybox", `${root}/bin/busybox`);
+  writeFileSync(`${root}/init`, INIT, { mode: 0o755 });
+  writeFileSync(`${folder}/startup.nsh`, STARTUP);
+  const disk = `${folder}/debian.raw`;
+  const script = `set -eu; cd "$1"
+    dpkg-deb --fsys-tarfile "$2" | tar -x --wildcards './boot/vmlinuz-*'
+    (cd root; find . | busybox cpio -o -H newc) >initrd 2>/dev/null
+    truncate -s 40M debian.raw
+    mkfs.vfat -F 32 debian.raw >/dev/null
+    mcopy -i debian.raw boot/vmlinuz-* ::vmlinuz.efi
+    mcopy -i debian.raw initrd startup.nsh ::`;
+  execFileSync("/bin/sh", ["-c", script, "sh", folder, kernel], { stdio: ["ignore", "ignore", "inherit"] });
   return disk;
 }

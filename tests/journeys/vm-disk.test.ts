@@ -1,10 +1,10 @@
 /** Systems of their own: disk images behind the same outer wall, and what becomes of the owner's files. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { done, listed, processesSaying, until } from "./life.fixture.ts";
-import { AS_IT_WAS, smallDisk } from "./own-system.fixture.ts";
+import { AS_IT_WAS, debianDisk, kernelPackage, smallDisk } from "./own-system.fixture.ts";
 import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
 
 const QEMU_IMG = "/usr/bin/qemu-img";
@@ -122,4 +122,35 @@ test("an image that leads to another file of the host's, or is cut off, does not
     /lies in Skerry's own folders/,
   );
   assert.match(await refused("hostile", "{}"), /no disk is named/);
+});
+
+const FOR_UEFI = [
+  "/usr/share/OVMF/OVMF_CODE_4M.fd",
+  ...["/usr/bin/swtpm", "/usr/bin/busybox", "/usr/sbin/mkfs.vfat", "/usr/bin/mcopy"],
+];
+const lacking = FOR_UEFI.find((file) => !existsSync(file));
+const skipUefi = skip || (lacking === undefined ? false : `cannot here: ${lacking} is not installed`);
+
+test("UEFI starts Debian's kernel from a disk, which finds a TPM and switches itself off", {
+  skip: skipUefi,
+}, async (context) => {
+  const kernel = kernelPackage();
+  if (kernel === undefined) return context.skip("cannot here: no kernel was fetched for machines");
+  const folder = `${trial.files}/debian`;
+  mkdirSync(folder);
+  const disk = debianDisk(kernel, folder);
+  const before = readFileSync(disk);
+  const recipe = "skerry: recipe/1\nsummary: A new system\nimage: disk\nmachine: { tpm: true }\n";
+  writeFileSync(`${trial.home}/config/recipes/new-system.yaml`, recipe);
+  writeFileSync(
+    `${trial.home}/config/deployments/new.yaml`,
+    `skerry: deployment/1\nrecipe: new-system\nisolation: vm\nlimits: { memory: 512 MiB }\ndisks: { system: { answer: copy, file: ${disk} } }\n`,
+  );
+  const { stdout } = await done(trial, ["run", "-q", "new"], { timeoutMs: LIMIT_MS });
+  assert.match(stdout, /^Debian \S+ is up$/m);
+  assert.match(stdout, /^it was started by UEFI$/m);
+  assert.match(stdout, /^its TPM has version 2$/m);
+  assert.deepEqual(readFileSync(disk), before);
+  const own = `${trial.home}/data/volumes/new/system/own`;
+  assert.ok(existsSync(`${own}/variables`) && readdirSync(`${own}/tpm`).length > 0, "they remember");
 });

@@ -18,7 +18,7 @@ function linesOf(problem: Worded): readonly [string, string] {
   switch (problem.kind) {
     case "own-system":
       return [
-        `${problem.recipe} is a system of its own: what it is made of is on its disks, and there is nothing to lock`,
+        `${problem.recipe} is a system of its own: what it is made of is on its disks, and there is nothing to build or lock`,
         "its own tools keep it current",
       ];
     case "disks-astray":
