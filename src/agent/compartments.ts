@@ -31,7 +31,7 @@ import {
 import { type CompartmentSpec, nearest } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { readEnded } from "./ended-starts.ts";
-import { poweredOff, type Stopped, stepOf } from "./machines/power-off.ts";
+import { patienceFor, poweredOff, type Stopped, stepOf } from "./machines/power-off.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { copySize } from "./changes/copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
@@ -264,7 +264,7 @@ export class Compartments {
     if (start.state === "frozen") await this.freeze(name, false);
     // The first process inside is bubblewrap's own, which hands no signals on: the program is its child.
     for (const pid of programsOf(first)) signalProcess(pid, "SIGTERM");
-    const asked = await waitForEnd(first, graceMs);
+    const asked = await waitForEnd(first, patienceFor(start.record, graceMs));
     const off = !asked && (await poweredOff(start.record, programsOf(first), first));
     const killed = asked || off ? undefined : await this.kill(name);
     const ended = killed?.ok === false && killed.problem.kind !== "not-running" ? killed : await this.#end(name, start);

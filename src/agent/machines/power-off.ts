@@ -6,6 +6,14 @@ import type { StartRecord } from "../start-record.ts";
 /** A machine ends in a moment when its VMM does as it is told. */
 const OFF_WITHIN_MS = 5_000;
 
+/** A whole system has more to bring to its end than an app has, and is many times slower where it is emulated. */
+const SYSTEM_WITHIN_MS = 180_000;
+
+/** How long one waits for an end that was asked for. */
+export function patienceFor({ spec }: StartRecord, graceMs: number): number {
+  return spec.system === undefined ? graceMs : Math.max(graceMs, SYSTEM_WITHIN_MS);
+}
+
 /** What came of a stop. */
 export interface Stopped {
   readonly exitCode: number;

@@ -67,6 +67,11 @@ let byItself = false;
 let told = false;
 let held = "";
 for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, ask);
+// The agent's word that nobody waits any more.
+process.on("SIGPWR", () => {
+  asked += 1;
+  switchOff();
+});
 
 void control?.connected.then((socket) => {
   const reader = new MachineReader();
