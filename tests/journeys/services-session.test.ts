@@ -50,9 +50,16 @@ test("what its owner has edited, and what somebody else wrote, is left alone and
   assert.equal(readFileSync(entry("foreign"), "utf8"), "[Desktop Entry]\n");
 });
 
-test("what has a window is not put into menus as long as no display can be let in", async () => {
+test("what has a window is in menus for as long as it is granted the screen of the session", async () => {
   await done(trial, ["deploy", "foot"]);
-  assert.ok(!existsSync(entry("foot")));
+  for (const [answer, there] of [
+    ["deny", false],
+    ["real", true],
+    ["fake", false],
+  ] as const) {
+    await done(trial, ["grant", "foot", `display=${answer}`]);
+    assert.equal(existsSync(entry("foot")), there, answer);
+  }
 });
 
 test("without systemd, enable says so in the deployment and how it is started then", async () => {

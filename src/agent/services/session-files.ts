@@ -3,7 +3,7 @@
  *
  * What somebody else wrote, or edited since Skerry wrote it, is left alone and said (session/marked.ts).
  */
-import { type Deployment, type Recipe, SERVICES } from "../../model/index.ts";
+import type { Deployment, Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { AGENT_UNIT, agentUnit, desktopEntry, entryName, instanceUnit, unitName, whose } from "../../session/index.ts";
 import type { StepProblem } from "../../step/index.ts";
@@ -13,8 +13,12 @@ export type SessionProblem =
   | StepProblem
   | { readonly kind: "not-ours"; readonly path: string; readonly whose: "edited" | "foreign" };
 
-/** What has a window needs a display to be let in; without that service its entry would start nothing. */
-const WINDOWS = SERVICES.map(String).includes("display");
+/** What has a window is of use in menus only where the session's own screen is let in. */
+function showsWindows({ requests, answers }: Deployment, recipe: Recipe): boolean {
+  return Object.entries({ ...recipe.requests, ...requests }).some(
+    ([name, { service }]) => service === "display" && Object.hasOwn(answers, name) && answers[name]?.answer === "real",
+  );
+}
 
 type Answer<Value> = Promise<Result<Value, SessionProblem>>;
 
@@ -56,7 +60,9 @@ export async function writeEntry(deployment: Deployment, recipe: Recipe, context
   if (path === undefined) return success(undefined);
   const program = recipe.programs[deployment.program ?? Object.keys(recipe.programs)[0] ?? ""];
   const text =
-    recipe.desktop === undefined || places.applications === undefined || !(recipe.desktop.terminal || WINDOWS)
+    recipe.desktop === undefined ||
+    places.applications === undefined ||
+    !(recipe.desktop.terminal || showsWindows(deployment, recipe))
       ? undefined
       : desktopEntry({
           instance: deployment.name,
