@@ -415,14 +415,16 @@ export class Agent {
     if (child === undefined) return success(undefined);
     const backend = BACKENDS[isolation];
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
-    if (backend.enter === undefined) return refusal({ kind: "cannot-enter", backend: isolation, name: spec.name });
+    // In a machine that is a system of its own is no program of ours that would start another.
+    if (backend.enter === undefined || spec.guest === "system")
+      return refusal({ kind: "cannot-enter", backend: isolation, name: spec.name });
     const entry: Entry = {
       command: wanted.command,
       directory: wanted.directory || (await directoryNow(spec, this.context)),
       environment: environmentOf(spec, wanted.terminal || undefined),
     };
     const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };
-    const { steps, argv } = backend.enter(wall, entry, this.context);
+    const { steps, argv } = backend.enter(wall, entry, { ...this.context, node: process.execPath });
     for (const step of steps) {
       const done = await this.context.performer.perform(step, QUIET);
       if (!done.ok) return done;

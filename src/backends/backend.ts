@@ -25,7 +25,7 @@ export interface Backend {
   /** Whether it starts a kernel of its own, from `BackendContext.machine`. */
   readonly boots?: boolean;
   /** What runs one more program in a running compartment, with no more rights than the app has; undefined: it cannot. */
-  readonly enter?: (wall: StandingWall, wanted: Entry, context: Pick<BackendContext, "facts" | "places">) => Entrance;
+  readonly enter?: (wall: StandingWall, wanted: Entry, context: EntryContext) => Entrance;
 }
 
 export interface BackendContext {
@@ -60,6 +60,11 @@ export interface PortPlaces {
   readonly own?: { readonly folder: string; readonly number: number };
   /** Of a provider: the folders of all its stations, and that of their list and the filter. */
   readonly all?: { readonly ports: string; readonly rules: string };
+}
+
+export interface EntryContext extends Pick<BackendContext, "facts" | "places"> {
+  /** Node itself, for a backend that goes in by a program of ours. */
+  readonly node: string;
 }
 
 /** Absolute paths without links on their way. */

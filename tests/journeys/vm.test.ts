@@ -1,14 +1,10 @@
 /** Virtual machines: the same deployments with one word changed, and the same doors, shut and open, seen from inside. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { done, json, listed, processesSaying, until } from "./life.fixture.ts";
-import { endOf, environmentFor, lacksForMachines, makeTrial, ROOT, VM_DEPLOYMENT } from "./trial.fixture.ts";
-
-const SCRIPT = "/usr/bin/script";
+import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
 const trial = makeTrial();
@@ -98,8 +94,6 @@ test("a machine in the background outlives the agent, and is stopped by asking i
   await until("the agent is gone", () => !existsSync(`/proc/${info.ok ? info.value.pid : 0}`));
   const [row] = (await listed(trial)).filter(({ name }) => name === "service");
   assert.equal(row?.state, "running");
-  const refused = await trial.skerry(["exec", "service", "--", "true"]);
-  assert.match(refused.stderr, /service runs in a machine of its own/);
   const stopped = await trial.client.call<{ readonly exitCode?: number }>("Stop", {
     name: "service",
     graceMs: 120_000,
@@ -122,25 +116,6 @@ test("a folder that is revoked is gone from a machine that runs: it ends, and co
   assert.ok(before !== undefined && !existsSync(`/proc/${before.pid}`), "the machine that had it is gone");
   await until("it is up again", async () => await logged("sees 0"), LIMIT_MS);
   await done(trial, ["kill", "revoked"]);
-});
-
-test("on a terminal an app in a machine has nothing to read, and Ctrl-C ends it", { skip }, async (context) => {
-  if (!existsSync(SCRIPT)) return context.skip("cannot here: script(1) is not installed");
-  deploy("typed", "");
-  const line = `"${join(ROOT, "skerry")}" run -q typed -- -c '[ -p /dev/stdin ] || read -r x || echo nothing to read; echo up; sleep 1000; echo never'`;
-  const child = spawn(SCRIPT, ["--quiet", "--return", "--command", line, "/dev/null"], {
-    env: { ...environmentFor(trial.home), SHELL: "/bin/bash" },
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = endOf(child, LIMIT_MS);
-  let screen = "";
-  child.stdout.on("data", (piece) => (screen += String(piece)));
-  await until("the app is up", () => screen.includes("up\r\n"), LIMIT_MS);
-  assert.match(screen, /^nothing to read\r\nup/);
-  child.stdin.write("\x03");
-  const { code, stdout } = await ended;
-  assert.equal(code, 130, stdout);
-  assert.doesNotMatch(stdout, /never/);
 });
 
 test("what a machine cannot have is refused by name, before anything is made for it", { skip }, async () => {

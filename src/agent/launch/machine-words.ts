@@ -39,8 +39,8 @@ export function machineWords(problem: Worded): readonly [string, string] {
       ];
     case "cannot-enter":
       return [
-        `${problem.name} runs in a machine of its own (isolation: ${problem.backend}), which no program can be run in later`,
-        "run it as the instance's own program, or choose isolation: container",
+        `${problem.name} runs in a machine that is a system of its own (isolation: ${problem.backend}), which no program can be run in later`,
+        "let a unit of its recipe run it",
       ];
     case "needs-machine":
       return [

@@ -182,7 +182,7 @@ test("tasks are counted in the compartment's own namespace where there is no con
 test("a program that enters gets the filter and the user of the app, and only the environment that is named", () => {
   const wall = { spec: SEALED, childPid: 4711, startTicks: "99", cgroups: ["/f/x"] };
   const entry = { command: ["/bin/ls"], directory: "/", environment: { A: "b c" } } as const;
-  const entrance = container.enter?.(wall, entry, CONTEXT);
+  const entrance = container.enter?.(wall, entry, { ...CONTEXT, node: "/n" });
   assert.ok(entrance !== undefined);
   const { steps, argv } = entrance;
   const [filter] = steps;

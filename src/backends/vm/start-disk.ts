@@ -17,6 +17,7 @@ import {
 } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
+import type { Entry } from "../backend.ts";
 import { emptyFolder, memoryFolder, plainRoom } from "../container/furnish.ts";
 import type { MountPoint } from "../container/mount-points.ts";
 import { GUEST_NETWORK } from "./network-card.ts";
@@ -39,6 +40,11 @@ export interface InsideParts {
   /** The machine has a network card, and the app sees it. */
   readonly networked: boolean;
 }
+
+/** Skerry's own, and what it works with. */
+const HELPER = "/bin/skerry-helper";
+const FILTER = `${START}/filter`;
+const STATUS = "/run/status";
 
 export function startDisk(
   spec: CompartmentSpec,
@@ -109,12 +115,14 @@ export function startDisk(
     }
   });
   const words = [
-    ...["/bin/skerry-helper", "wall", "--status", "/run/status", "--seccomp", `${START}/filter`],
+    // The control end's own: whose the app's standard streams are, and where the app's first process is named.
+    ...["--status", STATUS, "--uid", String(uid), "--gid", String(gid), "--"],
+    ...[HELPER, "wall", "--status", STATUS, "--seccomp", FILTER],
     ...["--uid", String(uid), "--gid", String(gid), "--tasks", String(tasks)],
     ...[...handed.flatMap((file) => ["--hand", file]), "--", "/bin/bwrap"],
     ...["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup"],
     ...(networked || spec.contributions.some(({ kind }) => kind === "port") ? [] : ["--unshare-net"]),
-    ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL", "--new-session"],
+    ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL"],
     ...(spec.ownSandbox ? [] : ["--disable-userns"]),
     ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", spec.directory, "--clearenv"],
     ...[...variables, "--", ...spec.command],
@@ -126,6 +134,17 @@ export function startDisk(
     ...files,
     { kind: "folder", path: "points", mode: 0o755 },
     ...pointEntries(points),
+  ];
+}
+
+/** What the machine's control end starts for one more program beside the app; it knows the app's first process. */
+export function enterWords({ user }: CompartmentSpec, wanted: Entry, tasks: number): readonly string[] {
+  return [
+    ...[HELPER, "enter", "--child", "{child}", "--start-ticks", "{ticks}", "--seccomp", FILTER],
+    ...["--uid", String(user.uid), "--gid", String(user.gid), "--tasks", String(tasks)],
+    ...["--directory", wanted.directory],
+    ...Object.entries(wanted.environment).flatMap(([name, value]) => ["--set", `${name}=${value}`]),
+    ...["--", ...wanted.command],
   ];
 }
 

@@ -46,7 +46,7 @@ test("the machine has disks, streams and nothing else", () => {
   const devices = after(argv, "-device").map((device) => device.replace(/,.*/, ""));
   assert.deepEqual(devices, [
     ...["virtio-blk-pci", "virtio-blk-pci", "virtio-blk-pci", "virtio-serial-pci"],
-    ...["virtserialport", "virtserialport", "virtserialport", "virtserialport"],
+    "virtserialport",
   ]);
   assert.ok(argv.includes("-nodefaults"), "QEMU would add a network card");
   assert.ok(after(argv, "-drive").every((drive) => drive.includes("readonly=on")));
@@ -148,6 +148,20 @@ test("inside, the app stands behind the same wall as in a container", () => {
   ])
     assert.ok(inside.includes(`'${word}'`), word);
   assert.ok(inside.endsWith("'--' '/usr/bin/viewer' 'my file.pdf'\n"), inside);
+});
+
+test("a program that enters goes behind the inner wall, with the app's user, filter and limit", () => {
+  const wall = { spec: SEALED, childPid: 4711, startTicks: "99", cgroups: [] };
+  const entry = { command: ["/bin/ls", "a b"], directory: "/", environment: { A: "b c" } } as const;
+  const entrance = vm.enter?.(wall, entry, { ...CONTEXT, node: "/usr/bin/node" });
+  assert.ok(entrance !== undefined);
+  assert.deepEqual(entrance.steps, []);
+  const { uid, gid } = SEALED.user;
+  assert.deepEqual(entrance.argv.slice(3), [
+    ...["4711", "99", "--", "/bin/skerry-helper", "enter", "--child", "{child}", "--start-ticks", "{ticks}"],
+    ...["--seccomp", "/start/filter", "--uid", String(uid), "--gid", String(gid), "--tasks", "4096"],
+    ...["--directory", "/", "--set", "A=b c", "--", "/bin/ls", "a b"],
+  ]);
 });
 
 test("a written limit on memory is the machine's size", () => {

@@ -14,8 +14,12 @@ import type {
   Backend,
   BackendContext,
   BackendProblem,
+  Entrance,
+  Entry,
+  EntryContext,
   MachineFiles,
   PortPlaces,
+  StandingWall,
   Weaker,
   WallPlan,
 } from "../backend.ts";
@@ -25,7 +29,7 @@ import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
 import { type Share, sharesOf } from "./shares.ts";
-import { startDisk } from "./start-disk.ts";
+import { enterWords, startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
   asTemplate,
@@ -54,25 +58,13 @@ const PASST_INSIDE = `${INSIDE}/passt`;
 
 /** The monitor's own files, and what tells Node how to read them. */
 const MONITOR_FILES = [
-  ...[
-    "main.ts",
-    "control.ts",
-    "copies.ts",
-    "qmp.ts",
-    "raise.ts",
-    "streams.ts",
-    "switch-off.ts",
-    "card.ts",
-    "card-frames.ts",
-  ],
+  ...["main.ts", "machine.ts", "app.ts", "channel.ts", "clients.ts", "mux-frames.ts", "mux.ts", "streams.ts"],
+  ...["service.ts", "switch-off.ts", "control.ts", "copies.ts", "qmp.ts", "raise.ts", "card.ts", "card-frames.ts"],
   ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
 ];
 
-/** Streams between the monitor and the machine; guest/init knows these names. */
-const PORTS = ["control", "in", "out", "err"] as const;
-
-/** In the place of this the monitor says `pipe` or `nothing`: it alone sees what the standard input is. */
-const INPUT_PLACE = "{input}";
+/** Ports between the monitor and the machine: guest/init knows the one, the units of system-disk.ts the others. */
+const WAYS = { app: ["port"], system: ["control", "out"] } as const;
 
 /**
  * What the kernel says is for a failed start; where it gives up, the machine ends. It need not test its own algorithms at
@@ -139,7 +131,8 @@ export const vm: Backend = {
       ...(networked ? [{ name: "card", socket: "/run/card", address: CARD_ADDRESS }] : []),
       ...portCards(ports),
     ];
-    const described = machineOf(machine, size, { shares, ports, cards, way }, context.facts);
+    const shape = spec.guest ?? "app";
+    const described = machineOf(machine, size, { shares, ports, cards, way, ways: WAYS[shape] }, context.facts);
     const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -191,6 +184,7 @@ export const vm: Backend = {
         "--",
         ...bubblewrapPart(spec, context, outer),
         ...monitorPart(
+          shape === "app" ? "main.ts" : "service.ts",
           wish === undefined
             ? command.argv
             : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv),
@@ -209,6 +203,16 @@ export const vm: Backend = {
       // The machine's size is its limit on memory, whatever the host can do.
       weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
     });
+  },
+
+  // By the machine's own channel: its control end goes behind the inner wall, as the helper does on a host.
+  enter({ spec, childPid, startTicks }: StandingWall, wanted: Entry, { node, places }: EntryContext): Entrance {
+    const attach = `${places.program}/src/host/channel/attach.ts`;
+    const words = enterWords(spec, wanted, spec.limits.tasks ?? DEFAULT_TASKS);
+    return {
+      steps: [],
+      argv: [node, "--disable-warning=ExperimentalWarning", attach, String(childPid), startTicks, "--", ...words],
+    };
   },
 };
 
@@ -348,7 +352,9 @@ function machineOf(
     ports,
     cards,
     way,
+    ways,
   }: Pick<Machine, "cards"> & {
+    readonly ways: readonly string[];
     readonly shares: ReadonlyMap<Contribution, Share>;
     readonly ports: PortPlaces;
     readonly way: ScreenWay | undefined;
@@ -360,7 +366,7 @@ function machineOf(
     ...size,
     kernel: `${INSIDE}/kernel`,
     root: `${INSIDE}/root.cpio`,
-    commandLine: `${KERNEL_WORDS} skerry.input=${INPUT_PLACE}`,
+    commandLine: KERNEL_WORDS,
     disks: [
       { name: "start", file: `${INSIDE}/start` },
       ...machine.disks.map((_, index) => ({ name: `layer${index}`, file: `${INSIDE}/layer${index}` })),
@@ -372,7 +378,7 @@ function machineOf(
     ],
     cards,
     ports: [
-      ...PORTS.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
+      ...ways.map((name) => ({ name: `skerry.${name}`, socket: `/run/${name}` })),
       ...(way === undefined ? [] : [way.port]),
     ],
     console: "/run/console",
@@ -380,8 +386,8 @@ function machineOf(
   };
 }
 
-function monitorPart(vmm: readonly string[]): readonly string[] {
-  const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/main.ts`];
+function monitorPart(monitor: string, vmm: readonly string[]): readonly string[] {
+  const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/${monitor}`];
   return [...node, "/run", ...vmm];
 }
 

@@ -2,7 +2,9 @@
  * A stand-in for QEMU, for tests of copies: `FOLDER ACT`. It connects to the sockets in a folder, is commanded by QMP, and
  * as its act says keeps to what it should do, or to how far it comes.
  */
+import { randomBytes } from "node:crypto";
 import { connect, createServer, type Socket } from "node:net";
+import { Mux } from "./mux.ts";
 
 const [folder = "", act = ""] = process.argv.slice(2);
 
@@ -16,14 +18,32 @@ async function port(name: string): Promise<Socket> {
 }
 
 const copied = act !== "boots";
-const [control, input, output, errors, console, qmp] = await Promise.all(
-  (["control", "in", "out", "err", "console", "qmp"] as const).map(port),
-);
+const [channel, console, qmp] = await Promise.all((["port", "console", "qmp"] as const).map(port));
 const go = copied ? await port("go") : undefined;
 let migrated = "none";
+let waiting = 0;
 
 function app(text: string): void {
-  output?.write(text, () => control?.write("up\nexit 0\n"));
+  const mux = new Mux("guest", randomBytes(8), (bytes) => channel?.write(bytes));
+  let main = 0;
+  channel?.on("data", (bytes: Buffer) => {
+    for (const event of mux.receive(bytes)) {
+      if (event.kind !== "opened") continue;
+      const label = String(event.label);
+      mux.accept(event.id);
+      if (label.startsWith("main ")) main = event.id;
+      if (label.startsWith("out ")) waiting = event.id;
+      if (label.startsWith("err ")) mux.end(event.id);
+    }
+    // Its first leave to say something comes with the stream.
+    if (waiting === 0 || main === 0) return;
+    mux.write(waiting, Buffer.from(text));
+    mux.end(waiting);
+    mux.write(main, Buffer.from("exit 0\n"));
+    mux.end(main);
+    waiting = 0;
+  });
+  mux.greet();
 }
 
 function answer(command: string, values: Readonly<Record<string, string>>): void {
@@ -68,8 +88,6 @@ if (act === "boots") app("booted\n");
 go?.on("data", (piece) => {
   const words = String(piece).trim().split(" ");
   if (act === "silent") return;
-  if (act === "goes") go.write("goes\n", () => app(`${words.length} ${words[1]?.length} ${words[2]}\n`));
+  if (act === "goes") go.write("goes\n", () => app(`${words.length} ${words[1]?.length}\n`));
 });
-input?.resume();
-errors?.resume();
 console?.resume();

@@ -67,7 +67,6 @@ async function save(
 }
 
 /**
- * @param input - what the app's input is, for the machine
  * @throws with the reason; the machine is of no use then
  */
 export async function restore(machine: Raised, wanted: Restored): Promise<void> {
@@ -77,11 +76,10 @@ export async function restore(machine: Raised, wanted: Restored): Promise<void> 
 interface Restored {
   readonly folder: string;
   readonly file: string;
-  readonly input: string;
   readonly withinMs: number;
 }
 
-async function goOn(machine: Raised, { folder, file, input, withinMs }: Restored, gone: Promise<never>): Promise<void> {
+async function goOn(machine: Raised, { folder, file, withinMs }: Restored, gone: Promise<never>): Promise<void> {
   const qmp = Qmp.on(await Promise.race([machine.stream("qmp").connected, gone]));
   await Promise.race([qmp.begin(withinMs), gone]);
   await qmp.execute("migrate-set-capabilities", CAPABILITIES, withinMs);
@@ -92,7 +90,7 @@ async function goOn(machine: Raised, { folder, file, input, withinMs }: Restored
   await Promise.race([reached(qmp, "query-migrate", "completed", withinMs), gone]);
   await qmp.execute("cont", {}, withinMs);
   const go = await Promise.race([machine.stream("go").connected, gone]);
-  go.write(`${Date.now()} ${randomBytes(SEED_BYTES).toString("hex")} ${input}\n`);
+  go.write(`${Date.now()} ${randomBytes(SEED_BYTES).toString("hex")}\n`);
   await Promise.race([wordOn(go, "goes", withinMs), gone]);
 }
 

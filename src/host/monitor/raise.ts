@@ -5,10 +5,13 @@ import { type Listening, listenOnce, Tail } from "./streams.ts";
 /** Of the VMM's own words, kept for a machine that fails. */
 const TAIL_BYTES = 4096;
 
-/** In a machine that others are copied from, and in a copy, is `go` as well: on it the machine says that it waits. */
-export const STREAMS = ["control", "in", "out", "err", "console", "qmp"] as const;
+/** Of a machine with an app of ours; `port` is the channel. One that others are copied from, and a copy, has `go` as well. */
+export const STREAMS = ["port", "console", "qmp"] as const;
 
-export type StreamName = (typeof STREAMS)[number] | "go" | "card";
+/** Of a machine that is a system of its own. */
+export const SYSTEM_STREAMS = ["control", "out", "console", "qmp"] as const;
+
+export type StreamName = (typeof STREAMS)[number] | (typeof SYSTEM_STREAMS)[number] | "go" | "card";
 
 export interface Raised {
   readonly stream: (name: StreamName) => Listening;

@@ -1,0 +1,89 @@
+/**
+ * Service: the monitor of a machine that is a service in a system of its own: `service.ts FOLDER VMM [ARGUMENT…]`. It stands beside it as
+ * main.ts does beside a machine with an app of ours, and listens to lines instead of frames: no program of ours is in it.
+ *
+ * Invariant: nothing that the machine says is believed: its journal is passed on as it is, the console is kept in part and
+ * escaped, and one word out of order on the control stream ends the machine.
+ */
+import type { Socket } from "node:net";
+import { attachCard } from "./card.ts";
+import { ControlReader, type Said } from "./control.ts";
+import { BEGINS_WITHIN_MS, Machine } from "./machine.ts";
+import { servePorts } from "./ports.ts";
+import { raise, SYSTEM_STREAMS } from "./raise.ts";
+import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
+
+/** Handed on to the app. SIGUSR1 is Node's own. */
+const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
+
+const [folder = "", ...words] = process.argv.slice(2);
+const cardWords = process.env["SKERRY_CARD"];
+await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
+if (cardWords !== undefined) await (await attachCard(`${folder}/card`, cardWords)).begin();
+const raised = await raise(folder, words, SYSTEM_STREAMS);
+const machine = new Machine(raised);
+
+// Between asking the system and killing all of us, its owner may have the machine switched off.
+let isOff = false;
+process.on("SIGPWR", () => {
+  isOff = true;
+  switchOff(raised);
+});
+
+let said: Said | undefined;
+const beginning = setTimeout(() => {
+  said ??= { kind: "failed", what: "it did not come up" };
+  machine.end();
+}, BEGINS_WITHIN_MS);
+let toControl: Socket | undefined;
+const waiting: string[] = [];
+const signal = (name: string) => {
+  if (toControl === undefined) waiting.push(name);
+  else toControl.write(`signal ${name}\n`);
+};
+for (const name of PASSED_ON) process.on(name, () => signal(name.slice("SIG".length)));
+
+void raised.stream("control").connected.then((socket) => {
+  toControl = socket;
+  for (const name of waiting) signal(name);
+  const reader = new ControlReader();
+  socket.on("error", () => {});
+  socket.on("data", (piece) => {
+    if (said !== undefined) return;
+    const all = reader.read(piece);
+    // What has begun may take as long as it likes.
+    if (all.length > 0) clearTimeout(beginning);
+    said = all.find(({ kind }) => kind !== "up");
+    if (said !== undefined) machine.end();
+  });
+});
+const passedOn = passOn(raised.stream("out").connected, process.stdout);
+
+const how = await raised.ended;
+await passedOn;
+if (said?.kind === "exit") process.exit(said.code);
+if (isOff) process.exit(SWITCHED_OFF);
+await machine.fail(
+  said?.kind === "failed"
+    ? `it could not start (${said.what})`
+    : said?.kind === "astray"
+      ? "it said what no machine of ours says"
+      : `it ended before it was asked to (${how})`,
+);
+
+/** Resolves when all is written. Where nobody reads any more it is thrown away. */
+async function passOn(connected: Promise<Socket>, target: NodeJS.WriteStream): Promise<void> {
+  let gone = false;
+  target.on("error", () => {
+    gone = true;
+  });
+  const socket = await Promise.race([connected, raised.ended]);
+  if (typeof socket === "string") return;
+  socket.on("error", () => {});
+  for await (const piece of socket) {
+    if (gone || target.write(piece)) continue;
+    await new Promise<void>((resolve) => {
+      target.once("drain", resolve).once("error", () => resolve());
+    });
+  }
+}
