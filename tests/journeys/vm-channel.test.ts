@@ -14,7 +14,7 @@ const trial = makeTrial();
 after(async () => await trial.close());
 
 /** Emulated, and on a machine with other work. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 120_000;
 
 mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
 
@@ -35,7 +35,10 @@ function onTerminal(words: string) {
   return {
     ended,
     async type(after: string, keys: string) {
-      await until(`the screen shows ${after}`, () => screen.includes(after), LIMIT_MS);
+      await until(`the screen shows ${after}`, () => screen.includes(after), LIMIT_MS).catch((error: unknown) => {
+        child.kill();
+        throw new Error(`${String(error)}: ${screen}`);
+      });
       child.stdin.write(keys);
     },
   };
@@ -103,14 +106,16 @@ test("in a machine an app has the terminal that it is run on", { skip }, async (
   if (!existsSync(SCRIPT)) return context.skip("cannot here: script(1) is not installed");
   deploy("typed");
   const app = onTerminal("run -q typed");
+  // What is typed is seen as well, so what a program says is written otherwise.
   await app.type("$ ", "stty size; tty </dev/tty >/dev/null && echo has a $TERM\r");
-  await app.type("has a xterm", "read -r -p 'say: ' x; echo heard ${x^^}\r");
+  await app.type("has a xterm", "read -r -p 'say'': ' x; echo heard ${x^^}\r");
   await app.type("say: ", "words\r");
-  await app.type("heard WORDS", "cat /dev/zero >/dev/null\r");
-  await app.type("cat /dev/zero", "\x03");
-  await app.type("^C", "sleep 1000\r");
-  await app.type("sleep 1000", "\x1a");
-  await app.type("Stopped", "kill -9 %1; wait %1; exit 9\r");
+  await app.type("heard WORDS", "sh -c 'echo is-\"\"one; exec sleep 1000'\r");
+  await app.type("is-one", "\x03");
+  await app.type("^C", "sh -c 'echo is-\"\"two; exec sleep 1000'\r");
+  await app.type("is-two", "\x1a");
+  await app.type("Stopped", "exec sh -c 'exit 9'\r");
   const { code, stdout } = await app.ended;
   assert.equal(code, 9, stdout);
+  assert.match(stdout, /33 99/);
 });

@@ -4,6 +4,7 @@
  *
  * A program of its own, in the place that the helper's `enter` has for containers. Its exit code is the command's.
  */
+import { spawnSync } from "node:child_process";
 import { createWriteStream, fstatSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
@@ -35,7 +36,7 @@ for (const [name, number] of Object.entries(PASSED_ON)) process.on(name, () => t
 stdout.on("resize", () => tell(`size ${id} ${size()}`));
 
 const written: Promise<void>[] = [];
-if (modes[0] === "t") stdin.setRawMode(true);
+if (modes[0] === "t") handKeysOver();
 if (modes[0] !== "n") {
   const { socket } = await stream(`in ${id}`);
   socket.on("error", () => {}).resume();
@@ -86,4 +87,11 @@ function fail(because: string): never {
   if (stdin.isTTY) stdin.setRawMode(false);
   stderr.write(`skerry: ${because.replaceAll(/[^\x20-\x7e]/g, "?")}\n`);
   process.exit(FAILED);
+}
+
+/** To a terminal in the machine, which makes lines of them; ours then changes nothing. Node puts it back at our end. */
+function handKeysOver(): void {
+  stdin.setRawMode(true);
+  // Node leaves ends of lines to be made of what comes out.
+  spawnSync("/usr/bin/stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
 }

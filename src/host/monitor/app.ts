@@ -2,6 +2,7 @@
  * App: the machine's own program, as the outer wall sees it. Our standard streams are its streams, our signals are its
  * signals, and a terminal of ours is one of the machine's.
  */
+import { spawnSync } from "node:child_process";
 import { createWriteStream, fstatSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { type Channel, Feed, pour } from "./channel.ts";
@@ -79,7 +80,7 @@ export class App {
   #begin(): void {
     this.#begun = true;
     this.#events.begun();
-    if (MODES[0] === "t") stdin.setRawMode(true);
+    if (MODES[0] === "t") handKeysOver();
     if (MODES[0] !== "n") this.#readFrom(stdin);
     if (MODES[1] === "p") this.#writeTo(stdout, "out");
     if (MODES[2] === "p") this.#writeTo(stderr, "err");
@@ -137,4 +138,11 @@ function size(): string {
 /** Where what the app says on its terminal is seen. */
 function terminal(): Writable {
   return stdout.isTTY ? stdout : stderr.isTTY ? stderr : createWriteStream("", { fd: 0, autoClose: false });
+}
+
+/** To a terminal in the machine, which makes lines of them; ours then changes nothing. Node puts it back at our end. */
+function handKeysOver(): void {
+  stdin.setRawMode(true);
+  // Node leaves ends of lines to be made of what comes out.
+  spawnSync("/usr/bin/stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
 }
