@@ -8,6 +8,7 @@
  * Invariant: the monitor is as little believed as the machine. It may have put a link in the socket's place: what is
  * connected to is what was looked at, held by a descriptor.
  */
+import { once } from "node:events";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
@@ -45,19 +46,24 @@ export async function openStream(of: ProcessName, label: string): Promise<Result
   const file = await open(path, O_PATH | constants.O_NOFOLLOW).catch(() => undefined);
   if (file === undefined)
     return refusal({ kind: "no-stream", because: "the machine has ended, or does not stand yet" });
+  let socket: Socket;
   try {
     // Looked at while it is held: neither the process nor the socket can become another one.
     if (!isAlive(of) || !(await file.stat()).isSocket())
       return refusal({ kind: "no-stream", because: "the machine has ended" });
-    const socket = connect({ path: `/proc/self/fd/${file.fd}`, allowHalfOpen: true });
-    const answer = await askFor(socket, Buffer.from(label)).catch((error: unknown) => `-${String(error)}`);
-    const id = /^\+([1-9]\d{0,9})$/.exec(answer)?.[1];
-    if (id !== undefined) return success({ socket, id: Number(id) });
-    socket.destroy();
-    return refusal({ kind: "no-stream", because: answer.replace(/^-/, "") });
+    socket = connect({ path: `/proc/self/fd/${file.fd}`, allowHalfOpen: true });
+    await once(socket, "connect");
+  } catch (error) {
+    return refusal({ kind: "no-stream", because: String(error) });
   } finally {
     await file.close();
   }
+  // From the answer on, nothing is waited for: an end that comes with it would be told to nobody.
+  const answer = await askFor(socket, Buffer.from(label)).catch((error: unknown) => `-${String(error)}`);
+  const id = /^\+([1-9]\d{0,9})$/.exec(answer)?.[1];
+  if (id !== undefined) return success({ socket, id: Number(id) });
+  socket.destroy();
+  return refusal({ kind: "no-stream", because: answer.replace(/^-/, "") });
 }
 
 /** @returns the answer's one line; what comes behind it is still to be read */
