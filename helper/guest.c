@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { MAX_PROCESSES = 32, MAX_WORDS = 8192, SEED_BYTES = 64 };
+enum { MAX_PROCESSES = 32, MAX_WORDS = 8192, SEED_BYTES = 64, APP_WITHIN_MS = 30000 };
 
 static const struct option OPTIONS[] = {
     { "--status", 1, false }, { "--uid", 1, false }, { "--gid", 1, false }, { NULL, 0, false },
@@ -52,6 +52,8 @@ static _Noreturn void become(const int *streams, bool terminal, char **words) {
     }
     for (char **word = words; *word != NULL; word++) {
         pid_t child = strcmp(*word, "{child}") == 0 || strcmp(*word, "{ticks}") == 0 ? app_child() : -1;
+        for (int waited = 0; child == 0 && waited < APP_WITHIN_MS; waited += 50, child = app_child())
+            usleep(50000);
         refuse_if(child == 0, "guest", words[0], "the app does not run yet");
         if (child > 0) {
             snprintf(numbers[0], sizeof *numbers, "%d", (int)child);
