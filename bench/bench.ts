@@ -26,7 +26,7 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   prove: async () => await measureProve(rounds),
   store: async () => await measureStore(Math.max(3, Math.round(rounds / 5))),
   network: async () => await measureNetwork(rounds),
-  vm: async () => await measureMachines(Math.max(3, Math.round(rounds / 5))),
+  vm: async () => await measureMachines(Math.max(1, Math.round(rounds / 5))),
 };
 const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
 if (unknown !== undefined) throw new Error(`${unknown} is no part; there are ${Object.keys(parts).join(", ")}`);

@@ -75,7 +75,11 @@ async function readsOf(
   // By the same program as in the app, from the same disk.
   const script = [
     ...["mount -t proc proc /proc", "for m in /modules/*; do insmod $m; done", "mkdir /r; mount -t devtmpfs dev /dev"],
-    ...["mount -t erofs -o ro /dev/vda /r", `mount -t 9p -o ${options} f /r/mnt`, "mount -t proc proc /r/proc"],
+    ...[
+      "mount -t erofs -o ro /dev/vda /r",
+      `mount -t 9p -o ${options} f /r/mnt`,
+      "mount -t proc proc /r/proc; mount -t devtmpfs dev /r/dev",
+    ],
     ...[`busybox chroot /r /bin/sh -c '${READING.replace("FOLDER", "/mnt")}'`, "poweroff -f"],
   ];
   const disk = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/disk.erofs`;
