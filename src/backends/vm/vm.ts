@@ -58,7 +58,17 @@ const PASST_INSIDE = `${INSIDE}/passt`;
 
 /** The monitor's own files, and what tells Node how to read them. */
 const MONITOR_FILES = [
-  ...["main.ts", "machine.ts", "app.ts", "channel.ts", "clients.ts", "mux-frames.ts", "mux.ts", "streams.ts"],
+  ...[
+    "main.ts",
+    "machine.ts",
+    "app.ts",
+    "channel.ts",
+    "clients.ts",
+    "clock-watch.ts",
+    "mux-frames.ts",
+    "mux.ts",
+    "streams.ts",
+  ],
   ...["service.ts", "switch-off.ts", "control.ts", "copies.ts", "qmp.ts", "raise.ts", "card.ts", "card-frames.ts"],
   ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
 ];
