@@ -4,6 +4,7 @@
  * Brings together who knows what runs (compartments.ts), who starts it again (services.ts), and who sees that it can be
  * used (readiness.ts). How a start is made is not known here; it is handed in.
  */
+import type { ProcessName } from "../host/index.ts";
 import type { Image } from "../image/index.ts";
 import type { Deployment } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -20,11 +21,13 @@ import { OnDemand } from "./services/on-demand.ts";
 import { Screens } from "./display/screens.ts";
 import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
+import type { Dialled } from "./network/dial.ts";
 import { Entrances } from "./network/entrances.ts";
 import { Networks } from "./network/networks.ts";
 import type { Stopped } from "./machines/power-off.ts";
 import { ReadyWatch } from "./services/readiness.ts";
 import { Services } from "./services/services.ts";
+import { boots } from "./launch/machine.ts";
 import { NO_WORDS, type WantedWords } from "./launch/wanted.ts";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
@@ -87,8 +90,14 @@ export class Life {
       },
       now: () => performance.now(),
     });
-    this.networks = new Networks(context, asks, async (name) => await this.onDemand.enter(name));
-    this.entrances = new Entrances(context, (id) => this.compartments.byId(id)?.child);
+    this.networks = new Networks(context, asks, async (name) => {
+      const entered = await this.onDemand.enter(name);
+      return entered && { app: dialledOf(this.compartments.newest(name), entered.app), leave: entered.leave };
+    });
+    this.entrances = new Entrances(context, (id) => {
+      const start = this.compartments.byId(id);
+      return dialledOf(start, start?.child);
+    });
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);
@@ -219,4 +228,8 @@ export class Life {
     const { compartments, services, readiness } = this;
     return await autostart({ context: this.#context, compartments, services, readiness, launch }, except, work);
   }
+}
+
+function dialledOf(start: Start | undefined, child: ProcessName | undefined): Dialled | undefined {
+  return start === undefined || child === undefined ? undefined : { child, inMachine: boots(start.record) };
 }

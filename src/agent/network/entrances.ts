@@ -4,13 +4,13 @@
  *
  * What was changed while it runs lies beside the start, in `publish.json`.
  */
-import { helperPath, type ProcessName } from "../../host/index.ts";
+import { helperPath } from "../../host/index.ts";
 import { type CompartmentSpec, placeText, type Publish } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { startFolder } from "../grants/in-force.ts";
-import { dial } from "./dial.ts";
+import { dial, type Dialled } from "./dial.ts";
 import { Doorway } from "./doorway.ts";
 import { type Change, Entrance, type PublishedState } from "./entrance.ts";
 import type { NotPublished } from "./published-port.ts";
@@ -30,7 +30,7 @@ export interface EntranceState {
 
 export class Entrances {
   readonly #context: AgentContext;
-  readonly #childOf: (id: string) => ProcessName | undefined;
+  readonly #appOf: (id: string) => Dialled | undefined;
   readonly #sockets: SocketMemory;
   readonly #standing = new Map<string, Standing>();
   /** Starts that this agent has begun or taken over; resolves when it has. */
@@ -38,10 +38,10 @@ export class Entrances {
   /** Starts that have ended, until their places are free. */
   #ending: Promise<unknown> = Promise.resolve();
 
-  /** @param childOf - the first process of a start's app; undefined before it stands */
-  constructor(context: AgentContext, childOf: (id: string) => ProcessName | undefined) {
+  /** @param appOf - undefined before a start's app stands */
+  constructor(context: AgentContext, appOf: (id: string) => Dialled | undefined) {
     this.#context = context;
-    this.#childOf = childOf;
+    this.#appOf = appOf;
     this.#sockets = new SocketMemory(context);
   }
 
@@ -145,8 +145,8 @@ export class Entrances {
     const tally = new Tally(async (decided, times) => await this.#record(spec, decided, times));
     const helper = helperPath(this.#context.places.program);
     const doorway = new Doorway(async (port) => {
-      const child = this.#childOf(spec.id);
-      return child === undefined ? undefined : await dial(helper, child, port);
+      const app = this.#appOf(spec.id);
+      return app === undefined ? undefined : await dial(helper, app, port);
     });
     const entrance = new Entrance({
       ...{ instance: spec.name, doorway, tally },

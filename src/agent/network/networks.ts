@@ -17,7 +17,7 @@ import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import { Allowances } from "./allowances.ts";
 import { networkInForce } from "./in-force.ts";
-import { dial, DIALS_MOST } from "./dial.ts";
+import { dial, type Dialled, DIALS_MOST } from "./dial.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { grantedIn, NOTHING } from "./granted.ts";
 import { HostNames } from "./host-names.ts";
@@ -62,7 +62,7 @@ interface Standing {
  */
 type EnterLinked = (
   name: string,
-) => Promise<{ readonly app: ProcessName | undefined; readonly leave: () => void } | undefined>;
+) => Promise<{ readonly app: Dialled | undefined; readonly leave: () => void } | undefined>;
 
 export interface NetworkChanged {
   /** Connections that were ended. */

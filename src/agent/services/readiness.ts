@@ -1,7 +1,8 @@
 /**
  * Readiness: sees by the sign that a deployment or recipe names whether an app can be used.
  *
- * A port and a file are looked for from outside (host/look-inside.ts); a command runs inside, as the app. Nothing here
+ * A port and a file are looked for from outside (host/look-inside.ts); a command runs inside, as the app. Into a virtual
+ * machine nobody sees: there a port is one that takes a connection, and a file is looked for by a command. Nothing here
  * ends an app or refuses it: what shows no sign in time is `late`, and is looked at further, less often.
  */
 import { setTimeout as pause } from "node:timers/promises";
@@ -9,6 +10,8 @@ import { existsInside, isAlive, listensOn, type ProcessName, runProgram } from "
 import type { Readiness, ReadySign } from "../../model/index.ts";
 import { type Result, refusal, success, unreachable } from "../../result.ts";
 import type { Argv } from "../../step/index.ts";
+import { boots } from "../launch/machine.ts";
+import { takesInMachine } from "../network/dial.ts";
 import type { Compartments } from "../compartments.ts";
 import type { Start } from "../start-record.ts";
 import type { Work } from "../context.ts";
@@ -114,7 +117,8 @@ export class ReadyWatch {
         this.#states.set(id, "late");
         this.#tell();
       }
-      await pause(late ? LATE_EVERY_MS : sign.kind === "command" ? ASK_EVERY_MS : LOOK_EVERY_MS);
+      const costs = sign.kind === "command" || boots(start.record);
+      await pause(late ? LATE_EVERY_MS : costs ? ASK_EVERY_MS : LOOK_EVERY_MS);
     }
   }
 
@@ -122,18 +126,23 @@ export class ReadyWatch {
     if (!isAlive(child)) return false;
     switch (sign.kind) {
       case "port":
-        return await listensOn(child.pid, sign.port);
+        return boots(start.record) ? await takesInMachine(child, sign.port) : await listensOn(child.pid, sign.port);
       case "file":
-        return await existsInside(child.pid, sign.path);
-      case "command": {
-        const argv = await this.#enter(start, sign.command);
-        if (argv === undefined) return false;
-        const end = await runProgram(argv, { timeoutMs: COMMAND_MS, maxOutputBytes: WORDS_LIMIT_BYTES });
-        return end.ok && end.value.code === 0;
-      }
+        return boots(start.record)
+          ? await this.#succeeds(start, ["/usr/bin/test", "-e", sign.path])
+          : await existsInside(child.pid, sign.path);
+      case "command":
+        return await this.#succeeds(start, sign.command);
       default:
         return unreachable(sign);
     }
+  }
+
+  async #succeeds(start: Start, command: Argv): Promise<boolean> {
+    const argv = await this.#enter(start, command);
+    if (argv === undefined) return false;
+    const end = await runProgram(argv, { timeoutMs: COMMAND_MS, maxOutputBytes: WORDS_LIMIT_BYTES });
+    return end.ok && end.value.code === 0;
   }
 
   async #change(signal: AbortSignal): Promise<void> {

@@ -103,12 +103,12 @@ export function startDisk(
       case "network":
       case "named-network":
       case "link":
+      case "publish":
         return [];
       case "display":
         return ["--ro-bind", `${DISPLAY}/${DISPLAY_NAME}`, displayInside(uid)];
       case "copy":
       case "disk":
-      case "publish":
         throw new Error(`${contribution.kind} was refused before`);
       default:
         return unreachable(contribution);

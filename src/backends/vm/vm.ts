@@ -91,7 +91,7 @@ export const vm: Backend = {
   boots: true,
   enforces: new Set([
     ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
-    ...(["network", "named-network", "link", "port", "ports", "display"] as const),
+    ...(["network", "named-network", "link", "publish", "port", "ports", "display"] as const),
   ]),
 
   missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
