@@ -259,7 +259,8 @@ export async function prepare(
   if (!spec.ok) return spec;
   const backend = BACKENDS[deployment.isolation];
   if (backend === undefined) throw new Error(`no backend for ${deployment.isolation}`);
-  if (boots(deployment) && readyOf(deployment, recipe) !== undefined)
+  // In a machine that is a system of its own nobody of ours looks.
+  if ((backend.enter === undefined || spec.value.guest === "system") && readyOf(deployment, recipe) !== undefined)
     return refusal({ kind: "cannot-see-ready", backend: backend.name, deployment: chosen.deployment.name });
   const memory = secretsFolder(context.places, spec.value.id);
   if (memory === undefined && Object.keys(deployment.secrets ?? {}).length > 0)

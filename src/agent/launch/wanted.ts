@@ -204,13 +204,16 @@ function parseNetwork(text: string): Result<Grant, BadFlag> {
   return refusal({ kind: "bad-flag", flag: "--net", value: text, expected });
 }
 
-/**
- * The deployment's own sign, or the recipe's where the program is the one that it speaks of. Into a virtual machine nobody
- * sees: there a recipe's sign is not waited for, since its owner has not asked for it.
- */
+/** The deployment's own sign, or the recipe's where the program is the one that it speaks of. */
 export function readyOf(deployment: Deployment, recipe: Recipe): Readiness | undefined {
   const { service, program } = deployment;
   if (service.ready !== undefined) return service.ready === "none" ? undefined : service.ready;
   const first = Object.keys(recipe.programs)[0];
-  return (program === undefined || program === first) && !boots(deployment) ? recipe.ready : undefined;
+  if (program !== undefined && program !== first) return undefined;
+  const { ready } = recipe;
+  if (ready === undefined || !boots(deployment)) return ready;
+  return { ...ready, withinMs: ready.withinMs * TIMES_IN_MACHINE };
 }
+
+/** A recipe's time is that of a container; a machine boots first, and its processor may be emulated. */
+const TIMES_IN_MACHINE = 5;

@@ -10,8 +10,7 @@ import { planWith } from "../plan-with.ts";
 import { quoted } from "./start-disk.ts";
 import { vm } from "./vm.ts";
 
-backendContract(vm, {
-});
+backendContract(vm, {});
 
 function planOf(spec: CompartmentSpec, context: BackendContext = CONTEXT) {
   const plan = planWith(vm, spec, context);

@@ -122,6 +122,9 @@ export const vm: Backend = {
     const vmm = vmmOf(spec);
     if (wanted > vmm.mostPlaces)
       return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: vmm.mostPlaces });
+    // A system of its own has no control end, which alone could make a connection in it.
+    if (spec.guest === "system" && spec.contributions.some(({ kind }) => kind === "publish"))
+      return refusal({ kind: "cannot-enforce", backend: vm.name, contribution: "publish" });
     const memory = memoryOf(spec);
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
