@@ -119,10 +119,10 @@ test("a folder that is revoked is gone from a machine that runs: it ends, and co
 });
 
 test("what a machine cannot have is refused by name, before anything is made for it", { skip }, async () => {
-  deploy("published", "publish: [8080]\n");
-  const refused = await trial.skerry(["plan", "published"]);
+  deploy("copied", `answers: { project: { answer: copy, folder: ${folder} } }\n`);
+  const refused = await trial.skerry(["plan", "copied"]);
   assert.notEqual(refused.code, 0);
-  assert.match(refused.stderr, /vm cannot enforce "publish"/);
+  assert.match(refused.stderr, /vm cannot enforce "copy"/);
   const rows = await json(trial, ["deployments"]);
   assert.ok(JSON.stringify(rows).includes('"isolation":"vm"'));
 });
