@@ -137,7 +137,13 @@ export class Deployments {
       instanceFolder(name, places),
       `${this.#context.store.templates}/${name}`,
       ...(withData
-        ? [...data, instanceStateFile(this.#context, name), `${places.state}/network/${name}.json`, ...logs]
+        ? [
+            ...data,
+            instanceStateFile(this.#context, name),
+            `${places.state}/network/${name}.json`,
+            `${places.state}/machines/${name}`,
+            ...logs,
+          ]
         : []),
     ];
     for (const path of gone) {

@@ -109,7 +109,10 @@ async function settle(
   wanted: Omit<Station, "number"> | undefined,
   context: AgentContext,
 ): Promise<Result<number | undefined, StepProblem>> {
-  const known = new Set(await deploymentNames(context));
+  const { performer, places } = context;
+  // Of an instance that goes with its start there is no deployment of that name.
+  const standing = (await performer.list(`${places.runtime}/compartments`)).map((id) => id.replace(/\.[^.]*$/, ""));
+  const known = new Set([...(await deploymentNames(context)), ...standing]);
   const kept = (await readStations(provider, context)).filter(({ name }) => known.has(name));
   const number = wanted === undefined ? undefined : numberIn(kept, wanted.name);
   const stations = [
@@ -118,7 +121,11 @@ async function settle(
   ].toSorted((left, right) => left.number - right.number);
   const folder = folderOf(provider, context);
   const file = (path: string, content: string): Step => ({ kind: "write-file", path, mode: 0o600, content });
+  const left = (await performer.list(`${folder}/ports`)).filter(
+    (name) => NAME_PATTERN.test(name) && !stations.some((one) => one.name === name),
+  );
   const steps: readonly Step[] = [
+    ...left.map((name): Step => ({ kind: "remove-tree", path: `${folder}/ports/${name}` })),
     ...["", "/ports", "/rules"].map((part): Step => ({ kind: "make-folder", path: `${folder}${part}`, mode: 0o700 })),
     ...stations
       .filter(({ name }) => NAME_PATTERN.test(name))
@@ -129,7 +136,7 @@ async function settle(
     file(`${folder}/rules/stations`, stationList(stations)),
   ];
   for (const step of steps) {
-    const done = await context.performer.perform(step, QUIET);
+    const done = await performer.perform(step, QUIET);
     if (!done.ok) return done;
   }
   return success(number);
