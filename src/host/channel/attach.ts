@@ -67,8 +67,8 @@ async function writeTo(target: Writable, socket: Socket): Promise<void> {
   target.on("error", () => socket.destroy());
   socket.on("error", () => {});
   await new Promise<void>((resolve) => {
-    socket.once("close", () => resolve());
-    socket.once("end", () => target.write("", () => resolve()));
+    const flush = () => target.write("", () => resolve());
+    socket.once("end", flush).once("close", flush);
     socket.pipe(target, { end: false });
   });
 }

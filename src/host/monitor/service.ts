@@ -11,6 +11,7 @@ import { ControlReader, type Said } from "./control.ts";
 import { BEGINS_WITHIN_MS, Machine } from "./machine.ts";
 import { servePorts } from "./ports.ts";
 import { raise, SYSTEM_STREAMS } from "./raise.ts";
+import { passOn } from "./streams.ts";
 import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
 
 /** Handed on to the app. SIGUSR1 is Node's own. */
@@ -57,7 +58,9 @@ void raised.stream("control").connected.then((socket) => {
     if (said !== undefined) machine.end();
   });
 });
-const passedOn = passOn(raised.stream("out").connected, process.stdout);
+const passedOn = Promise.race([raised.stream("out").connected, raised.ended]).then(async (socket) => {
+  if (typeof socket !== "string") await passOn(socket, process.stdout);
+});
 
 const how = await raised.ended;
 await passedOn;
@@ -70,20 +73,3 @@ await machine.fail(
       ? "it said what no machine of ours says"
       : `it ended before it was asked to (${how})`,
 );
-
-/** Resolves when all is written. Where nobody reads any more it is thrown away. */
-async function passOn(connected: Promise<Socket>, target: NodeJS.WriteStream): Promise<void> {
-  let gone = false;
-  target.on("error", () => {
-    gone = true;
-  });
-  const socket = await Promise.race([connected, raised.ended]);
-  if (typeof socket === "string") return;
-  socket.on("error", () => {});
-  for await (const piece of socket) {
-    if (gone || target.write(piece)) continue;
-    await new Promise<void>((resolve) => {
-      target.once("drain", resolve).once("error", () => resolve());
-    });
-  }
-}

@@ -1,5 +1,6 @@
 /** Streams: sockets that the VMM connects to, each once, and the end of a text that nobody may believe. */
 import { createServer, type Socket } from "node:net";
+import type { Writable } from "node:stream";
 
 export interface Listening {
   /** The one connection that comes; no second one is taken. */
@@ -25,6 +26,29 @@ export async function listenOnce(path: string): Promise<Listening> {
     void connected.then((socket) => socket.destroy());
   };
   return { connected, close };
+}
+
+/**
+ * Passes on what a machine says. Where nobody reads any more it is thrown away.
+ *
+ * @param shown - what of a piece is passed on; left out: all of it
+ * @returns when who reads it has it all: at our own end, what is still on its way would be lost
+ */
+export async function passOn(
+  socket: Socket,
+  target: Writable,
+  shown = (piece: Buffer): Buffer => piece,
+): Promise<void> {
+  let gone = false;
+  target.on("error", () => (gone = true));
+  socket.on("error", () => {});
+  for await (const piece of socket) {
+    if (gone || target.write(shown(Buffer.from(piece)))) continue;
+    await new Promise<void>((resolve) => {
+      target.once("drain", resolve).once("error", () => resolve());
+    });
+  }
+  await new Promise<void>((resolve) => target.write("", () => resolve()));
 }
 
 /** Keeps the last bytes of what somebody says. */

@@ -15,7 +15,7 @@ import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { MachineReader } from "./machine-control.ts";
-import { listenOnce, Tail } from "./streams.ts";
+import { listenOnce, passOn, Tail } from "./streams.ts";
 
 /** Ours, when the machine could not run: the same as the helper's. */
 const FAILED = 125;
@@ -89,7 +89,7 @@ void control?.connected.then((socket) => {
     }
   });
 });
-const output = console?.connected.then(async (socket) => await passOn(socket));
+const output = console?.connected.then(async (socket) => await join(socket));
 
 const { code, how } = await ended;
 await Promise.race([output, pause(ENDS_WITHIN_MS)]);
@@ -168,11 +168,8 @@ function asLines(piece: Buffer): Buffer {
 }
 
 /** Both ways. What we read may end, and the system goes on without it. */
-async function passOn(socket: Socket): Promise<void> {
+async function join(socket: Socket): Promise<void> {
   const { stdin, stdout } = process;
-  let gone = false;
-  stdout.on("error", () => (gone = true));
-  socket.on("error", () => {});
   if (stdin.isTTY) {
     stdin.setRawMode(true);
     process.stderr.write("skerry: this is the system's console; Ctrl-] asks it to switch itself off\r\n");
@@ -186,10 +183,5 @@ async function passOn(socket: Socket): Promise<void> {
       socket.once("drain", () => stdin.resume());
     }
   });
-  for await (const piece of socket) {
-    if (gone || stdout.write(stdout.isTTY ? piece : asLines(piece))) continue;
-    await new Promise<void>((resolve) => {
-      stdout.once("drain", resolve).once("error", () => resolve());
-    });
-  }
+  await passOn(socket, stdout, stdout.isTTY ? undefined : asLines);
 }
