@@ -24,6 +24,7 @@ function manyApps(): readonly WiredApp[] {
       tags: [number % 2 === 0 ? "even" : "odd"],
       volumes: ["data"],
       secretFiles: [],
+      disks: [],
       publish: [],
       links: number % 5 === 0 ? [{ to: `app-${(number + 1) % DEPLOYMENTS}`, port: 80, as: undefined }] : [],
       blocked: undefined,

@@ -152,6 +152,22 @@ test("a secret that comes from a file is read like a folder", async () => {
   }
 });
 
+test("the file of a system's disk is read like a folder", async () => {
+  deployed("guest", [
+    "recipe: own-system",
+    "isolation: vm",
+    "disks:",
+    `  system: { answer: copy, file: ${trial.files}/taxes/disk.qcow2 }`,
+  ]);
+  try {
+    const { stdout } = await prove(`not guest can read folder ${trial.files}/taxes`, 1);
+    assert.match(stdout, /guest reads \S+taxes\/disk\.qcow2 +\(\S+guest\.yaml:5\)/);
+    await prove(`not guest can write folder ${trial.files}/taxes`, 0);
+  } finally {
+    rmSync(`${config}/deployments/guest.yaml`);
+  }
+});
+
 test("explain gives the chain from the line that asks to what is let through, and the line that would allow it", async () => {
   deployed("caller", [
     "recipe: radicale",

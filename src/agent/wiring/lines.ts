@@ -33,6 +33,8 @@ export class Lines {
         return all(this.in(recipe, ["volumes", reason.volume]));
       case "secret":
         return all(this.in(deployment, ["secrets", reason.secret]));
+      case "disk":
+        return all(this.in(deployment, ["disks", reason.disk]));
       case "publish":
         return all(this.in(deployment, ["publish", reason.index]));
       case "link":

@@ -77,6 +77,10 @@ export async function readWired(
     secretFiles: Object.entries(thing.secrets ?? {}).flatMap(([secret, source]) =>
       source.kind === "file" ? [{ secret, path: realOrSelf(source.path) }] : [],
     ),
+    disks: Object.entries(thing.disks ?? {}).flatMap(([disk, { answer, file }]) =>
+      // What is written to a copy stays with the instance.
+      file === undefined || answer === "deny" ? [] : [{ disk, path: realOrSelf(file), writable: answer === "real" }],
+    ),
     blocked: whole.ok ? unconnected(thing) : explain(whole.problem).text.split("\n")[0],
   };
   return success({ app, deployment: deployment.value, recipe: recipe.value });

@@ -32,6 +32,8 @@ export interface WiredApp {
   readonly publish: readonly Publish[];
   /** Those that come from a file, with every link followed. */
   readonly secretFiles: readonly { readonly secret: string; readonly path: string }[];
+  /** Disks of a system of its own that lie in a file of the owner's, every link followed. */
+  readonly disks: readonly { readonly disk: string; readonly path: string; readonly writable: boolean }[];
   /** Why it cannot be started as things are, in words. What it is granted then counts against it, and not for it. */
   readonly blocked: string | undefined;
 }
@@ -79,6 +81,7 @@ export type Reason =
     }
   | { readonly kind: "volume"; readonly volume: string }
   | { readonly kind: "secret"; readonly secret: string }
+  | { readonly kind: "disk"; readonly disk: string }
   | { readonly kind: "link"; readonly index: number }
   | { readonly kind: "publish"; readonly index: number };
 
@@ -113,7 +116,8 @@ export function buildGraph(apps: readonly WiredApp[], least: "surely" | "perhaps
   };
 }
 
-function rightsOfApp({ name: app, effective, volumes, links, publish, secretFiles }: WiredApp): readonly Right[] {
+function rightsOfApp(wired: WiredApp): readonly Right[] {
+  const { name: app, effective, volumes, links, publish, secretFiles, disks } = wired;
   // One network for all that is granted of it.
   const beside = effective.flatMap(({ contributions }) =>
     contributions.flatMap((one) =>
@@ -141,10 +145,15 @@ function rightsOfApp({ name: app, effective, volumes, links, publish, secretFile
     const target = { kind: "folder", path, except: [] } as const;
     return { app, verb: "read", target, because: { kind: "secret", secret } };
   });
+  const ofDisks = disks.flatMap(({ disk, path, writable }) => {
+    const target = { kind: "folder", path, except: [] } as const;
+    const verbs = writable ? (["read", "write"] as const) : (["read"] as const);
+    return verbs.map((verb): Right => ({ app, verb, target, because: { kind: "disk", disk } }));
+  });
   const published = publish.map(({ port, at }, index): Right => {
     return { app, verb: "publish", target: { kind: "place", port, at }, because: { kind: "publish", index } };
   });
-  return [...granted, ...secrets, ...own, ...linked, ...published];
+  return [...granted, ...secrets, ...ofDisks, ...own, ...linked, ...published];
 }
 
 /** @param contributions - of one request: what it opens first, then what hides or pins parts of that */

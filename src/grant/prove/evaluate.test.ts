@@ -40,6 +40,7 @@ function app(
     links: [],
     publish: [],
     secretFiles: [],
+    disks: [],
     blocked: undefined,
     ...parts,
     effective: [
@@ -165,6 +166,20 @@ test("a published socket is reached by who is granted a folder that it lies in",
   assert.ok(holds([web, app("guest", { reads: "/srv/run" })], "guest can reach app web"));
   assert.ok(holds([web, app("guest", { reads: "/srv" })], "guest can reach app web"));
   assert.ok(holds([web, app("guest", { reads: "/srv/other", net: true })], "no app that is guest can reach app web"));
+});
+
+test("the file of a disk is read, and where it is the disk itself also written", () => {
+  const disk = (name: string, path: string, writable: boolean): WiredApp => ({
+    ...app(name, {}),
+    disks: [{ disk: "system", path, writable }],
+  });
+  const apps = [disk("itself", "/vms/one.qcow2", true), disk("below", "/vms/two.qcow2", false)];
+  assert.ok(holds(apps, "itself can write folder /vms/one.qcow2"));
+  assert.ok(holds(apps, "below can read folder /vms/two.qcow2"));
+  assert.ok(holds(apps, "not below can write folder /vms/two.qcow2"));
+  const seen = [...apps, app("mail", { reads: "/vms", net: true })];
+  assert.equal(holds(seen, "no app that reads folder /vms/one.qcow2 can reach network"), false);
+  assert.ok(holds(apps, "no app that reads folder /vms can reach network"));
 });
 
 test("every, tags and conditions mean what they say", () => {

@@ -78,6 +78,7 @@ const app = (name: string): fc.Arbitrary<WiredApp> =>
         warnings: [],
       })),
       secretFiles: [],
+      disks: [],
       publish,
       links: links.map(([to, port]) => ({ to, port, as: undefined })),
       blocked: luck === 0 ? "unlucky" : undefined,
