@@ -39,6 +39,14 @@ static void close_end(int *fd) {
     *fd = -1;
 }
 
+/* It has ended and nobody waits for it: what is still to be read from it ends where nothing more is there. */
+void forget_process(const struct process *process) {
+    static struct process gone = { .ended = true };
+    for (struct stream *at = streams; at < streams + MAX_STREAMS; at++)
+        if (at->of == process)
+            at->of = &gone;
+}
+
 static void drop(struct stream *stream) {
     struct process *process = stream->stands ? stream->of : NULL;
     close_end(&stream->from);
@@ -161,6 +169,10 @@ static void draw(struct stream *stream) {
 }
 
 static void take_hello(const unsigned char *words) {
+    if (memcmp(words, START + HEADER, sizeof START - HEADER) != 0) {
+        lose_place();
+        return;
+    }
     bool knows_us = memcmp(words + 16, ours, 8) == 0, is_new = memcmp(words + 8, theirs, 8) != 0;
     if (is_new)
         lose_place();
@@ -276,7 +288,8 @@ static void act_on(struct stream *stream, const struct pollfd *from, const struc
             turn_down(stream, strerror(error));
     } else if (to->revents != 0)
         pour(stream);
-    if (from->fd >= 0 && stream->from == from->fd && (from->revents != 0 || (stream->of != NULL && stream->of->ended)))
+    bool room = out_bytes < sizeof out / 2; /* others have spoken since poll */
+    if (room && from->fd >= 0 && stream->from == from->fd && (from->revents != 0 || (stream->of != NULL && stream->of->ended)))
         draw(stream);
 }
 
@@ -285,6 +298,7 @@ int serve_streams(void) {
     struct pollfd all[2 + 2 * MAX_STREAMS];
     struct signalfd_siginfo ended;
     sigset_t child;
+    unsigned first = 0;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     must("guest", "signals", sigprocmask(SIG_BLOCK, &child, NULL));
@@ -306,7 +320,8 @@ int serve_streams(void) {
         }
         if (poll(all, 2 + 2 * MAX_STREAMS, pause) < 0 && errno != EINTR)
             refuse("guest", "poll", strerror(errno));
-        for (int i = 0; i < MAX_STREAMS; i++)
+        first++; /* each is once the first that finds room */
+        for (int turn = 0, i = first % MAX_STREAMS; turn < MAX_STREAMS; turn++, i = (first + turn) % MAX_STREAMS)
             if (streams[i].id != 0)
                 act_on(streams + i, all + 2 + 2 * i, all + 3 + 2 * i);
         if ((all[0].revents & (POLLIN | POLLHUP)) != 0 && !read_port()) {

@@ -11,6 +11,8 @@
 #include <time.h>
 
 enum { MAX_PROCESSES = 32, MAX_WORDS = 8192, SEED_BYTES = 64, APP_WITHIN_MS = 30000 };
+/* The id of a process that runs on though its stream is over: even, as no stream of the host's is. */
+static const uint32_t LEFT = UINT32_MAX - 1;
 
 static const struct option OPTIONS[] = {
     { "--status", 1, false }, { "--uid", 1, false }, { "--gid", 1, false }, { NULL, 0, false },
@@ -120,15 +122,18 @@ static struct process *start(struct stream *stream, const char *modes, struct wi
 
 /* The host has no more interest in it: what still runs gets what a program gets whose terminal has gone. */
 void leave_process(struct process *process) {
-    if (!process->ended)
-        kill(-process->pid, SIGHUP);
+    /* It may not have come to a session of its own yet. */
+    if (!process->ended && kill(-process->pid, SIGHUP) != 0)
+        kill(process->pid, SIGHUP);
+    if (process->ended)
+        forget_process(process);
     for (int i = 0; i < 3; i++)
         if (process->ends[i] >= 0)
             close(process->ends[i]);
     if (process->terminal >= 0)
         close(process->terminal);
     over |= process == app && process->ended;
-    *process = (struct process){ .id = process->ended ? 0 : UINT32_MAX, .pid = process->pid, .ends = { -1, -1, -1 }, .terminal = -1 };
+    *process = (struct process){ .id = process->ended ? 0 : LEFT, .pid = process->pid, .ends = { -1, -1, -1 }, .terminal = -1 };
 }
 
 bool look_for_ends(void) {
@@ -153,11 +158,12 @@ bool look_for_ends(void) {
 
 /* One of a program's streams becomes that of the host's. */
 static void join(struct stream *stream, struct process *process, const char *name) {
+    bool is_terminal = strcmp(name, "tty") == 0;
     int which = strcmp(name, "in") == 0 ? 0 : strcmp(name, "out") == 0 ? 1 : strcmp(name, "err") == 0 ? 2 : -1;
     int fd = which >= 0 ? process->ends[which] : -1;
     if (which >= 0)
         process->ends[which] = -1;
-    if (fd < 0 && which <= 0 && process->terminal >= 0)
+    if (fd < 0 && (is_terminal || which == 0) && process->terminal >= 0)
         fd = fcntl(process->terminal, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) {
         turn_down(stream, "no such stream, or it is taken");
@@ -208,11 +214,14 @@ static void dial(struct stream *stream, const char *address, unsigned port) {
 /* Counted as randomness in full, for it is the host's; what the kernel has given out before is worth nothing after it. */
 static const char *add_seed(const char *hex) {
     struct { struct rand_pool_info info; unsigned char bytes[SEED_BYTES]; } seed = { { SEED_BYTES * 8, SEED_BYTES }, { 0 } };
-    int fd = open("/dev/random", O_RDWR | O_CLOEXEC), length = 0;
-    for (; length < SEED_BYTES && sscanf(hex + 2 * length, "%2hhx", &seed.bytes[length]) == 1; length++);
-    bool done = length == SEED_BYTES && ioctl(fd, RNDADDENTROPY, &seed) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
+    if (strlen(hex) != 2 * SEED_BYTES || strspn(hex, "0123456789abcdefABCDEF") != 2 * SEED_BYTES)
+        return "not a seed";
+    for (int i = 0; i < SEED_BYTES; i++)
+        sscanf(hex + 2 * i, "%2hhx", &seed.bytes[i]);
+    int fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+    bool done = ioctl(fd, RNDADDENTROPY, &seed) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
     close(fd);
-    return done ? NULL : length == SEED_BYTES ? strerror(errno) : "not a seed";
+    return done ? NULL : strerror(errno);
 }
 
 void open_label(struct stream *stream, char *label, size_t length) {
@@ -224,9 +233,12 @@ void open_label(struct stream *stream, char *label, size_t length) {
     bool is_app = strncmp(label, "main ", 5) == 0;
     if (sscanf(label, is_app ? "main %3[tpn] %hu %hu" : "exec %3[tpn] %hu %hu", modes, &size.ws_row, &size.ws_col) == 3) {
         size_t count = 0;
-        for (char *at = label + strlen(label) + 1; at < label + length && count < MAX_WORDS; at += strlen(at) + 1)
+        char *at = label + strlen(label) + 1;
+        for (; at < label + length && count < MAX_WORDS; at += strlen(at) + 1)
             words[count++] = at;
-        if (strlen(modes) == 3 && (is_app ? app == NULL : count > 0)) {
+        if (at < label + length)
+            why = "too many words";
+        else if (strlen(modes) == 3 && (is_app ? app == NULL : count > 0)) {
             struct process *started = start(stream, modes, size, is_app ? app_words : words);
             app = is_app ? started : app;
             return;

@@ -30,6 +30,7 @@ int serve_streams(void);
 void take_up(struct stream *stream, int from, int to), turn_down(struct stream *stream, const char *why);
 void say_end(struct stream *stream, const char *words);
 struct stream *find_stream(uint32_t id);
+void forget_process(const struct process *process);
 /* guest.c: what a label asks for; that a stream is no more; that children may have ended; false when all is over. */
 void open_label(struct stream *stream, char *label, size_t length), leave_process(struct process *process);
 bool look_for_ends(void);
