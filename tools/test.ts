@@ -102,6 +102,7 @@ function wordsOf(cause: unknown): string {
 
 const timeout = flags.fast === true ? FAST_TIMEOUT_MS : flags.slow === true ? SLOW_TIMEOUT_MS : TIMEOUT_MS;
 
+/** One file more at a time than there are processors: much of a journey is waiting. */
 async function runFiles(those: readonly string[]): Promise<Outcome> {
   const outcome: Outcome = {
     output: new Map(),
@@ -113,7 +114,7 @@ async function runFiles(those: readonly string[]): Promise<Outcome> {
     succeeded: true,
   };
   const { output, failures, skips, empty, closing } = outcome;
-  const events = run({ files: those, concurrency: availableParallelism(), timeout, cwd: ROOT });
+  const events = run({ files: those, concurrency: availableParallelism() + 1, timeout, cwd: ROOT });
 
   for await (const event of events) {
     switch (event.type) {

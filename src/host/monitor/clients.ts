@@ -52,7 +52,11 @@ function serve(client: Socket, label: Buffer, channel: Channel): void {
       }
       feed?.room();
     },
-    data: (bytes, passed) => pour(bytes, client, passed),
+    data(bytes, passed) {
+      // What it does not read any more is of no use to anybody.
+      if (client.destroyed && id !== undefined) channel.reset(id);
+      else pour(bytes, client, passed);
+    },
     end: () => client.end(),
     reset(because) {
       if (feed === undefined) client.end(`-${because}\n`);
@@ -63,6 +67,8 @@ function serve(client: Socket, label: Buffer, channel: Channel): void {
     client.end("-the machine takes no stream now\n");
     return;
   }
-  // What it has not read is of no use to anybody.
-  client.once("close", () => channel.reset(id));
+  // One that has said its last is closed as soon as the machine has, while its last words may still wait for room.
+  let ended = false;
+  client.once("end", () => (ended = true));
+  client.once("close", () => (ended ? undefined : channel.reset(id)));
 }
