@@ -116,7 +116,7 @@ test("when the app has ended, nothing that connected it is left", { skip }, asyn
   assert.ok(networks !== undefined);
   await lookWith("real");
   await until("the end of what connected it", async () => {
-    const { stdout } = (await networks?.onHost(["/usr/bin/ps", "-eo", "args="])) ?? { stdout: "198.18.0.2" };
+    const { stdout } = (await networks?.onHost(["/usr/bin/ps", "-eo", "args="])) ?? { stdout: "pasta 198.18.0.2" };
     // The cards of others' machines have that address, too.
     return stdout.split("\n").some((line) => line.includes("pasta") && line.includes("198.18.0.2")) ? undefined : true;
   });
