@@ -112,19 +112,14 @@ export const vm: Backend = {
     const machine = context.machine ?? absent("the machine's files");
     const folder = `${context.places.runtime}/compartments/${spec.id}`;
     const shares = sharesOf(spec, `${folder}/stage`, context);
-    // The way ends in a compartment that reads what a machine says; before the session's screen there is none.
-    const shown = spec.contributions.find((one) => one.kind === "display");
-    if (shown !== undefined && (shown.screen === "own" || spec.guest === "system" || machine.template !== undefined))
-      return refusal({ kind: "cannot-enforce", backend: vm.name, contribution: "display" });
+    const contribution = cannotHave(spec, machine);
+    if (contribution !== undefined) return refusal({ kind: "cannot-enforce", backend: vm.name, contribution });
     const way = screenWay(spec, `${folder}/stage`, INSIDE, context);
     // The start has a disk as well.
     const wanted = machine.disks.length + shares.size + 1 + (way?.disks.length ?? 0);
     const vmm = vmmOf(spec);
     if (wanted > vmm.mostPlaces)
       return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: vmm.mostPlaces });
-    // A system of its own has no control end, which alone could make a connection in it.
-    if (spec.guest === "system" && spec.contributions.some(({ kind }) => kind === "publish"))
-      return refusal({ kind: "cannot-enforce", backend: vm.name, contribution: "publish" });
     const memory = memoryOf(spec);
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
@@ -156,15 +151,13 @@ export const vm: Backend = {
     const appFilter = filterFor(spec, context, false);
     const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
     const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
-    const startEntries =
-      spec.guest === "system"
+    const entries = [
+      ...(shape === "system"
         ? systemDisk(spec, shares, { networked, routes: ports.all !== undefined })
-        : startDisk(spec, shares, {
-            filter: appFilter.step.content,
-            tasks: spec.limits.tasks ?? DEFAULT_TASKS,
-            networked,
-          });
-    const entries = [...startEntries, ...portEntries(ports), ...(way?.entries ?? [])];
+        : startDisk(spec, shares, { filter: appFilter.step.content, tasks: tasksOf(spec), networked })),
+      ...portEntries(ports),
+      ...(way?.entries ?? []),
+    ];
     const fillBytes = startDiskBytes(entries);
     const seen = making ? withoutSources([...shares.values()]) : [...shares.values()];
     const steps: readonly Step[] = [
@@ -189,6 +182,13 @@ export const vm: Backend = {
     const template = wish === undefined ? undefined : shownTemplate(wish, spec.user, `${folder}/stage`);
     const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value };
     const version = context.facts.programs[vmm.program]?.version ?? "";
+    const words =
+      wish === undefined
+        ? command.argv
+        : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv);
+    // A system's services and a port's frames begin before a machine could be told that it is a copy.
+    const copied = vmm.can.has("snapshots") && shape === "app" && cards.length === (networked ? 1 : 0);
+    const key = () => templateKey(commandFor(asTemplate(described, "copy")).argv, machine, version, fillBytes);
     return success({
       steps,
       argv: behind(limits.value.prefix, [
@@ -196,22 +196,9 @@ export const vm: Backend = {
         ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
         "--",
         ...bubblewrapPart(spec, context, outer),
-        ...monitorPart(
-          shape === "app" ? "main.ts" : "service.ts",
-          wish === undefined
-            ? command.argv
-            : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv),
-        ),
+        ...monitorPart(shape === "app" ? "main.ts" : "service.ts", words),
       ]),
-      // A system's services and a port's frames begin before a machine could be told that it is a copy.
-      ...(vmm.can.has("snapshots") && spec.guest !== "system" && cards.length === (networked ? 1 : 0)
-        ? {
-            template: {
-              key: templateKey(commandFor(asTemplate(described, "copy")).argv, machine, version, fillBytes),
-              ...{ program, version },
-            },
-          }
-        : {}),
+      ...(copied ? { template: { key: key(), program, version } } : {}),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
       weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
@@ -221,7 +208,7 @@ export const vm: Backend = {
   // By the machine's own channel: its control end goes behind the inner wall, as the helper does on a host.
   enter({ spec, childPid, startTicks }: StandingWall, wanted: Entry, { node, places }: EntryContext): Entrance {
     const attach = `${places.program}/src/host/channel/attach.ts`;
-    const words = enterWords(spec, wanted, spec.limits.tasks ?? DEFAULT_TASKS);
+    const words = enterWords(spec, wanted, tasksOf(spec));
     return {
       steps: [],
       argv: [node, "--disable-warning=ExperimentalWarning", attach, String(childPid), startTicks, "--", ...words],
@@ -231,6 +218,19 @@ export const vm: Backend = {
 
 function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {
   return VMMS[vmm];
+}
+
+/** What is let in elsewhere, and cannot be into this machine. */
+function cannotHave({ contributions, guest }: CompartmentSpec, { template }: MachineFiles) {
+  // The way ends in a compartment that reads what a machine says; before the session's screen there is none.
+  const shown = contributions.find((one) => one.kind === "display");
+  if (shown !== undefined && (shown.screen === "own" || guest === "system" || template !== undefined)) return "display";
+  // A system of its own has no control end, which alone could make a connection in it.
+  return guest === "system" && contributions.some(({ kind }) => kind === "publish") ? "publish" : undefined;
+}
+
+function tasksOf({ limits }: CompartmentSpec): number {
+  return limits.tasks ?? DEFAULT_TASKS;
 }
 
 /** The limits that the machine keeps by itself are not asked of the host. */
