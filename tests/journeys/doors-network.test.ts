@@ -113,10 +113,10 @@ test("both open when both are granted", { skip }, async () => {
 });
 
 test("when the app has ended, nothing that connected it is left", { skip }, async () => {
-  const { onHost } = networks ?? assert.fail("no networks");
+  const two = networks ?? assert.fail("no networks");
   // Others on this machine may be connected meanwhile.
   const connecting = async () =>
-    (await onHost(["/usr/bin/ps", "-C", "pasta,pasta.avx2", "-o", "pid="])).stdout.split("\n");
+    (await two.onHost(["/usr/bin/ps", "-C", "pasta,pasta.avx2", "-o", "pid="])).stdout.split("\n");
   const before = new Set(await connecting());
   await lookWith("real");
   await until("the end of what connected it", async () =>
