@@ -82,8 +82,10 @@ static int make_socket(const char *kind, const char *address, const char *port) 
     return fd;
 }
 
-/* As Node hands descriptors to its children and takes them back: a line of JSON, and the descriptor with it. */
+/* As Node hands descriptors to its children and takes them back: a line of JSON, and the descriptor with it. Node does
+ * not ask whether a socket that it is handed waits: one that does lets an app that never reads hold the whole agent. */
 static void hand_out(int fd, const char *line) {
+    must("sockets", "not waiting", fcntl(fd, F_SETFL, O_NONBLOCK));
     char space[CMSG_SPACE(sizeof fd)] = { 0 };
     struct iovec text = { (char *)line, strlen(line) };
     struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type SendHandle, spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -32,6 +33,13 @@ describe("a network that somebody else listens in", { skip: CANNOT_HERE }, () =>
     return { handles, said, code: Number(code) };
   };
 
+  /** Whether reading from or writing to a socket returns at once, by what the kernel says of its descriptor. */
+  const neverWaits = (handle: SendHandle | undefined): boolean => {
+    assert.ok(handle && "fd" in handle && typeof handle.fd === "number" && handle.fd > 2);
+    const flags = /^flags:\s+([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${handle.fd}`, "utf8"))?.[1];
+    return (Number.parseInt(flags ?? "0", 8) & constants.O_NONBLOCK) !== 0;
+  };
+
   const gated = async (name: string, script: string) => {
     const gate = join(workshop.folder, `${name}.gate`);
     let knocks = 0;
@@ -56,10 +64,12 @@ describe("a network that somebody else listens in", { skip: CANNOT_HERE }, () =>
     assert.deepEqual([dialed.said, dialed.code, dialed.handles.length], ["", 0, 1]);
     const refused = await sockets([...words, "dial", "192.0.2.7", "81"]);
     assert.equal(refused.said, "skerry-helper: sockets: 192.0.2.7: Connection refused\n");
+    const waiting = [...made.handles, ...dialed.handles].filter((handle) => !neverWaits(handle));
     for (const handle of [made.handles[1], dialed.handles[0]])
       if (handle && "close" in handle && typeof handle.close === "function") handle.close();
     server.close();
     await pullDown(standing);
+    assert.equal(waiting.length, 0);
   });
 
   test("a wall whose gate nobody keeps does not stand", () => {

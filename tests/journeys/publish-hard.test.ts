@@ -175,6 +175,39 @@ test("what is sent comes back whole, also to who has said all and still listens"
   await done(trial, ["kill", "echo"]);
 });
 
+/** Takes a connection, and reads nothing from it. */
+const DEAF = `
+import socket, time
+listener = socket.create_server(("127.0.0.1", 8080))
+taken, _ = listener.accept()
+print("taken", flush=True)
+time.sleep(600)
+`;
+
+test("an app that takes what it is sent and reads nothing of it holds up nobody but who sends", async () => {
+  const [port = 0] = await freePorts(1);
+  deployShell(trial, "deaf", `publish: [{ port: 8080, on: "127.0.0.1:${port}" }]\n`);
+  await done(trial, ["start", "-q", "deaf", "--", "-c", `exec python3 -c '${DEAF}'`]);
+  const client = connect({ host: "127.0.0.1", port });
+  client.on("error", () => {});
+  let gone = 0;
+  for (let count = 0; count < 1024; count += 1) client.write(Buffer.alloc(64 * 1024), () => (gone += 1));
+  await until("it takes it", async () => (await done(trial, ["logs", "deaf"])).stdout.includes("taken"));
+  let before = -1;
+  await until("nothing more goes", async () => {
+    const stands = gone === before;
+    before = gone;
+    await pause(300);
+    return stands;
+  });
+  assert.ok(gone < 1024);
+  // Whoever asks the agent is answered, for as long as it lasts.
+  assert.ok((await done(trial, ["ps"])).stdout.includes("deaf"));
+  assert.equal(client.destroyed, false);
+  client.destroy();
+  await done(trial, ["kill", "deaf"]);
+});
+
 test("an agent that is killed at any moment of a change leaves what the next one brings to what is written", async () => {
   const [port = 0] = await freePorts(1);
   const folder = `${trial.files}/shaken`;
