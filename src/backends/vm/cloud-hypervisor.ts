@@ -12,13 +12,17 @@ export const cloudHypervisor: Vmm = {
   can: new Set(["disk-names", "folders-virtiofs", "vsock", "sandbox", "snapshots", "balloon", "hotplug"]),
   // One PCI segment has 32 places; some are taken.
   mostPlaces: 24,
-  plan({ processors, memoryMiB, kernel, root, commandLine, disks, folders, console }: Machine, program): VmmPlan {
+  plan(
+    { processors, memoryMiB, kernel, root, commandLine, disks, folders, console, givesBack }: Machine,
+    program,
+  ): VmmPlan {
     return {
       argv: [
         program,
         ...["--cpus", `boot=${processors}`],
         // The daemons of virtio-fs look into the machine's memory.
         ...["--memory", `size=${memoryMiB}M${folders.length > 0 ? ",shared=on" : ""}`],
+        ...(givesBack === true ? ["--balloon", "size=0,free_page_reporting=on"] : []),
         ...["--kernel", kernel, "--initramfs", root, "--cmdline", commandLine],
         // It listens there, and does not connect: no socket of the monitor's.
         ...["--serial", `socket=${console}`, "--console", "off", "--seccomp", "true"],

@@ -84,7 +84,7 @@ const GO = { name: "skerry.go", socket: "/run/go" };
 /** The same machine as a template that is being made, or as a copy of it. */
 export function asTemplate(machine: Machine, kind: TemplateWish["kind"]): Machine {
   const memory = { kind: kind === "make" ? "template" : "copy", file: `${INSIDE}/${TEMPLATE_FILES.memory}` } as const;
-  return { ...machine, ports: [...machine.ports, GO], memory };
+  return { ...machine, ports: [...machine.ports, GO], memory, givesBack: false };
 }
 
 /**

@@ -396,6 +396,7 @@ function machineOf(
     ],
     console: "/run/console",
     commands: "/run/qmp",
+    givesBack: true,
   };
 }
 

@@ -42,6 +42,11 @@ export interface Machine {
   readonly commands?: string;
   /** Its memory is a file: shared in a template that is being made, private in a copy, which waits for the template's state. */
   readonly memory?: { readonly kind: "template" | "copy"; readonly file: string };
+  /**
+   * What its kernel does not use goes back to the host, where the VMM can do that. Never for a machine whose memory is a
+   * file: QEMU 7.2 would punch holes into a file that copies have in common.
+   */
+  readonly givesBack?: boolean;
 }
 
 /** What a VMM can do, in the words of a refusal. */

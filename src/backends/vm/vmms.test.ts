@@ -15,6 +15,7 @@ const MACHINE: Machine = {
   ports: [{ name: "skerry.out", socket: "/run/out" }],
   cards: [],
   console: "/run/console",
+  givesBack: true,
 };
 
 test("QEMU, with the host's own processor, runs a machine without a bus", () => {
@@ -31,6 +32,7 @@ test("QEMU, with the host's own processor, runs a machine without a bus", () => 
     ...["-fsdev", "local,id=folder0,path=/vm/folder0,security_model=none,multidevs=remap,readonly=on"],
     ...["-device", "virtio-9p-device,fsdev=folder0,mount_tag=folder0", "-device", "virtio-serial-device"],
     ...["-chardev", "socket,id=port0,path=/run/out", "-device", "virtserialport,chardev=port0,name=skerry.out"],
+    ...["-device", "virtio-balloon-device,free-page-reporting=on"],
   ]);
 });
 
@@ -38,6 +40,7 @@ test("cloud-hypervisor's options come once each, with a word for each disk and f
   assert.deepEqual(VMMS["cloud-hypervisor"].plan(MACHINE, "/bin/ch", ""), {
     argv: [
       ...["/bin/ch", "--cpus", "boot=2", "--memory", "size=256M,shared=on"],
+      ...["--balloon", "size=0,free_page_reporting=on"],
       ...["--kernel", "/k", "--initramfs", "/r", "--cmdline", "quiet"],
       ...["--serial", "socket=/run/console", "--console", "off", "--seccomp", "true"],
       ...["--disk", "path=/s,readonly=on,id=start,serial=start", "path=/l,readonly=on,id=layer0,serial=layer0"],

@@ -25,6 +25,7 @@ const MODULES = [
   "overlay",
   "9pnet_virtio",
   "9p",
+  "virtio_balloon",
 ];
 
 /** A system may be a router: what its filter needs. And systemd mounts some of its folders when they are used. */
