@@ -17,6 +17,8 @@ const SOURCE = join(ROOT, "src");
 const MAIN = join(SOURCE, "cli/main.ts");
 /** Programs that are started by themselves (src/host/own-program.ts). */
 const OTHERS = ["agent/main.ts", "host/inside.ts", "host/tree/main.ts"].map((name) => join(SOURCE, name));
+/** Each is shown to a machine's wall by itself, so that it is one file that needs no other (src/backends/vm/monitor.ts). */
+const MONITORS = ["main", "service", "system"].map((name) => `host/monitor/${name}`);
 
 /** Nobody who was started from a folder looks for more of it after this time. */
 const OLD_AFTER_MS = 60_000;
@@ -93,6 +95,18 @@ for (entry of known) {
     plugins: [apart(known)],
   });
 }
+await build({
+  entryPoints: MONITORS.map((name) => ({ in: join(SOURCE, `${name}.ts`), out: name })),
+  outdir: made,
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  platform: "node",
+  format: "esm",
+  target: "node22",
+  logLevel: "error",
+});
 symlinkSync(basename(made), `${made}.now`);
 renameSync(`${made}.now`, join(folder, "now"));
 for (const name of readdirSync(folder)) {

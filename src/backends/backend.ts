@@ -76,8 +76,10 @@ export interface MachineFiles {
   readonly disks: readonly string[];
   /** Node itself, which runs the machine's monitor. */
   readonly node: string;
-  /** Folder that Skerry lies in: the monitor is started from its sources. */
+  /** Folder that Skerry lies in; the monitor is started from its sources where there is no bundle of it. */
   readonly program: string;
+  /** Folder of the monitors' bundles; undefined where none were made. */
+  readonly monitors?: string;
   /** For a machine that is written down before it knows of any start, and for one that goes on from there. */
   readonly template?: TemplateWish;
   /** Where a screen is granted: what leads to it from within the machine, in a root of its own. */

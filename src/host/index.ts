@@ -15,6 +15,7 @@ export { matchingFiles } from "./matching-files.ts";
 export { type InsideNetwork, openNetwork } from "./inside-network.ts";
 export { HostsFile } from "./hosts-file.ts";
 export { existsInside, listensOn } from "./look-inside.ts";
+export { ownBundles } from "./own-program.ts";
 export { realPerformer } from "./perform.ts";
 export { type ProbeOptions, probeHost } from "./probe.ts";
 export type { NamespaceBan } from "./probe-namespaces.ts";

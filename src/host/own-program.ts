@@ -2,6 +2,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+/** @returns the folder of bundles in which that file is; undefined where there is none */
+export function ownBundles(folder: string, file: string): string | undefined {
+  const bundles = process.env["SKERRY_BUNDLES"] ?? "";
+  return bundles !== "" && existsSync(`${bundles}/${folder}/${file}`) ? `${bundles}/${folder}` : undefined;
+}
+
 /** @param name - of the program's source below `src/`, without its ending: `host/inside` */
 export function ownProgram(name: string): string {
   const bundles = process.env["SKERRY_BUNDLES"] ?? "";

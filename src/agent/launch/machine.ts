@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { BACKENDS, type MachineFiles, type WayFiles } from "../../backends/index.ts";
-import { realOrSelf, whyEmulated } from "../../host/index.ts";
+import { ownBundles, realOrSelf, whyEmulated } from "../../host/index.ts";
 import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { type CatalogueProblem, findBase } from "../catalogue.ts";
@@ -75,7 +75,9 @@ function found(
   disks: readonly string[],
   { places }: AgentContext,
 ): MachineFiles {
+  const monitors = ownBundles("host/monitor", "main.mjs");
   return {
+    ...(monitors === undefined ? {} : { monitors: realOrSelf(monitors) }),
     kernel: realOrSelf(kernel),
     root: realOrSelf(root),
     disks: disks.map(realOrSelf),

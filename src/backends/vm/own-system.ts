@@ -11,12 +11,13 @@
 import { type CompartmentSpec, type Contribution, type DiskFile, systemFolder } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
-import type { Backend, BackendContext, BackendProblem, MachineFiles, WallPlan } from "../backend.ts";
+import type { Backend, BackendContext, BackendProblem, WallPlan } from "../backend.ts";
 import { behind, claimed, filterFor } from "../container/container.ts";
 import { planLimits } from "../container/limits.ts";
 import { qemu } from "./qemu.ts";
 import type { Share } from "./shares.ts";
 import { type SystemDisk, systemCommand, tpmCommand } from "./system-command.ts";
+import { monitorCommand, monitorFiles } from "./monitor.ts";
 import { bubblewrapPart, helperPart, INSIDE, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
 
 /** Of a system whose owner has written no limit. The host gives it only what is used. */
@@ -82,7 +83,7 @@ function planSystem(
   const machine = context.machine ?? absent("the machine's files");
   const outer: Outer = {
     folder,
-    files: [...monitorFiles(machine), ...attached.files],
+    files: [...monitorFiles(machine, "system", MONITOR_FILES, INSIDE), ...attached.files],
     shares: attached.shares,
     ...NO_CARD,
   };
@@ -105,7 +106,7 @@ function planSystem(
     facts.programs[qemu.program]?.path ?? absent(qemu.program),
   );
   const tpm = system.tpm ? tpmCommand(swtpm ?? absent("swtpm"), `${OWN}/tpm`, SOCKETS) : [];
-  const monitor = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/system.ts`, SOCKETS];
+  const monitor = [...monitorCommand(machine, "system", INSIDE), SOCKETS];
   return success({
     steps,
     argv: behind(limits.value.prefix, [
@@ -162,15 +163,6 @@ function attach({ contributions, user }: CompartmentSpec, stage: string, own: st
 /** What a copy's own file says of the file below it, which whoever reads it again can hold it to. */
 export function belowInside(name: string): string {
   return `${INSIDE}/below-${name}`;
-}
-
-function monitorFiles({ node, program }: MachineFiles): readonly Shown[] {
-  const monitor = `${program}/src/host/monitor`;
-  return [
-    { file: node, inside: `${INSIDE}/node` },
-    ...MONITOR_FILES.map((name) => ({ file: `${monitor}/${name}`, inside: `${INSIDE}/monitor/${name}` })),
-    { file: `${program}/package.json`, inside: `${INSIDE}/package.json` },
-  ];
 }
 
 /** `missing` is asked before `plan`, and the caller knows what boots. */

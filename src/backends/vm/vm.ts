@@ -29,6 +29,7 @@ import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
 import { type Share, sharesOf } from "./shares.ts";
+import { monitorCommand, monitorFiles } from "./monitor.ts";
 import { enterWords, startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
@@ -173,8 +174,9 @@ export const vm: Backend = {
       ...card.value.steps,
       ...limits.value.steps,
     ];
+    const monitor = shape === "app" ? "main" : "service";
     const files = [
-      ...filesOf(machine, start),
+      ...filesOf(machine, monitor, start),
       ...(way?.disks ?? []),
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
@@ -196,7 +198,7 @@ export const vm: Backend = {
         ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
         "--",
         ...bubblewrapPart(spec, context, outer),
-        ...monitorPart(shape === "app" ? "main.ts" : "service.ts", words),
+        ...[...monitorCommand(machine, monitor, INSIDE), "/run", ...words],
       ]),
       ...(copied ? { template: { key: key(), program, version } } : {}),
       cgroups: limits.value.cgroups,
@@ -257,12 +259,10 @@ export interface Shown {
   readonly inside: string;
 }
 
-function filesOf({ kernel, root, disks, node, program }: MachineFiles, start: string): readonly Shown[] {
-  const monitor = `${program}/src/host/monitor`;
+function filesOf(machine: MachineFiles, monitor: "main" | "service", start: string): readonly Shown[] {
+  const { kernel, root, disks } = machine;
   return [
-    { file: node, inside: `${INSIDE}/node` },
-    ...MONITOR_FILES.map((name) => ({ file: `${monitor}/${name}`, inside: `${INSIDE}/monitor/${name}` })),
-    { file: `${program}/package.json`, inside: `${INSIDE}/package.json` },
+    ...monitorFiles(machine, monitor, MONITOR_FILES, INSIDE),
     { file: kernel, inside: `${INSIDE}/kernel` },
     { file: root, inside: `${INSIDE}/root.cpio` },
     { file: start, inside: `${INSIDE}/start` },
@@ -398,11 +398,6 @@ function machineOf(
     commands: "/run/qmp",
     givesBack: true,
   };
-}
-
-function monitorPart(monitor: string, vmm: readonly string[]): readonly string[] {
-  const node = [`${INSIDE}/node`, "--disable-warning=ExperimentalWarning", `${INSIDE}/monitor/${monitor}`];
-  return [...node, "/run", ...vmm];
 }
 
 function folderAndName(file: string): readonly [string, string] {

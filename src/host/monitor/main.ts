@@ -6,7 +6,7 @@
  * It makes the sockets of the machine's port and console in FOLDER, starts the VMM, and stands for the app towards the outer
  * wall: our standard streams are the app's, signals go to the app, and our exit code is the app's. Beside that it lets the
  * machine's owner open further streams, at the socket `channel`. A program of its own, behind the same wall as the VMM; it
- * is started from its sources, so it imports nothing but its neighbours.
+ * may be started from its sources, so it imports nothing but its neighbours.
  *
  * Invariants
  * - Nothing that the machine says is believed: streams are passed on as they are, the console is kept in part and escaped,

@@ -4,7 +4,7 @@
  * It makes the machine's sockets in FOLDER, starts the TPM where there is one, then the VMM, and leads its console to our
  * standard streams. Who asks us to end asks the system inside to switch itself off, as by the button of a machine; what
  * does not do that in time is switched off. Our exit code is 0 where the system has switched itself off. A program of its
- * own, behind the same wall as the VMM; it is started from its sources, so it imports nothing but its neighbours.
+ * own, behind the same wall as the VMM; it may be started from its sources, so it imports nothing but its neighbours.
  *
  * Invariants
  * - Nothing that the machine says is believed: its console is passed on as it is, and its VMM's words are one of a few.
