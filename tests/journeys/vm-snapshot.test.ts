@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
-import { processOf } from "../../src/host/processes.ts";
 import { commandOf, done, json, killAgent, listed, processesSaying, recorded, until } from "./life.fixture.ts";
+import { familyOf } from "./machine.fixture.ts";
 import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
@@ -29,15 +29,6 @@ secrets: { token: { file: ${secret} } }
 );
 
 const templates = `${trial.home}/data/templates/one`;
-
-/** All that come of a process, however far away. */
-function childrenOf(parent: number): readonly number[] {
-  const children = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => processOf(pid)?.parent === parent);
-  return [...children, ...children.flatMap(childrenOf)];
-}
 
 /** Fields of one line each. */
 const UNIQUE = ["urandom", "uuid", "boot", "machine", "host", "shell", "key"] as const;
@@ -80,7 +71,7 @@ test("an agent that is killed while a machine is written down leaves nothing of 
     "its VMM is up",
     () => {
       const [wall] = processesSaying(half);
-      const family = wall === undefined ? [] : [wall, ...childrenOf(wall)];
+      const family = wall === undefined ? [] : familyOf(wall);
       return family.some((pid) => commandOf(pid).includes("mem-path=/vm/template/memory")) && family;
     },
     timeoutMs,
