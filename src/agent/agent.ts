@@ -416,7 +416,7 @@ export class Agent {
     const backend = BACKENDS[isolation];
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
     // In a machine that is a system of its own is no program of ours that would start another.
-    if (backend.enter === undefined || spec.guest === "system")
+    if (backend.enter === undefined || spec.guest === "system" || spec.system !== undefined)
       return refusal({ kind: "cannot-enter", backend: isolation, name: spec.name });
     const entry: Entry = {
       command: wanted.command,

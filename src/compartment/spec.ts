@@ -114,7 +114,7 @@ function systemSpec(wanted: StartWanted, system: OwnSystem, command: string): Co
     ...{ name, id: wanted.id, layers: [], command: [command], directory: "/", user: wanted.user, limits },
     contributions: [
       ...wanted.disks,
-      ...effective.flatMap(({ contributions }) => contributions),
+      ...effective.flatMap(intoSystem),
       ...linkContributions(deployment),
       ...publishContributions(deployment),
       ...Object.entries(secrets).map(([secret, source]) => ({ kind: "secret", name: secret, source }) as const),
@@ -124,6 +124,13 @@ function systemSpec(wanted: StartWanted, system: OwnSystem, command: string): Co
     ...(deployment.vmm === undefined ? {} : { vmm: deployment.vmm }),
     system: { ...system, machineId },
   };
+}
+
+/** A folder has no place there, and is known by its request's name; nothing in it reads variables of ours. */
+function intoSystem({ request, service, contributions }: Effective): readonly Contribution[] {
+  if (service === "folder")
+    return contributions.map((one) => ("target" in one ? { ...one, target: `/${request}` } : one));
+  return service === "display" ? contributions.filter(({ kind }) => kind !== "variable") : contributions;
 }
 
 /** The environment that programs entered later get as well. */

@@ -32,34 +32,61 @@ export function kernelPackage(): string | undefined {
     );
 }
 
-/** What it does when it is up: says what it was started by, and switches itself off. */
+/** What it does when it is up: says what it was started by and what it has, and switches itself off. */
 const INIT = `#!/bin/busybox sh
+for module in /modules/*.ko; do [ -e "$module" ] && /bin/busybox insmod "$module"; done
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 echo "Debian $(/bin/busybox uname -r) is up"
 [ -d /sys/firmware/efi ] && echo "it was started by UEFI"
 echo "its TPM has version $(/bin/busybox cat /sys/class/tpm/tpm0/tpm_version_major)"
+echo "its cards are" $(/bin/busybox ls /sys/class/net)
+echo "its folders are" $(/bin/busybox cat /sys/bus/virtio/drivers/9pnet_virtio/*/mount_tag 2>/dev/null | /bin/busybox tr '\\0' ' ')
+. /more
 /bin/busybox poweroff -f
 `;
+
+/** Takes the address that it is told. */
+const LEASE = `#!/bin/busybox sh
+[ "$1" = bound ] || exit 0
+/bin/busybox ip addr add "$ip/$mask" dev "$interface"
+/bin/busybox ip route add default via "$router"
+echo "nameserver $dns" >/etc/resolv.conf
+`;
+
+/** Drivers of a network card and of folders by 9p, each after what it needs. */
+const DRIVERS = ["failover", "net_failover", "virtio_net", "netfs", "9pnet", "9pnet_virtio", "9p"] as const;
 
 /** For the firmware's own shell. */
 const STARTUP = "fs0:\r\nvmlinuz.efi initrd=\\initrd console=ttyS0 quiet panic=-1\r\n";
 
-/** A disk that UEFI starts Debian's kernel from, with busybox in a first root. */
-export function debianDisk(kernel: string, folder: string): string {
+/**
+ * A disk that UEFI starts Debian's kernel from, with busybox in a first root.
+ *
+ * @param more - what it does before it switches itself off, for busybox
+ */
+export function debianDisk(kernel: string, folder: string, more = ""): string {
   const root = `${folder}/root`;
-  for (const path of ["bin", "proc", "sys"]) mkdirSync(`${root}/${path}`, { recursive: true });
+  for (const path of ["bin", "etc", "modules", "mnt", "proc", "sys"]) mkdirSync(`${root}/${path}`, { recursive: true });
   copyFileSync("/usr/bin/busybox", `${root}/bin/busybox`);
   writeFileSync(`${root}/init`, INIT, { mode: 0o755 });
+  writeFileSync(`${root}/lease`, LEASE, { mode: 0o755 });
+  writeFileSync(`${root}/more`, more);
   writeFileSync(`${folder}/startup.nsh`, STARTUP);
   const disk = `${folder}/debian.raw`;
-  const script = `set -eu; cd "$1"
-    dpkg-deb --fsys-tarfile "$2" | tar -x --wildcards './boot/vmlinuz-*'
+  const script = `set -eu; cd "$1"; kernel=$2; shift 2
+    dpkg-deb --fsys-tarfile "$kernel" >kernel.tar
+    tar -xf kernel.tar --wildcards './boot/vmlinuz-*' $(printf '*/%s.ko.xz ' "$@")
+    number=10
+    for driver; do
+      xz -dc "$(find . -name "$driver.ko.xz")" >"root/modules/$number-$driver.ko"
+      number=$((number + 1))
+    done
     (cd root; find . | busybox cpio -o -H newc) >initrd 2>/dev/null
     truncate -s 40M debian.raw
     mkfs.vfat -F 32 debian.raw >/dev/null
     mcopy -i debian.raw boot/vmlinuz-* ::vmlinuz.efi
     mcopy -i debian.raw initrd startup.nsh ::`;
-  execFileSync("/bin/sh", ["-c", script, "sh", folder, kernel], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("/bin/sh", ["-c", script, "sh", folder, kernel, ...DRIVERS], { stdio: ["ignore", "ignore", "inherit"] });
   return disk;
 }

@@ -150,6 +150,8 @@ test("UEFI starts Debian's kernel from a disk, which finds a TPM and switches it
   assert.match(stdout, /^Debian \S+ is up$/m);
   assert.match(stdout, /^it was started by UEFI$/m);
   assert.match(stdout, /^its TPM has version 2$/m);
+  assert.match(stdout, /^its cards are lo$/m, "no network is granted");
+  assert.match(stdout, /^its folders are$/m, "nor is a folder");
   assert.deepEqual(readFileSync(disk), before);
   const own = `${trial.home}/data/volumes/new/system/own`;
   assert.ok(existsSync(`${own}/variables`) && readdirSync(`${own}/tpm`).length > 0, "they remember");

@@ -56,7 +56,13 @@ export class Screens {
   }
 
   /** Before an app is started. @returns its screen; undefined where it is granted none */
-  async begin({ name, contributions }: CompartmentSpec, inMachine: boolean, work: Work): Answer<Screen | undefined> {
+  async begin(
+    { name, contributions, system }: CompartmentSpec,
+    inMachine: boolean,
+    work: Work,
+  ): Answer<Screen | undefined> {
+    // Its screen is a part of its machine.
+    if (system !== undefined) return success(undefined);
     if (!contributions.some((one) => one.kind === "display" && one.screen === "virtual")) return success(undefined);
     await this.#compartments.look();
     const other = this.#compartments.running(name);

@@ -260,7 +260,8 @@ export async function prepare(
   const backend = BACKENDS[deployment.isolation];
   if (backend === undefined) throw new Error(`no backend for ${deployment.isolation}`);
   // In a machine that is a system of its own nobody of ours looks.
-  if ((backend.enter === undefined || spec.value.guest === "system") && readyOf(deployment, recipe) !== undefined)
+  const ofItsOwn = spec.value.guest === "system" || spec.value.system !== undefined;
+  if ((backend.enter === undefined || ofItsOwn) && readyOf(deployment, recipe) !== undefined)
     return refusal({ kind: "cannot-see-ready", backend: backend.name, deployment: chosen.deployment.name });
   const memory = secretsFolder(context.places, spec.value.id);
   if (memory === undefined && Object.keys(deployment.secrets ?? {}).length > 0)

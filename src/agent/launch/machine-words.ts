@@ -40,7 +40,7 @@ export function machineWords(problem: Worded): readonly [string, string] {
     case "cannot-enter":
       return [
         `${problem.name} runs in a machine that is a system of its own (isolation: ${problem.backend}), which no program can be run in later`,
-        "let a unit of its recipe run it",
+        "let a unit of its recipe run it; a system on disks of its own has its console",
       ];
     case "needs-machine":
       return [

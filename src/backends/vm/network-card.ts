@@ -16,6 +16,7 @@ import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
 import type { BackendContext, BackendProblem } from "../backend.ts";
 import { planNetwork } from "../container/network.ts";
+import { RESOLVER_ADDRESS } from "../container/resolver-address.ts";
 
 /** Locally administered. The second is passt's own, which has none to take over from loopback. */
 export const CARD_ADDRESS = "52:54:00:53:6b:02";
@@ -44,13 +45,23 @@ const SAID_IF_FAILED = [
 /** passt copies these on the one interface that is there for it. */
 const LINK_LOCAL = "fe80::1/64";
 
-/** What the monitor is told of the card. Its frames pass through there (host/monitor/card.ts). */
-export function cardWords(socket: string): string {
+/**
+ * What the monitor is told of the card. Its frames pass through there (host/monitor/card.ts).
+ *
+ * @param asks - the system in the machine asks for its address
+ */
+export function cardWords(socket: string, asks: boolean): string {
   const hex = (address: string) => {
     const ip = parseIp(address);
     return ip?.bits.toString(16).padStart(ip.family === 4 ? 8 : 32, "0");
   };
-  return JSON.stringify({ socket, mac: CARD_ADDRESS.replaceAll(":", ""), four: hex(OWN.four), six: hex(OWN.six) });
+  return JSON.stringify({
+    socket,
+    mac: CARD_ADDRESS.replaceAll(":", ""),
+    four: hex(OWN.four),
+    six: hex(OWN.six),
+    asks,
+  });
 }
 
 export interface CardPlan {
@@ -59,19 +70,26 @@ export interface CardPlan {
   readonly helper: readonly string[];
   /** passt's socket, below the stage; undefined where the machine has no card. */
   readonly socket: string | undefined;
+  /** The system in the machine is told its address by DHCP, since nobody else could tell it. */
+  readonly asks: boolean;
 }
 
 /** @param stage - folder that only this wall sees */
 export function planCard(
   spec: CompartmentSpec,
   context: BackendContext,
-  { folder, stage, backend }: { readonly folder: string; readonly stage: string; readonly backend: string },
+  {
+    folder,
+    stage,
+    backend,
+    asks = false,
+  }: { readonly folder: string; readonly stage: string; readonly backend: string; readonly asks?: boolean },
 ): Result<CardPlan, BackendProblem> {
   const network = planNetwork(spec, context, folder);
   if (!network.ok)
     return network.problem.kind === "network-unavailable" ? refusal({ ...network.problem, backend }) : network;
   const { shared, steps, helper } = network.value;
-  if (!shared) return success({ steps, helper, socket: undefined });
+  if (!shared) return success({ steps, helper, socket: undefined, asks });
   const { passt, ip } = context.facts.programs;
   if (passt === undefined || ip === undefined) {
     const missing = [
@@ -87,6 +105,7 @@ export function planCard(
   return success({
     steps,
     socket,
+    asks,
     helper: [
       ...helper,
       ...(byNames ? ["--inside", ip.path, "-4", "rule", "add", "pref", "100", "lookup", "main", ";"] : []),
@@ -108,7 +127,9 @@ export function planCard(
       ...["--interface", "lo", "--mac-addr", PASST_ADDRESS],
       ...["--address", OWN.four, "--netmask", "255.255.255.0", "--gateway", OWN.gateway4],
       ...["--address", OWN.six, "--gateway", OWN.gateway6],
-      ...["--no-map-gw", "--no-dhcp", "--no-dhcpv6", "--no-ra", "--dns", "none", "--search", "none"],
+      // It tells of IPv4 alone: in IPv6 a system would make up addresses of its own, and they go no further.
+      ...["--no-map-gw", ...(asks ? [] : ["--no-dhcp"]), "--no-dhcpv6", "--no-ra"],
+      ...["--dns", asks ? RESOLVER_ADDRESS : "none", "--search", "none"],
       ...(byNames ? ["--outbound", "127.0.0.1"] : []),
       ...["--tcp-ports", "none", "--udp-ports", "none", ";"],
     ],

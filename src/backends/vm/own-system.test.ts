@@ -70,6 +70,40 @@ test("a file that is not answered with real is read-only behind the outer wall",
   assert.ok(argv.includes("--unshare-net"));
 });
 
+test("what it is granted is a card that passt speaks for, folders by the names of their requests, and a screen", () => {
+  const argv = planOf({
+    ...SYSTEM,
+    contributions: [
+      COPY,
+      { kind: "named-network", request: "network", rules: [] },
+      { kind: "bind", source: "/home/owner/in", target: "/in", access: "read" },
+      { kind: "bind", source: "/home/owner/out", target: "/out", access: "write" },
+      { kind: "display", request: "display", screen: "virtual" },
+    ],
+  });
+  const devices = after(argv, "-device");
+  assert.ok(devices.includes("virtio-net-pci,netdev=card,mac=52:54:00:53:6b:02,romfile="), devices.join(" "));
+  assert.ok(devices.includes("VGA"));
+  assert.deepEqual(after(argv, "-M"), ["q35"]);
+  assert.deepEqual(
+    devices.filter((device) => device.startsWith("virtio-9p")),
+    ["virtio-9p-pci,fsdev=folder0,mount_tag=in", "virtio-9p-pci,fsdev=folder1,mount_tag=out"],
+  );
+  assert.match(after(argv, "-fsdev")[0] ?? "", /,readonly=on$/);
+  assert.doesNotMatch(after(argv, "-fsdev")[1] ?? "", /readonly/);
+  const shown = argv.flatMap((word, index) => (word === "--ro-bind" ? [argv[index + 1]] : []));
+  assert.ok(shown.includes("/home/owner/in") && !shown.includes("/home/owner/out"));
+  assert.ok(!argv.includes("--unshare-net") && !argv.includes("--no-dhcp"));
+  assert.ok(argv.includes("--no-dhcpv6") && argv.includes("--no-ra"));
+  assert.deepEqual(after(argv, "--dns"), ["198.18.0.53"]);
+  const emulated = planOf({
+    ...SYSTEM,
+    contributions: [COPY, { kind: "network", zones: [] }],
+    system: { firmware: "bios", devices: "emulated", tpm: false, machineId: "0".repeat(32) },
+  });
+  assert.match(after(emulated, "-device").join(" "), /e1000e,netdev=card/);
+});
+
 test("as root, files are shown as the app's own", () => {
   const user = { uid: 165_000, gid: 165_000, allocated: true };
   const argv = planOf({ ...SYSTEM, user });
@@ -107,7 +141,11 @@ test("an older machine has BIOS and disks that every system knows", () => {
 
 test("what such a machine cannot have is refused by name", () => {
   for (const one of [
-    { kind: "bind", source: "/srv", target: "/work", access: "read" },
+    { kind: "bind", source: "/srv", target: `/${"a".repeat(32)}`, access: "read" },
+    { kind: "display", request: "display", screen: "own" },
+    { kind: "memory-folder", target: "/work" },
+    { kind: "port", request: "network", through: "router", zones: [] },
+    { kind: "publish", port: 80, at: { kind: "loopback", address: "127.0.0.1", port: 8080 } },
     { kind: "variable", name: "LANG", value: "C" },
     { kind: "secret", name: "key", source: { kind: "file", path: "/k" } },
   ] as const) {

@@ -2,7 +2,8 @@
  * Own system: the vm backend for a system that brings its own kernel, on disks.
  *
  * Nothing of ours runs inside: no wall around an app, no agent, no image. So the machine is all of the wall inside, and what
- * it has is its disks, a console, and firmware. Outside is the same wall as around every machine.
+ * it has is its disks, a console, and firmware; where it is granted, a network card, folders by 9p, and a screen. Outside is
+ * the same wall as around every machine.
  *
  * Invariants
  * - Behind the outer wall are the disks' files and nothing else of the owner's, whatever an image may name.
@@ -15,8 +16,9 @@ import type { Backend, BackendContext, BackendProblem, WallPlan } from "../backe
 import { behind, claimed, filterFor } from "../container/container.ts";
 import { planLimits } from "../container/limits.ts";
 import { qemu } from "./qemu.ts";
-import type { Share } from "./shares.ts";
-import { type SystemDisk, systemCommand, tpmCommand } from "./system-command.ts";
+import { CARD_ADDRESS, planCard } from "./network-card.ts";
+import { type Share, sharesOf } from "./shares.ts";
+import { type SystemDisk, type SystemFolder, systemCommand, tpmCommand } from "./system-command.ts";
 import { monitorCommand, monitorFiles } from "./monitor.ts";
 import { bubblewrapPart, helperPart, INSIDE, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
 
@@ -28,13 +30,15 @@ const OWN = `${INSIDE}/own`;
 
 const SOCKETS = "/run";
 
-const MONITOR_FILES = ["system.ts", "machine-control.ts", "streams.ts"];
+const MONITOR_FILES = ["system.ts", "machine-control.ts", "streams.ts", "card.ts", "card-frames.ts", "picture.ts"];
 
-const NO_CARD: Pick<Outer, "card" | "joints" | "template"> = {
-  card: { steps: [], helper: [], socket: undefined },
-  joints: [],
-  template: undefined,
-};
+/** All that can be let into such a machine. */
+const LET_IN: ReadonlySet<Contribution["kind"]> = new Set([
+  ...(["disk", "network", "named-network", "link", "bind", "pick", "display"] as const),
+]);
+
+/** Of the name of a folder, by which the system mounts it: QEMU's limit. */
+const TAG_BYTES_LIMIT = 31;
 
 type DiskContribution = Extract<Contribution, { readonly kind: "disk" }>;
 
@@ -55,13 +59,9 @@ function planSystem(
   system: NonNullable<CompartmentSpec["system"]>,
   context: BackendContext,
 ): Result<WallPlan, BackendProblem> {
-  const astray = spec.contributions.find(({ kind }) => kind !== "disk");
-  if (astray !== undefined)
-    return refusal({
-      kind: "cannot-enforce",
-      backend: `${vm.name} with a system of its own`,
-      contribution: astray.kind,
-    });
+  const backend = `${vm.name} with a system of its own`;
+  const astray = spec.contributions.find((one) => !LET_IN.has(one.kind) || isForApps(one));
+  if (astray !== undefined) return refusal({ kind: "cannot-enforce", backend, contribution: astray.kind });
   const { facts, places } = context;
   if (spec.vmm !== undefined && spec.vmm !== qemu.name)
     return refusal({ kind: "vmm-lacks", vmm: spec.vmm, lacks: ["run a system of its own"] });
@@ -79,19 +79,26 @@ function planSystem(
   if (!limits.ok) return limits;
   const folder = `${places.runtime}/compartments/${spec.id}`;
   const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
-  const attached = attach(spec, `${folder}/stage`, systemFolder(places, spec.name).own);
+  const stage = `${folder}/stage`;
+  const attached = attach(spec, stage, systemFolder(places, spec.name).own);
+  const granted = sharesOf(spec, stage, context);
+  const wanted = attached.disks.length + granted.size;
+  if (wanted > qemu.mostPlaces) return refusal({ kind: "machine-full", backend, wanted, limit: qemu.mostPlaces });
+  const card = planCard(spec, context, { folder, stage, backend, asks: true });
+  if (!card.ok) return card;
   const machine = context.machine ?? absent("the machine's files");
   const outer: Outer = {
     folder,
     files: [...monitorFiles(machine, "system", MONITOR_FILES, INSIDE), ...attached.files],
-    shares: attached.shares,
-    ...NO_CARD,
+    shares: [...attached.shares, ...granted.values()],
+    ...{ card: card.value, joints: [], template: undefined },
   };
   const steps: readonly Step[] = [
     { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
     { kind: "make-folder", path: context.files, mode: 0o700 },
-    { kind: "make-folder", path: `${folder}/stage`, mode: 0o755 },
+    { kind: "make-folder", path: stage, mode: 0o755 },
     filter.step,
+    ...card.value.steps,
     ...limits.value.steps,
   ];
   const command = systemCommand(
@@ -102,6 +109,9 @@ function planSystem(
       disks: attached.disks,
       variables: `${OWN}/variables`,
       sockets: SOCKETS,
+      card: card.value.socket === undefined ? undefined : CARD_ADDRESS,
+      folders: [...granted.values()].map(asFolder),
+      screen: spec.contributions.some(({ kind }) => kind === "display"),
     },
     facts.programs[qemu.program]?.path ?? absent(qemu.program),
   );
@@ -119,6 +129,21 @@ function planSystem(
     cgroups: limits.value.cgroups,
     weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
   });
+}
+
+/** What no system of its own can have of what an app can: the owner's screen, and a name that is no tag. */
+function isForApps(one: Contribution): boolean {
+  if (one.kind === "display") return one.screen === "own";
+  return (one.kind === "bind" || one.kind === "pick") && tagOf(one.target).length > TAG_BYTES_LIMIT;
+}
+
+/** In such a system nothing has a place yet; the last part of the wanted one is the name. */
+function tagOf(target: string): string {
+  return target.slice(target.lastIndexOf("/") + 1);
+}
+
+function asFolder({ name, seen, writable }: Share): SystemFolder {
+  return { tag: tagOf(seen.target), folder: `${INSIDE}/${name}`, writable };
 }
 
 interface Attached {

@@ -25,8 +25,21 @@ export interface SystemMachine extends Pick<Machine, "accelerator" | "memoryMiB"
   readonly disks: readonly SystemDisk[];
   /** Memory of the firmware's own, which it writes. */
   readonly variables: string;
-  /** Folder with the sockets `console`, `control` and `tpm`. */
+  /** Folder with the sockets `console`, `control`, `tpm` and `card`. */
   readonly sockets: string;
+  /** Address of its network card; undefined where it has none. */
+  readonly card: string | undefined;
+  readonly folders: readonly SystemFolder[];
+  /** It has a screen that nobody looks at, unless asked for a picture. */
+  readonly screen: boolean;
+}
+
+/** A folder of the host's, which the system finds by its tag. */
+export interface SystemFolder {
+  readonly tag: string;
+  /** Where it is behind the outer wall. */
+  readonly folder: string;
+  readonly writable: boolean;
 }
 
 /** Firmware of Debian's package ovmf. */
@@ -43,7 +56,10 @@ export function systemCommand(machine: SystemMachine, program: string): Argv {
     program,
     ...["-nodefaults", "-no-user-config", "-display", "none", "-sandbox", SANDBOX],
     // Without a screen the firmware speaks on the console. QEMU 7.2 emulates cmpxchg16b wrongly.
-    ...["-M", "q35,graphics=off", ...processor(machine), "-smp", String(machine.processors)],
+    ...["-M", machine.screen ? "q35" : "q35,graphics=off"],
+    ...[...processor(machine), "-smp", String(machine.processors)],
+    // What every system knows, and its firmware.
+    ...(machine.screen ? ["-device", "VGA"] : []),
     ...["-m", String(machine.memoryMiB)],
     ...["-uuid", uuidOf(system.machineId)],
     ...(system.firmware === "uefi" ? firmware(machine.variables) : []),
@@ -51,6 +67,8 @@ export function systemCommand(machine: SystemMachine, program: string): Argv {
     ...["-chardev", `socket,id=control,path=${sockets}/control`, "-mon", "chardev=control,mode=control"],
     ...["-object", "rng-builtin,id=random", "-device", "virtio-rng-pci,rng=random"],
     ...machine.disks.flatMap((disk, index) => diskWords(disk, index, system.devices)),
+    ...(machine.card === undefined ? [] : card(machine.card, system.devices, sockets)),
+    ...machine.folders.flatMap(folderWords),
     ...(system.tpm ? tpm(sockets) : []),
   ];
 }
@@ -67,6 +85,23 @@ function firmware(variables: string): readonly string[] {
   return [
     ...["-drive", `if=pflash,format=raw,unit=0,readonly=on,file=${UEFI.code}`],
     ...["-drive", `if=pflash,format=raw,unit=1,file=${variables}`],
+  ];
+}
+
+/** Without a program of its own to boot from the network. */
+function card(address: string, devices: OwnMachine["devices"], sockets: string): readonly string[] {
+  const device = devices === "virtio" ? "virtio-net-pci" : "e1000e";
+  return [
+    ...["-netdev", `stream,id=card,server=off,addr.type=unix,addr.path=${sockets}/card`],
+    ...["-device", `${device},netdev=card,mac=${address},romfile=`],
+  ];
+}
+
+function folderWords({ tag, folder, writable }: SystemFolder, index: number): readonly string[] {
+  const access = writable ? "" : ",readonly=on";
+  return [
+    ...["-fsdev", `local,id=folder${index},path=${folder},security_model=none,multidevs=remap${access}`],
+    ...["-device", `virtio-9p-pci,fsdev=folder${index},mount_tag=${tag}`],
   ];
 }
 

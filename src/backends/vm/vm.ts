@@ -341,7 +341,7 @@ export function bubblewrapPart(
     ...joints.flatMap(({ writable, source, inside }) => [writable ? "--bind" : "--ro-bind", source, inside]),
     ...["--remount-ro", "/", "--chdir", "/", "--clearenv"],
     ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C.UTF-8"],
-    ...(card.socket === undefined ? [] : ["--setenv", "SKERRY_CARD", cardWords(PASST_INSIDE)]),
+    ...(card.socket === undefined ? [] : ["--setenv", "SKERRY_CARD", cardWords(PASST_INSIDE, card.asks)]),
     "--",
   ];
 }

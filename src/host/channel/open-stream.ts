@@ -42,28 +42,35 @@ const ANSWER_BYTES_LIMIT = 300;
  * @param label - a word and what goes with it, separated by blanks; behind a zero byte the words of a command, each closed by one
  */
 export async function openStream(of: ProcessName, label: string): Promise<Result<Stream, NoStream>> {
-  const path = `/proc/${of.pid}/root/run/channel`;
-  const file = await open(path, O_PATH | constants.O_NOFOLLOW).catch(() => undefined);
-  if (file === undefined)
-    return refusal({ kind: "no-stream", because: "the machine has ended, or does not stand yet" });
-  let socket: Socket;
-  try {
-    // Looked at while it is held: neither the process nor the socket can become another one.
-    if (!isAlive(of) || !(await file.stat()).isSocket())
-      return refusal({ kind: "no-stream", because: "the machine has ended" });
-    socket = connect({ path: `/proc/self/fd/${file.fd}`, allowHalfOpen: true });
-    await once(socket, "connect");
-  } catch (error) {
-    return refusal({ kind: "no-stream", because: String(error) });
-  } finally {
-    await file.close();
-  }
+  const connected = await connectInside(of, "channel");
+  if (!connected.ok) return connected;
+  const socket = connected.value;
   // From the answer on, nothing is waited for: an end that comes with it would be told to nobody.
   const answer = await askFor(socket, Buffer.from(label)).catch((error: unknown) => `-${String(error)}`);
   const id = /^\+([1-9]\d{0,9})$/.exec(answer)?.[1];
   if (id !== undefined) return success({ socket, id: Number(id) });
   socket.destroy();
   return refusal({ kind: "no-stream", because: answer.replace(/^-/, "") });
+}
+
+/** @param name - of one of the monitor's sockets */
+export async function connectInside(of: ProcessName, name: string): Promise<Result<Socket, NoStream>> {
+  const path = `/proc/${of.pid}/root/run/${name}`;
+  const file = await open(path, O_PATH | constants.O_NOFOLLOW).catch(() => undefined);
+  if (file === undefined)
+    return refusal({ kind: "no-stream", because: "the machine has ended, or does not stand yet" });
+  try {
+    // Looked at while it is held: neither the process nor the socket can become another one.
+    if (!isAlive(of) || !(await file.stat()).isSocket())
+      return refusal({ kind: "no-stream", because: "the machine has ended" });
+    const socket = connect({ path: `/proc/self/fd/${file.fd}`, allowHalfOpen: true });
+    await once(socket, "connect");
+    return success(socket);
+  } catch (error) {
+    return refusal({ kind: "no-stream", because: String(error) });
+  } finally {
+    await file.close();
+  }
 }
 
 /** @returns the answer's one line; what comes behind it is still to be read */

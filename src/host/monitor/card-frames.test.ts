@@ -7,6 +7,7 @@ const OWN: Own = {
   mac: Buffer.from("525400536b02", "hex"),
   four: Buffer.from("c6120002", "hex"),
   six: Buffer.from("20010002000000000000000000000002", "hex"),
+  asks: false,
 };
 
 const OTHER = Buffer.from("525400536b03", "hex");
@@ -153,4 +154,38 @@ test("all other frames are left as they are", () => {
       assert.deepEqual(frame, before);
     }),
   );
+});
+
+test("only who learns its address by DHCP may ask from none, and for nothing else", () => {
+  const asking = (change = (_packet: Buffer) => {}): Buffer => {
+    const packet = Buffer.alloc(300);
+    packet[0] = 0x45;
+    packet[9] = 17;
+    packet.fill(0xff, 16, 20);
+    packet.writeUInt16BE(68, 20);
+    packet.writeUInt16BE(67, 22);
+    change(packet);
+    return ethernet(0x0800, packet);
+  };
+  const asks = { ...OWN, asks: true };
+  assert.equal(isOwn(asking(), asks), true);
+  assert.equal(isOwn(asking(), OWN), false);
+  for (const change of [
+    (packet: Buffer) => packet.writeUInt16BE(53, 22),
+    (packet: Buffer) => packet.writeUInt16BE(67, 20),
+    (packet: Buffer) => packet.writeUInt8(8, 16),
+    (packet: Buffer) => packet.writeUInt8(1, 15),
+    (packet: Buffer) => packet.writeUInt8(6, 9),
+    (packet: Buffer) => packet.writeUInt8(0x46, 0),
+    (packet: Buffer) => packet.writeUInt16BE(0x2000, 6),
+    (packet: Buffer) => packet.writeUInt16BE(4, 6),
+  ])
+    assert.equal(
+      isOwn(
+        asking((packet) => void change(packet)),
+        asks,
+      ),
+      false,
+    );
+  assert.equal(isOwn(ethernet(0x0800, Buffer.alloc(20, 0x45)), asks), false, "cut off");
 });

@@ -12,6 +12,8 @@ export interface Own {
   readonly mac: Buffer;
   readonly four: Buffer;
   readonly six: Buffer;
+  /** Whoever is in the machine learns its address by DHCP. */
+  readonly asks: boolean;
 }
 
 const PREFIX_BYTES = 4;
@@ -45,10 +47,10 @@ export class FrameReader {
 
 const FAMILY = { ARP: 0x0806, FOUR: 0x0800, SIX: 0x86dd } as const;
 
-const [TCP, HOP_BY_HOP, ICMP6] = [6, 0, 58];
+const [TCP, UDP, HOP_BY_HOP, ICMP6] = [6, 17, 0, 58];
 
 /** @param framed - with its length before it */
-export function isOwn(framed: Buffer, { mac, four, six }: Own): boolean {
+export function isOwn(framed: Buffer, { mac, four, six, asks }: Own): boolean {
   const frame = framed.subarray(PREFIX_BYTES);
   if (!holds(frame, 6, mac)) return false;
   const packet = frame.subarray(HEADER_BYTES);
@@ -63,7 +65,8 @@ export function isOwn(framed: Buffer, { mac, four, six }: Own): boolean {
         (holds(packet, 14, four) || isZero(packet.subarray(14, 18)))
       );
     case FAMILY.FOUR:
-      return packet.length >= 20 && (packet[0] ?? 0) >> 4 === 4 && holds(packet, 12, four);
+      if (packet.length < 20 || (packet[0] ?? 0) >> 4 !== 4) return false;
+      return holds(packet, 12, four) || (asks && asksForAddress(packet));
     case FAMILY.SIX:
       if (packet.length < 40 || (packet[0] ?? 0) >> 4 !== 6) return false;
       if (holds(packet, 8, six)) return true;
@@ -102,6 +105,20 @@ export function acknowledgeReset(framed: Buffer): void {
 }
 
 const [RESET, ACKNOWLEDGES] = [0x04, 0x10];
+
+/** DHCP (RFC 2131, 4.1): from nowhere, to everybody, in one piece. */
+function asksForAddress(packet: Buffer): boolean {
+  return (
+    packet.length >= 28 &&
+    packet[0] === 0x45 &&
+    (packet.readUInt16BE(6) & 0x3f_ff) === 0 &&
+    packet[9] === UDP &&
+    packet.readUInt32BE(12) === 0 &&
+    packet.readUInt32BE(16) === 0xff_ff_ff_ff &&
+    packet.readUInt16BE(20) === 68 &&
+    packet.readUInt16BE(22) === 67
+  );
+}
 
 function holds(bytes: Buffer, at: number, wanted: Buffer): boolean {
   return bytes.subarray(at, at + wanted.length).equals(wanted);

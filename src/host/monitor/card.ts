@@ -13,6 +13,7 @@ interface CardWords {
   readonly mac: string;
   readonly four: string;
   readonly six: string;
+  readonly asks: boolean;
 }
 
 export interface Card {
@@ -24,8 +25,9 @@ export interface Card {
 
 /** @param path - where the VMM will connect its card */
 export async function attachCard(path: string, words: string): Promise<Card> {
-  const { socket, mac, four, six }: CardWords = JSON.parse(words);
-  const own: Own = { mac: Buffer.from(mac, "hex"), four: Buffer.from(four, "hex"), six: Buffer.from(six, "hex") };
+  const { socket, mac, four, six, asks }: CardWords = JSON.parse(words);
+  const bytes = (digits: string) => Buffer.from(digits, "hex");
+  const own: Own = { mac: bytes(mac), four: bytes(four), six: bytes(six), asks };
   const { connected, close } = await listenOnce(path);
   const begin = async () => {
     const outside = await new Promise<Socket>((resolve, reject) => {

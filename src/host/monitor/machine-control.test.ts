@@ -25,6 +25,12 @@ test("a full disk is another fault than a broken one", () => {
   assert.deepEqual(event('"full"'), [{ kind: "disk-fault", full: false }]);
 });
 
+test("an answer about a picture says whether there is one", () => {
+  assert.deepEqual(heard('{"return": {}, "id": "picture"}\n'), [[{ kind: "picture", drawn: true }]]);
+  assert.deepEqual(heard('{"error": {"desc": "no"}, "id": "picture"}\n'), [[{ kind: "picture", drawn: false }]]);
+  assert.deepEqual(heard('{"return": {}, "id": "other"}\n'), [[{ kind: "other" }]]);
+});
+
 test("what is no talk of QEMU's ends the talk", () => {
   for (const text of ["hello\n", "[]\n", "null\n", '"QMP"\n', "{\n", "x".repeat(300_000)])
     assert.deepEqual(heard(text), [undefined], text.slice(0, 20));
@@ -41,7 +47,8 @@ test("whatever is said ends in few words of ours", () => {
       ),
       (pieces) => {
         for (const all of heard(...pieces))
-          for (const one of all ?? []) assert.ok(["greeting", "shutdown", "disk-fault", "other"].includes(one.kind));
+          for (const one of all ?? [])
+            assert.ok(["greeting", "shutdown", "disk-fault", "picture", "other"].includes(one.kind));
       },
     ),
   );

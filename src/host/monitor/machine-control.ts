@@ -10,7 +10,12 @@ export type Heard =
   | { readonly kind: "shutdown"; readonly guest: boolean }
   /** Something could not be written or read; `full`: there was no room, and the machine stands still. */
   | { readonly kind: "disk-fault"; readonly full: boolean }
+  /** The picture that was asked for is there, or there is none. */
+  | { readonly kind: "picture"; readonly drawn: boolean }
   | { readonly kind: "other" };
+
+/** By which it says what it answers. */
+export const PICTURE = "picture";
 
 const LINE_BYTES_LIMIT = 256 * 1024;
 
@@ -31,6 +36,7 @@ function heardIn(line: string): Heard | undefined {
   const said = mapOf(parsed(line));
   if (said === undefined) return undefined;
   if ("QMP" in said) return { kind: "greeting" };
+  if (said["id"] === PICTURE) return { kind: "picture", drawn: "return" in said };
   const data = mapOf(said["data"]) ?? {};
   if (said["event"] === "SHUTDOWN") return { kind: "shutdown", guest: data["guest"] === true };
   if (said["event"] === "BLOCK_IO_ERROR")

@@ -2,7 +2,8 @@
  * System: stands beside a machine with a system of its own for as long as it runs: `system.ts FOLDER [TPM…] -- VMM…`.
  *
  * It makes the machine's sockets in FOLDER, starts the TPM where there is one, then the VMM, and leads its console to our
- * standard streams. Who asks us to end asks the system inside to switch itself off, as by the button of a machine; what
+ * standard streams. Where the machine has a network card, its frames pass through us (card.ts), and of its screen it
+ * gives its owner pictures (picture.ts). Who asks us to end asks the system inside to switch itself off, as by the button of a machine; what
  * does not do that in time is switched off. Our exit code is 0 where the system has switched itself off. A program of its
  * own, behind the same wall as the VMM; it may be started from its sources, so it imports nothing but its neighbours.
  *
@@ -14,7 +15,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { MachineReader } from "./machine-control.ts";
+import { attachCard } from "./card.ts";
+import { MachineReader, PICTURE } from "./machine-control.ts";
+import { Pictures } from "./picture.ts";
 import { listenOnce, passOn, Tail } from "./streams.ts";
 
 /** Ours, when the machine could not run: the same as the helper's. */
@@ -40,6 +43,9 @@ const TPM_WITHIN_MS = 30_000;
 /** How often one looks whether there is room again. */
 const ROOM_EVERY_MS = 5_000;
 
+/** In the machine's own folder, since what is in memory here is small. */
+const DRAWN = "/vm/own/picture";
+
 /** Ctrl-]: on a terminal all other keys are the system's. */
 const AWAY = 0x1d;
 
@@ -54,6 +60,14 @@ const [console, control] = await Promise.all(
 const programWords = new Tail(TAIL_BYTES);
 if (tpmProgram !== undefined) await startTpm(tpmProgram, tpmWords);
 
+const cardWords = process.env["SKERRY_CARD"];
+if (cardWords !== undefined) await (await attachCard(`${folder}/card`, cardWords)).begin();
+const pictures = new Pictures(DRAWN, (filename) => {
+  const drawing = { execute: "screendump", arguments: { filename, format: "png" }, id: PICTURE };
+  return toMachine?.write(`${JSON.stringify(drawing)}\n`) !== undefined;
+});
+await pictures.listen(`${folder}/picture`);
+
 // In a session of its own: Ctrl-C is for us, and would end the machine.
 const vmm = started(program, vmmWords);
 const ended = new Promise<{ readonly code: number | null; readonly how: string }>((resolve) => {
@@ -62,6 +76,7 @@ const ended = new Promise<{ readonly code: number | null; readonly how: string }
 });
 
 let order: ((name: string) => void) | undefined;
+let toMachine: Socket | undefined;
 let asked = 0;
 let byItself = false;
 let told = false;
@@ -86,6 +101,7 @@ void control?.connected.then((socket) => {
       if (one.kind === "greeting") begin(socket);
       else if (one.kind === "shutdown") byItself = one.guest;
       else if (one.kind === "disk-fault") diskFault(one.full);
+      else if (one.kind === "picture") void pictures.drawn(one.drawn);
     }
   });
 });
@@ -126,6 +142,7 @@ function begin(socket: Socket): void {
   const send = (name: string) => void socket.write(`${JSON.stringify({ execute: name })}\n`);
   send("qmp_capabilities");
   order = send;
+  toMachine = socket;
   if (asked > 0) send("system_powerdown");
 }
 
