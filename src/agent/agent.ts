@@ -262,7 +262,7 @@ export class Agent {
     }
     const { name } = prepared.value.spec;
     try {
-      const screen = await this.life.screens.begin(prepared.value.spec, boots(chosen.deployment), work);
+      const screen = await this.life.screens.begin(prepared.value, boots(chosen.deployment), work);
       if (!screen.ok) return screen;
       if (screen.value !== undefined) {
         const { socket, way } = screen.value;

@@ -4,7 +4,7 @@
  * - a folder: `deny`, `empty`, `real:FOLDER`, `copy:FOLDER`, `subset:FOLDER`, `subset:FOLDER:FILE,FILE`; a file may be a
  *   pattern: `*.pdf`
  * - a network: `deny`, `empty`, `real`, `real:host,lan`, `subset:RULE,RULE`, `ask`, `ask:RULE,RULE`
- * - a display: `deny`, `fake`, `real`
+ * - a display: `deny`, `fake`, `subset`, `real`
  * - a variable: `deny`, `empty`, `real`, `fake:VALUE`
  *
  * A rule may have options: `bank.example:443+tls=same-name+quota=100MB/day` (rule-word.ts).
@@ -111,6 +111,6 @@ function folderAnswer(plain: Grant, rest: string, home: string): Result<Grant, A
 export const ANSWER_TEXT_FORMS: Readonly<Record<ServiceName, string>> = {
   folder: "deny, empty, real:FOLDER, copy:FOLDER, subset:FOLDER or subset:FOLDER:FILE,FILE",
   network: "deny, empty, real, real:host,lan, ask or subset:RULE,RULE such as subset:example.org:443",
-  display: "deny, fake or real",
+  display: "deny, fake, subset or real",
   variable: "deny, empty, real or fake:VALUE",
 };

@@ -18,7 +18,6 @@ const NOT_SERVED: Readonly<Record<ServiceName, Partial<Record<Answer, string>>>>
   },
   display: {
     empty: "a screen that shows nothing is what deny leaves an app with",
-    subset: "a socket for an app's own windows alone is not served by this version",
     copy: "a screen cannot be copied",
     ask: "asking at the time of use is not served by this version",
   },

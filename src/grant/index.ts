@@ -2,7 +2,7 @@
 export * from "./answers.ts";
 export * from "./graph/index.ts";
 export * from "./join.ts";
-export type { DisplayProblem } from "./join-display.ts";
+export type { DisplayProblem, OwnScreen } from "./join-display.ts";
 export type { Learned, LearnedOf } from "./learn.ts";
 export { type FolderEvent, type FolderSeen, learnFolder, NOTHING_SEEN, withEvent } from "./learn-folder.ts";
 export { learnNetwork, type NetworkSeen, type TargetSeen } from "./learn-network.ts";

@@ -5,7 +5,7 @@ import { joinDisplay } from "./join-display.ts";
 const OWN = ["/home/owner/.config/skerry", "/run/user/1000/skerry"];
 
 test("a virtual screen asks nothing of the session", () => {
-  const joined = joinDisplay("display", "fake", "app", { socket: undefined }, OWN);
+  const joined = joinDisplay("display", "fake", "app", { socket: undefined, inPart: false }, OWN);
   assert.ok(joined.ok);
   assert.deepEqual(joined.value.contributions, [
     { kind: "display", request: "display", screen: "virtual" },
@@ -14,7 +14,7 @@ test("a virtual screen asks nothing of the session", () => {
 });
 
 test("the session's screen is refused where there is none, and where its socket is one of Skerry's own", () => {
-  const joined = (socket: string | undefined) => joinDisplay("display", "real", "app", { socket }, OWN);
+  const joined = (socket: string | undefined) => joinDisplay("display", "real", "app", { socket, inPart: false }, OWN);
   for (const [socket, because] of [
     [undefined, "absent"],
     ["/run/user/1000/skerry/agent.sock", "skerrys"],
@@ -25,4 +25,13 @@ test("the session's screen is refused where there is none, and where its socket 
   }
   const given = joined("/run/user/1000/wayland-1");
   assert.ok(given.ok && given.value.warnings.length === 1);
+});
+
+test("windows of its own are refused where the session's screen cannot keep them apart, and nothing less is given", () => {
+  const socket = "/run/user/1000/wayland-1";
+  const refused = joinDisplay("display", "subset", "app", { socket, inPart: false }, OWN);
+  assert.ok(!refused.ok && refused.problem.kind === "display-not-there" && refused.problem.because === "whole");
+  const given = joinDisplay("display", "subset", "app", { socket, inPart: true }, OWN);
+  assert.ok(given.ok && given.value.warnings.length === 0);
+  assert.deepEqual(given.value.contributions[0], { kind: "display", request: "display", screen: "part" });
 });

@@ -21,7 +21,7 @@ import {
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
-import { type DisplayProblem, displayTwice, joinDisplay } from "./join-display.ts";
+import { type DisplayProblem, displayTwice, joinDisplay, type OwnScreen } from "./join-display.ts";
 import { joinVariable, type VariableProblem } from "./join-variable.ts";
 import { networkGets, portGets, whyNoWay, whyRuleNotServed } from "./network.ts";
 import { pickFor, pickGets } from "./pick.ts";
@@ -55,8 +55,8 @@ export interface JoinContext {
   readonly home: string;
   /** Variables of the owner's session, of which those that are granted are taken. */
   readonly session?: ReadonlyMap<string, string>;
-  /** Socket of the screen of the owner's session. Where nobody has looked, it is taken to be there. */
-  readonly ownScreen?: { readonly socket: string | undefined };
+  /** The screen of the owner's session. Where nobody has looked, it is taken to be there. */
+  readonly ownScreen?: OwnScreen;
 }
 
 /** One request with what became of it: a line of `describe --effective`. */

@@ -29,6 +29,7 @@ export { changeTable, countRefused, listRefused } from "./refused-targets.ts";
 export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";
 export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";
+export { screenGlobals } from "./screen-globals.ts";
 export { secretsFolder, startsWithSecrets } from "./secrets.ts";
 export * from "./upper-folder.ts";
 export { type OpensWatch, watchOpens } from "./watch-opens.ts";

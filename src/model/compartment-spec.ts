@@ -10,6 +10,7 @@
  * - Plain data: it survives JSON, so it can be logged, compared, sent to an agent and shown to a user.
  */
 import type { DiskFile, OwnMachine } from "./disk.ts";
+import type { ShownScreen } from "./display.ts";
 import type { Limits, NetworkZone, VmmName } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { Publish } from "./publish.ts";
@@ -51,8 +52,8 @@ export type Contribution =
       readonly rules: readonly NetworkRule[];
       readonly empty?: boolean;
     }
-  /** The socket of a screen appears at `DISPLAY_SOCKET`: a private one of Skerry's, or that of its owner's session. */
-  | { readonly kind: "display"; readonly request: string; readonly screen: "virtual" | "own" }
+  /** The socket of a screen appears where `displayInside` says. */
+  | { readonly kind: "display"; readonly request: string; readonly screen: ShownScreen }
   /** A network card that leads to a provider's machine and nowhere else; `rules`: only those ways, and no names. */
   | {
       readonly kind: "port";

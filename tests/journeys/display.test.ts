@@ -111,6 +111,10 @@ test("the screen of the session is its socket alone, and warns; without one noth
   assert.deepEqual(await look("mine", environment), ["wayland-0 ['wayland-0'] []", "answers True"]);
   const words = ["run", "mine", "--", "-c", "true"];
   assert.match((await done(trial, words, { environment })).stderr, /your own screen/);
+  // It answers, and not as what could make a socket for an app's own windows.
+  deploy("part", "dev-shell", `${ASKED}answers: { display: subset }\n`);
+  const whole = await done(trial, ["run", "part", "--", "-c", "true"], { environment, code: 125 });
+  assert.match(whole.stderr, /no socket for those alone \(wp_security_context_v1\)/);
   await new Promise((resolve) => server.close(resolve));
   for (const display of ["", "wayland-8", "beside", `${trial.files}/../run/agent.sock`]) {
     const refused = await trial.skerry(words, { environment: { ...environment, WAYLAND_DISPLAY: display } });
@@ -121,9 +125,9 @@ test("the screen of the session is its socket alone, and warns; without one noth
 });
 
 test("what cannot be given of a screen is refused by name before anything starts", async () => {
-  deploy("part", "dev-shell", `${ASKED}answers: { display: subset }\n`);
+  deploy("part", "dev-shell", `${ASKED}answers: { display: copy }\n`);
   const refused = await done(trial, ["plan", "part"], { code: 1 });
-  assert.match(refused.stderr, /own windows alone is not served.*\n.*deny, fake, real/s);
+  assert.match(refused.stderr, /cannot be copied.*\n.*deny, fake, subset, real/s);
   deploy("twice", "foot", `${ASKED.replace("display:", "other:")}answers: { display: fake, other: fake }\n`);
   assert.match((await done(trial, ["plan", "twice"], { code: 1 })).stderr, /two displays/);
   const shot = await done(trial, ["screenshot", "part", `${trial.files}/none.png`], { code: 1 });

@@ -32,6 +32,7 @@ export const LARGE_RECIPES = [
     "nodejs",
     "agent-shell",
     "far-screen",
+    "session-screen",
   ],
 ] as const;
 

@@ -17,13 +17,18 @@ export function displayWords(problem: DisplayProblem | ScreenProblem): readonly 
       const { deployment, request, because } = problem;
       return because === "absent"
         ? [
-            `"${request}" of ${deployment} is granted as the screen of your session, and WAYLAND_DISPLAY names no socket there`,
+            `"${request}" of ${deployment} is granted on the screen of your session, and WAYLAND_DISPLAY names no socket there`,
             `start it from a Wayland session, or answer ${request} with fake: a virtual screen`,
           ]
-        : [
-            `"${request}" of ${deployment}: WAYLAND_DISPLAY names a socket in a folder of Skerry's own, which is no screen`,
-            "set WAYLAND_DISPLAY to the socket of your compositor",
-          ];
+        : because === "whole"
+          ? [
+              `"${request}" of ${deployment} is granted as windows of its own, and your compositor makes no socket for those alone (wp_security_context_v1)`,
+              `answer ${request} with fake: a virtual screen; or take a compositor that does, such as sway from version 1.9 on`,
+            ]
+          : [
+              `"${request}" of ${deployment}: WAYLAND_DISPLAY names a socket in a folder of Skerry's own, which is no screen`,
+              "set WAYLAND_DISPLAY to the socket of your compositor",
+            ];
     }
     case "displays-mixed":
       return [

@@ -1,33 +1,63 @@
 /**
  * Own screen: the socket of the display server of the owner's session, as WAYLAND_DISPLAY names it there. It is looked for
- * only where a display is granted as it is.
+ * only where a display is granted on it, and asked what it can only where that matters.
  */
 import type { ScreenSocket, WayFiles } from "../../backends/index.ts";
-import { findPath } from "../../host/index.ts";
-import { type Deployment, isCleanAbsolutePath, type Recipe } from "../../model/index.ts";
+import type { OwnScreen } from "../../grant/index.ts";
+import { findPath, screenGlobals } from "../../host/index.ts";
+import {
+  type CompartmentSpec,
+  type Deployment,
+  isCleanAbsolutePath,
+  isOfSession,
+  type Recipe,
+} from "../../model/index.ts";
 import type { AgentContext } from "../context.ts";
 import { environmentOfProcess } from "../grants/session-variables.ts";
 
-/** @returns undefined where nobody has to look */
+/** What a compositor has that makes a socket as strangers have it. */
+const IN_PART = "wp_security_context_manager_v1";
+
+/**
+ * @param shows - of a compartment that stands between an app and the screen: the socket, which was looked at for the app
+ * @returns undefined where nobody has to look
+ */
 export async function ownScreen(
   recipe: Pick<Recipe, "requests">,
   { requests, answers }: Pick<Deployment, "requests" | "answers">,
   { session, dry }: { readonly session?: number | undefined; readonly dry: boolean },
+  shows: string | undefined,
   { performer }: Pick<AgentContext, "performer">,
-): Promise<{ readonly socket: string | undefined } | undefined> {
-  const granted = Object.entries({ ...recipe.requests, ...requests }).some(
-    ([name, { service }]) => service === "display" && Object.hasOwn(answers, name) && answers[name]?.answer === "real",
+): Promise<OwnScreen | undefined> {
+  const displays = Object.entries({ ...recipe.requests, ...requests }).flatMap(([name, { service }]) =>
+    service === "display" && Object.hasOwn(answers, name) ? (answers[name]?.answer ?? []) : [],
   );
-  if (!granted || dry) return undefined;
+  if (!displays.some(isOfSession) || dry) return undefined;
+  if (shows !== undefined) return { socket: shows, inPart: false };
   const environment = session === undefined ? process.env : await environmentOfProcess(session, performer);
   const { WAYLAND_DISPLAY: display = "", XDG_RUNTIME_DIR: runtime = "" } = environment;
   const path = display.startsWith("/") ? display : `${runtime}/${display}`;
-  if (display === "" || !isCleanAbsolutePath(path)) return { socket: undefined };
+  if (display === "" || !isCleanAbsolutePath(path)) return { socket: undefined, inPart: false };
   const { real, type } = await findPath(path);
-  return { socket: type === "other" ? real : undefined };
+  if (real === undefined || type !== "other") return { socket: undefined, inPart: false };
+  const inPart = displays.includes("subset") && (await screenGlobals(real))?.has(IN_PART) === true;
+  return { socket: real, inPart };
 }
 
-export function placeOf(socket: string): ScreenSocket {
+/**
+ * The session's socket, where it goes into a compartment as it is. What is had in part, and from a machine, has something in
+ * front of it that a start brings up.
+ */
+export function screenAsItIs(
+  { contributions }: Pick<CompartmentSpec, "contributions">,
+  inMachine: boolean,
+  socket: string | undefined,
+): ScreenSocket | undefined {
+  const whole = contributions.some((one) => one.kind === "display" && one.screen === "own");
+  return whole && !inMachine && socket !== undefined ? placeOf(socket) : undefined;
+}
+
+function placeOf(socket: string): ScreenSocket {
   const cut = socket.lastIndexOf("/");
   return { folder: socket.slice(0, cut) || "/", name: socket.slice(cut + 1) };
 }

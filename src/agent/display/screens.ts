@@ -1,9 +1,10 @@
 /**
- * Screens: a virtual screen for each app that is granted one, which is a compartment of its own from a recipe of the
- * catalogue. It is up before the app is started, and ended with it.
+ * Screens: what stands between an app and what it is shown on, a compartment of its own from a recipe of the catalogue: a
+ * virtual screen, or a way to the screen of the session, which lets through an app's windows. It is up before the app is
+ * started, and ended with it.
  *
- * A screen's recipe says all that is to be known of it: the file by which it is ready is its socket, in a volume of its own;
- * its program `picture` prints a picture of what is shown; for an app in a machine its program `way` runs in there.
+ * Its recipe says all that is to be known of it: the file by which it is ready is its socket, in a volume of its own; its
+ * program `picture` prints a picture of what is shown; for an app in a machine its program `way` runs in there.
  *
  * Invariants
  * - Each start has a screen of its own: no app ever sees what another one shows.
@@ -13,18 +14,21 @@ import type { ScreenSocket } from "../../backends/index.ts";
 import { volumePath } from "../../compartment/index.ts";
 import { realOrSelf } from "../../host/index.ts";
 import type { Image } from "../../image/index.ts";
-import { type CompartmentSpec, isWithin, type Recipe } from "../../model/index.ts";
+import { isWithin, type Recipe, type ShownScreen } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Argv } from "../../step/index.ts";
 import { findRecipe } from "../catalogue.ts";
 import type { Compartments } from "../compartments.ts";
 import type { AgentContext, Work } from "../context.ts";
 import type { AgentProblem } from "../explain.ts";
+import type { Prepared } from "../launch/launch.ts";
 import { NO_WORDS, type WantedWords } from "../launch/wanted.ts";
 import type { Start } from "../start-record.ts";
 
 /** For apps in containers, and for those in machines, which have further to go. */
-const RECIPES = { near: "virtual-screen", far: "far-screen" } as const;
+const VIRTUAL = { near: "virtual-screen", far: "far-screen" } as const;
+
+const OF_SESSION = "session-screen";
 
 type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
@@ -34,6 +38,14 @@ export interface Screen {
   readonly socket: ScreenSocket;
   /** For an app in a machine: the same image is in there, and this program of it leads to the socket. */
   readonly way: { readonly image: Image; readonly command: Argv } | undefined;
+}
+
+/** What is to be started for an app. */
+interface Wish {
+  readonly recipe: string;
+  readonly words: readonly string[];
+  /** Socket of the session's screen, where the way leads there. */
+  readonly shows?: string;
 }
 
 interface Acts {
@@ -55,35 +67,35 @@ export class Screens {
     this.#acts = acts;
   }
 
-  /** Before an app is started. @returns its screen; undefined where it is granted none */
+  /** Before an app is started. @returns its screen; undefined where it is granted none, or one that is there as it is */
   async begin(
-    { name, contributions, system }: CompartmentSpec,
+    { spec: { name, contributions, system }, ownScreen }: Pick<Prepared, "spec" | "ownScreen">,
     inMachine: boolean,
     work: Work,
   ): Answer<Screen | undefined> {
     // Its screen is a part of its machine.
     if (system !== undefined) return success(undefined);
-    if (!contributions.some((one) => one.kind === "display" && one.screen === "virtual")) return success(undefined);
+    const shown = contributions.find((one) => one.kind === "display");
+    if (shown === undefined || (shown.screen === "own" && !inMachine)) return success(undefined);
     await this.#compartments.look();
     const other = this.#compartments.running(name);
     if (other !== undefined) return refusal({ kind: "runs-already", name, since: other.record.started });
     this.#beginning.add(name);
-    const screen = await this.#bringUp(name, inMachine ? "far" : "near", work);
+    const wish = wishFor(name, shown.screen, inMachine, ownScreen);
+    const screen = await this.#bringUp(name, wish, inMachine, work);
     return screen.ok ? screen : refusal({ kind: "screen-fails", name, because: screen.problem });
   }
 
-  async #bringUp(name: string, kind: keyof typeof RECIPES, work: Work): Answer<Screen> {
-    const recipe = RECIPES[kind];
+  async #bringUp(name: string, { recipe, words, shows }: Wish, inMachine: boolean, work: Work): Answer<Screen> {
     const found = await findRecipe(recipe, this.#context);
     if (!found.ok) return found;
     const socket = socketOf(found.value.thing);
     if (socket === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "socket" });
     const way = found.value.thing.programs["way"];
-    if (kind === "far" && way === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "way" });
-    work.report({ kind: "phase", text: `starting a virtual screen for ${name}` });
-    // Windows that come from a machine have its name, by the screen's own word.
-    const words = { ...NO_WORDS, name: recipe, remove: true, serves: name, arguments: kind === "far" ? [name] : [] };
-    const launched = await this.#acts.launch(words, work);
+    if (inMachine && way === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "way" });
+    work.report({ kind: "phase", text: `starting a screen for ${name}` });
+    const asked = { ...NO_WORDS, name: recipe, remove: true, serves: name, arguments: words };
+    const launched = await this.#acts.launch(shows === undefined ? asked : { ...asked, shows }, work);
     if (!launched.ok) return launched;
     const { name: instance, image } = launched.value;
     const ready = await this.#acts.ready(instance, work);
@@ -92,7 +104,7 @@ export class Screens {
     return success({
       instance,
       socket: { folder, name: socket.name },
-      way: kind === "far" && way !== undefined ? { image, command: way.command } : undefined,
+      way: inMachine && way !== undefined ? { image, command: way.command } : undefined,
     });
   }
 
@@ -127,6 +139,14 @@ export class Screens {
     if (program === undefined) return refusal({ kind: "screen-unfit", recipe, lacks: "picture" });
     return success({ screen, command: program.command });
   }
+}
+
+/** Windows that others read have the app's name, by the word of who reads them. */
+function wishFor(name: string, screen: ShownScreen, inMachine: boolean, ownScreen: string | undefined): Wish {
+  const side = inMachine ? "far" : "near";
+  if (screen === "virtual") return { recipe: VIRTUAL[side], words: inMachine ? [name] : [] };
+  if (ownScreen === undefined) throw new Error(`nobody has looked for the screen of ${name}`);
+  return { recipe: OF_SESSION, words: [side, screen === "part" ? "part" : "whole", name], shows: ownScreen };
 }
 
 /** In which of its volumes its socket is, and under which name. */

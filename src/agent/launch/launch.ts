@@ -56,7 +56,7 @@ import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { type DiskProblem, findDisks } from "../disks/find-disks.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
-import { ownScreen, placeOf, PLANNED_SCREEN, PLANNED_WAY } from "../display/own-screen.ts";
+import { ownScreen, PLANNED_SCREEN, PLANNED_WAY, screenAsItIs } from "../display/own-screen.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "../store/images.ts";
 import { type InstanceState, instanceState, type NoIdsLeft, readInstanceState, userOf } from "../instance-state.ts";
@@ -102,6 +102,8 @@ export interface Prepared {
   readonly at: AnsweredAt;
   /** The snapshot of its machine that it goes on from. */
   readonly snapshot?: string;
+  /** Socket of the session's screen, where it is granted on that. */
+  readonly ownScreen?: string | undefined;
 }
 
 export interface Chosen {
@@ -222,7 +224,7 @@ export async function prepare(
   if (overlap !== undefined)
     return refusal({ kind: "overlapping-places", deployment: chosen.deployment.name, ...overlap });
   const covered = coveredBy(chosen.seen, recipe, chosen.deployment);
-  const own = await ownScreen(covered.recipe, covered.deployment, options, context);
+  const own = await ownScreen(covered.recipe, covered.deployment, options, words.shows, context);
   const effective = joinGrants(covered.recipe, covered.deployment, {
     ...(await joinContext(chosen.deployment, context)),
     ...(own === undefined ? {} : { ownScreen: own }),
@@ -279,7 +281,7 @@ export async function prepare(
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words) || making, context),
     ...(memory === undefined ? {} : { secrets: memory }),
-    screen: options.screen ?? (own?.socket === undefined ? PLANNED_SCREEN : placeOf(own.socket)),
+    screen: options.screen ?? screenAsItIs(spec.value, boots(deployment), own?.socket) ?? PLANNED_SCREEN,
     ...(boots(deployment)
       ? { machine: { ...(options.machine ?? plannedMachine(image, context)), way: options.way ?? PLANNED_WAY } }
       : {}),
@@ -294,6 +296,7 @@ export async function prepare(
     effective: effective.value,
     pending: pendingOf(chosen.seen, recipe, chosen.deployment),
     at: chosen.at,
+    ownScreen: own?.socket,
     spec: spec.value,
     plan: plan.value,
     steps: [

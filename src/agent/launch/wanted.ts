@@ -39,6 +39,8 @@ export interface WantedWords {
   readonly demanded?: boolean;
   /** Of a virtual screen: the instance that it is for. No caller says so. */
   readonly serves?: string;
+  /** Of what stands between an app and a screen: that screen's socket, which it has as it is. No caller says so. */
+  readonly shows?: string;
 }
 
 /** No name and no flag: what all starts have that only say what is meant. */
@@ -124,7 +126,7 @@ export function passingRecipe(name: string, words: WantedWords): Result<Recipe, 
 
 /** The deployment with the flags of one start laid over it. */
 export function withFlags(recipe: Recipe, deployment: Deployment, words: WantedWords): Result<Deployment, BadFlag> {
-  let out = deployment;
+  let out = words.shows === undefined ? deployment : withScreen(recipe, deployment);
   for (const [index, text] of words.folders.entries()) {
     const folder = parseFolder(text);
     if (!folder.ok) return folder;
@@ -141,6 +143,13 @@ export function withFlags(recipe: Recipe, deployment: Deployment, words: WantedW
     out = { ...out, requests, answers: { ...out.answers, [name]: grant.value } };
   }
   return success(out);
+}
+
+/** Its owner has said so for the app that it stands in front of. */
+function withScreen(recipe: Recipe, deployment: Deployment): Deployment {
+  const displays = Object.entries(recipe.requests).filter(([, { service }]) => service === "display");
+  const answers = displays.map(([name]) => [name, NO_OPTIONS("real")] as const);
+  return { ...deployment, answers: { ...deployment.answers, ...Object.fromEntries(answers) } };
 }
 
 interface FolderFlag {

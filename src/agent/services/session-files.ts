@@ -3,7 +3,7 @@
  *
  * What somebody else wrote, or edited since Skerry wrote it, is left alone and said (session/marked.ts).
  */
-import type { Deployment, Recipe } from "../../model/index.ts";
+import { type Deployment, isOfSession, type Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { AGENT_UNIT, agentUnit, desktopEntry, entryName, instanceUnit, unitName, whose } from "../../session/index.ts";
 import type { StepProblem } from "../../step/index.ts";
@@ -16,7 +16,8 @@ export type SessionProblem =
 /** What has a window is of use in menus only where the session's own screen is let in. */
 function showsWindows({ requests, answers }: Deployment, recipe: Recipe): boolean {
   return Object.entries({ ...recipe.requests, ...requests }).some(
-    ([name, { service }]) => service === "display" && Object.hasOwn(answers, name) && answers[name]?.answer === "real",
+    ([name, { service }]) =>
+      service === "display" && Object.hasOwn(answers, name) && isOfSession(answers[name]?.answer ?? "deny"),
   );
 }
 

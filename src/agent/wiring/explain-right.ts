@@ -36,6 +36,12 @@ export interface NoSuchTarget {
   readonly meant: string | undefined;
 }
 
+const SCREENS = {
+  virtual: "the socket of a virtual screen",
+  own: "the socket of the session's screen",
+  part: "a socket of the session's screen for windows of its own",
+} as const;
+
 /** One request with its chain. */
 export interface ExplainedRequest {
   readonly name: string;
@@ -217,7 +223,7 @@ function contributionText(one: Contribution): string {
         ? "a network in which nothing answers"
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
     case "display":
-      return one.screen === "own" ? "the socket of the session's screen" : "the socket of a virtual screen";
+      return SCREENS[one.screen];
     case "port":
       return one.rules === undefined
         ? `${describePart({ kind: "everything", zones: one.zones })}, through ${one.through}`

@@ -140,7 +140,7 @@ function targetText(target: RightTarget, app: string): string {
     case "app":
       return `${target.to}:${target.port}`;
     case "screen":
-      return target.screen === "own" ? "the screen of the session" : `the virtual screen of ${app}`;
+      return target.screen === "virtual" ? `the virtual screen of ${app}` : "the screen of the session";
     case "place":
       return `port ${target.port} at ${placeText(target.at)}`;
     default:

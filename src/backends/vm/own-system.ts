@@ -133,7 +133,7 @@ function planSystem(
 
 /** What no system of its own can have of what an app can: the owner's screen, and a name that is no tag. */
 function isForApps(one: Contribution): boolean {
-  if (one.kind === "display") return one.screen === "own";
+  if (one.kind === "display") return one.screen !== "virtual";
   return (one.kind === "bind" || one.kind === "pick") && tagOf(one.target).length > TAG_BYTES_LIMIT;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { CompartmentSpec, HostFacts } from "../../model/index.ts";
+import type { CompartmentSpec, HostFacts, ShownScreen } from "../../model/index.ts";
 import type { Step } from "../../step/index.ts";
 import { type BackendContext } from "../backend.ts";
 import { ABLE, backendContract, CONTEXT, SEALED } from "../contract.fixture.ts";
@@ -83,8 +83,8 @@ test("without passt a network in a machine is refused with the package to instal
   assert.deepEqual([plan.problem.backend, plan.problem.missing], ["vm", ["passt: run ./skerry setup (package passt)"]]);
 });
 
-test("a granted screen is one socket to the machine, behind a wall of its own in there, and never the session's", () => {
-  const display = (screen: "virtual" | "own") => ({ kind: "display", request: "display", screen }) as const;
+test("a granted screen is one socket to the machine, behind a wall of its own in there", () => {
+  const display = (screen: ShownScreen) => ({ kind: "display", request: "display", screen }) as const;
   const { argv, steps } = planOf({ ...SEALED, contributions: [display("virtual")] });
   const { folder, name } = CONTEXT.screen ?? { folder: "", name: "" };
   const at = argv.indexOf(`${folder}/${name}`);
@@ -98,8 +98,13 @@ test("a granted screen is one socket to the machine, behind a wall of its own in
     String(way.content),
     /^owner=1000:1000\nset -- .*'--unshare-net'.*'--cap-drop' 'ALL'.*'\/usr\/bin\/way'\n$/,
   );
-  const own = planWith(vm, { ...SEALED, contributions: [display("own")] }, CONTEXT);
-  assert.ok(!own.ok && own.problem.kind === "cannot-enforce" && own.problem.contribution === "display");
+  // Which screen it is was decided by what the socket leads to.
+  for (const screen of ["own", "part"] as const)
+    assert.deepEqual(planOf({ ...SEALED, contributions: [display(screen)] }).argv, argv);
+  const template = { kind: "make", folder: "/templates/new" } as const;
+  const machine = { ...(CONTEXT.machine ?? assert.fail()), template };
+  const copied = planWith(vm, { ...SEALED, contributions: [display("virtual")] }, { ...CONTEXT, machine });
+  assert.ok(!copied.ok && copied.problem.kind === "cannot-enforce" && copied.problem.contribution === "display");
 });
 
 test("a folder is read-only on the host's side where it must not be written", () => {

@@ -224,9 +224,8 @@ function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {
 
 /** What is let in elsewhere, and cannot be into this machine. */
 function cannotHave({ contributions, guest }: CompartmentSpec, { template }: MachineFiles) {
-  // The way ends in a compartment that reads what a machine says; before the session's screen there is none.
-  const shown = contributions.find((one) => one.kind === "display");
-  if (shown !== undefined && (shown.screen === "own" || guest === "system" || template !== undefined)) return "display";
+  const shown = contributions.some((one) => one.kind === "display");
+  if (shown && (guest === "system" || template !== undefined)) return "display";
   // A system of its own has no control end, which alone could make a connection in it.
   return guest === "system" && contributions.some(({ kind }) => kind === "publish") ? "publish" : undefined;
 }

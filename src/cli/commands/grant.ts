@@ -28,7 +28,7 @@ export default defineCommand<{ readonly json: boolean }, string[]>({
     "all names below one (*.example.org), an address or range (192.0.2.0/24, [2001:db8::1]), host or lan; then :PORT and",
     "/udp where wanted; then options: +tls=same-name, +private, +quota=100MB/day, +rate=1MB/s, +ask, +deny.",
     "REQUEST+=RULE,RULE adds rules to those of a subset or ask; one that is there already gets these options.",
-    "A display: deny, fake (a virtual screen of its own) or real (that of your session).",
+    "A display: deny, fake (a virtual screen of its own), subset (its own windows on yours) or real (yours as it is).",
     "A variable: deny, empty, real or fake:VALUE.",
   ].join("\n"),
   examples: [

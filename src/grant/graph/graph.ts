@@ -11,7 +11,7 @@
  * - Pure, and plain data but for the maps.
  * - Nesting counts: who can write ~/a and who can read ~/a/b share what is in ~/a/b.
  */
-import type { Answer, Contribution, Link, NetworkRule, Publish, PublishPlace } from "../../model/index.ts";
+import type { Answer, Contribution, Link, NetworkRule, Publish, PublishPlace, ShownScreen } from "../../model/index.ts";
 import { isWithin, mayMeet, patternsOf, splitPattern } from "../../model/index.ts";
 import type { Effective } from "../join.ts";
 import type { NetworkPart } from "./network.ts";
@@ -55,8 +55,8 @@ export type RightTarget =
   /** @param through - whose machine the way leads through, if any */
   | { readonly kind: "network"; readonly part: NetworkPart; readonly through?: string }
   | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string }
-  /** `virtual`: nobody else's. `own`: of the session, which all share that have it. */
-  | { readonly kind: "screen"; readonly screen: "virtual" | "own" }
+  /** `virtual`: nobody else's. The others are of the session, which all share that have it. */
+  | { readonly kind: "screen"; readonly screen: ShownScreen }
   /** Where others reach it. */
   | { readonly kind: "place"; readonly port: number; readonly at: PublishPlace };
 
@@ -262,8 +262,8 @@ function channelsOf(
     add(app, target.to, [right]);
     add(target.to, app, [right]);
   }
-  // Who is on one screen can see what the others show there, and share its clipboard.
-  const shared = rights.filter(({ target }) => target.kind === "screen" && target.screen === "own");
+  // Who is on one screen shares its clipboard, and where it is had as it is also sees what the others show there.
+  const shared = rights.filter(({ target }) => target.kind === "screen" && target.screen !== "virtual");
   for (const one of shared) for (const other of shared) add(one.app, other.app, [one, other]);
   const places = placesReached(rights, readers);
   // What surely is a channel first: it shows more.
