@@ -1,6 +1,7 @@
 /** Processes of a wall and of a machine, seen from the host. */
 import { readdirSync, readFileSync } from "node:fs";
 import { processOf } from "../../src/host/processes.ts";
+import { commandOf } from "./life.fixture.ts";
 
 /** Of /proc/PID/stat, as every Linux of today counts. */
 const TICKS_A_SECOND = 100;
@@ -30,4 +31,9 @@ export function processorSecondsOf(wall: number): number {
     }
   });
   return ticks.reduce((sum, one) => sum + one, 0) / TICKS_A_SECOND;
+}
+
+/** The program that runs the machine behind this wall. */
+export function vmmOf(wall: number): number | undefined {
+  return familyOf(wall).find((pid) => /^\S*qemu-system-\S+ /.test(commandOf(pid)));
 }

@@ -15,6 +15,9 @@ const QUEUE_BYTES = 1024 * 1024;
 /** A machine that asks and never reads; above all that streams can have under way. */
 const QUEUE_BYTES_LIMIT = 64 * 1024 * 1024;
 
+/** Small answers weigh more with us than their bytes; also above what streams can have under way. */
+const QUEUE_FRAMES_LIMIT = 20_000;
+
 /** Who uses a stream. */
 export interface Use {
   /** The machine has taken it up, or there is room again. */
@@ -36,9 +39,11 @@ export class Channel {
     this.#port = port;
     this.#astray = on.astray;
     this.#linked = on.linked;
+    let frames = 0;
     this.#mux = new Mux("host", randomBytes(8), (frame) => {
-      port.write(frame);
-      if (port.writableLength > QUEUE_BYTES_LIMIT) this.#end("it does not read");
+      frames += 1;
+      port.write(frame, () => (frames -= 1));
+      if (port.writableLength > QUEUE_BYTES_LIMIT || frames > QUEUE_FRAMES_LIMIT) this.#end("it does not read");
     });
     port.on("error", () => {});
     port.on("data", (piece: Buffer) => {

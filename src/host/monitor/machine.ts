@@ -42,8 +42,16 @@ export class Machine {
   async fail(why: string): Promise<void> {
     // A kernel's last words are said just before the machine's end.
     await Promise.race([this.#heard, pause(HEARD_WITHIN_MS)]);
-    const { programWords } = this.#raised;
-    const said = ["skerry: the virtual machine failed:", why, programWords.text(), this.#kernelWords.text()];
+    const words = this.#raised.programWords.text();
+    const said = ["skerry: the virtual machine failed:", why, wayOut(why, words), words, this.#kernelWords.text()];
     process.stderr.write(`${said.filter((text) => text !== "").join("\n")}\n`, () => process.exit(FAILED));
   }
+}
+
+/** What the owner can do where this host itself is at its end; QEMU and the kernel say so in these words. */
+function wayOut(why: string, words: string): string {
+  if (/cannot allocate memory/i.test(words))
+    return "this host has not the memory for it: end something else, or write a lower limits.memory";
+  // No signal of ours while the app runs.
+  return why.includes("(SIGKILL)") ? "somebody killed it, or this host had no memory left for it" : "";
 }

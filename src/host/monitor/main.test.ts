@@ -12,6 +12,8 @@ import { Tail } from "./streams.ts";
 
 const HERE = import.meta.dirname;
 
+const HEAP_MIB = 48;
+
 interface Ended {
   readonly code: number | null;
   readonly stdout: Buffer;
@@ -55,7 +57,9 @@ async function monitor(
   const folder = mkdtempSync(join(tmpdir(), "skerry-monitor-"));
   const node = [process.execPath, "--disable-warning=ExperimentalWarning"] as const;
   const vmm = [...node, join(HERE, "vmm.fixture.ts"), folder, act];
-  const child = spawn(node[0], [node[1], join(HERE, "main.ts"), folder, ...vmm], { timeout: 60_000 });
+  // What a machine can make us keep is little, so little is given.
+  const words = [...node.slice(1), `--max-old-space-size=${HEAP_MIB}`, join(HERE, "main.ts"), folder, ...vmm];
+  const child = spawn(node[0], words, { timeout: 60_000 });
   const pieces: Buffer[] = [];
   let stderr = "";
   child.stdout.on("data", (piece: Buffer) => pieces.push(piece));
@@ -102,6 +106,36 @@ test("a machine that asks for streams of its own gets none, however often it ask
     socket.destroy();
   });
   assert.equal(code, 9);
+});
+
+for (const act of ["deaf-open", "deaf-hello"])
+  test(`a machine that asks and reads no answer is ended (${act})`, async () => {
+    const { code, stderr } = await monitor(act, "");
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, act === "deaf-open" ? /no machine of ours says \(it does not read\)/ : /began anew/);
+  });
+
+test("a console that is flooded keeps nobody from the app's end", async () => {
+  const { code, stdout, stderr } = await monitor("console-flood", "");
+  assert.deepEqual([code, String(stdout), stderr], [5, "", ""]);
+});
+
+test("an exit code of a mebibyte is none", async () => {
+  const { code, stderr } = await monitor("endless-word", "");
+  assert.equal(code, 125);
+  assert.match(stderr, /it said no exit code/);
+});
+
+test("a machine that is killed, and one that this host has no memory for, end with what can be done", async () => {
+  const killed = await monitor("killed", "");
+  assert.equal(killed.code, 125);
+  assert.match(
+    killed.stderr,
+    /ended before the app did \(SIGKILL\)\nsomebody killed it, or this host had no memory left/,
+  );
+  const none = await monitor("no-memory", "");
+  assert.equal(none.code, 125);
+  assert.match(none.stderr, /this host has not the memory for it: .*limits\.memory\n.*Cannot allocate memory\n/);
 });
 
 test("an exit code that is none is a failure", async () => {

@@ -1,7 +1,7 @@
 /** A stand-in for a VMM and its machine, for tests: connects to the sockets in a folder, and does as its second word says. */
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
-import { frame } from "./mux-frames.ts";
+import { FRAME_TYPES, frame, MAGIC } from "./mux-frames.ts";
 import { Mux } from "./mux.ts";
 
 const [folder = "", act = ""] = process.argv.slice(2);
@@ -48,6 +48,28 @@ function flood(more: number): void {
   for (let count = 0; count < more && asked < 20_000; count++, asked++) mux.open(Buffer.from("x"));
 }
 
+/** So many MiB at the console, and then the exit code. */
+function floodConsole(more: number): void {
+  if (more === 0) return exit(5);
+  console.write(Buffer.alloc(1024 * 1024, "\x1b[2Jflood"), () => floodConsole(more - 1));
+}
+
+/** Asks without end, and reads no answer. */
+function askOnly(kind: "open" | "hello"): void {
+  let id = 0;
+  const bytes = () =>
+    Buffer.concat(
+      Array.from({ length: 2000 }, () =>
+        kind === "open"
+          ? frame(FRAME_TYPES.open, (id += 2), Buffer.from("x"))
+          : frame(FRAME_TYPES.hello, 0, Buffer.concat([MAGIC, randomBytes(8), Buffer.alloc(8), Buffer.from([1])])),
+      ),
+    );
+  const more = () => void port.write(bytes(), more);
+  port.pause();
+  more();
+}
+
 function began(): void {
   switch (act) {
     case "flood":
@@ -63,6 +85,23 @@ function began(): void {
     case "wrong-code":
       say("main", "exit 256\n");
       return mux.end(streams.get("main") ?? 0);
+    case "no-memory":
+      process.stderr.write("qemu: cannot set up guest memory 'pc.ram': Cannot allocate memory\n", () =>
+        process.exit(1),
+      );
+      return;
+    case "killed":
+      process.kill(process.pid, "SIGKILL");
+      return;
+    case "console-flood":
+      return floodConsole(64);
+    case "deaf-open":
+      return askOnly("open");
+    case "deaf-hello":
+      return askOnly("hello");
+    case "endless-word":
+      say("main", Buffer.alloc(1024 * 1024, "e"));
+      return endWhenSaid(streams.get("main") ?? 0);
     case "panic":
       console.write("Kernel panic \x1b[2J\n", () => process.exit(1));
       return;
