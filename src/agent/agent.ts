@@ -32,6 +32,7 @@ import { NO_WORDS, readyOf, type WantedWords } from "./launch/wanted.ts";
 import { boots, type CannotEnter, machineNotes, makeMachine, makeWay } from "./launch/machine.ts";
 import { Launchers } from "./launch/launchers.ts";
 import type { Stopped } from "./machines/power-off.ts";
+import { DiskSnapshots } from "./disks/disk-snapshots.ts";
 import { Snapshots } from "./machines/snapshots.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
@@ -64,6 +65,7 @@ export class Agent {
   readonly deployments: Deployments;
   readonly answers: AnswerChanges;
   readonly snapshots: Snapshots;
+  readonly disks: DiskSnapshots;
   readonly #images: Images;
   readonly #launchers: Launchers;
 
@@ -86,6 +88,7 @@ export class Agent {
     this.changes = new Changes(context, this.life.compartments);
     this.#images = new Images(context);
     this.snapshots = new Snapshots(context, this.#images);
+    this.disks = new DiskSnapshots(context, this.life.compartments);
     this.#launchers = new Launchers(context, this.#images);
     this.deployments = new Deployments(context, this.life, this.changes, this.#launchers);
     this.keeper = new Keeper(context, this.#images, this.compartments, async () => await this.#launchers.dropAll());
@@ -293,7 +296,8 @@ export class Agent {
     const policy = chosen.deployment.service.restart;
     await this.life.services.begins(record, { words, policy, again });
     const copies = spec.contributions.filter((entry) => entry.kind === "copy");
-    const changed = await this.changes.begin(spec.name, copies);
+    const free = this.disks.free(spec.name);
+    const changed = free.ok ? await this.changes.begin(spec.name, copies) : free;
     const begun = changed.ok ? await this.life.learning.begin(record, chosen, words.learn, work) : changed;
     const made = begun.ok ? await this.#make(prepared, record, background) : begun;
     if (!made.ok) {

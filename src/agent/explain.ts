@@ -15,6 +15,7 @@ import type { BadAnswer } from "./grants/change-answers.ts";
 import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
+import { explainDiskState } from "./disks/disk-state-words.ts";
 import { explainDisk } from "./disks/disk-words.ts";
 import type { ImageExportProblem } from "./store/export.ts";
 import { explainExchange } from "./store/explain-exchange.ts";
@@ -101,6 +102,8 @@ export function explain(problem: AgentProblem): Explained {
     case "disks-astray":
     case "bad-disk":
       return explainDisk(problem);
+    case "disk-state":
+      return explainDiskState(problem);
     case "no-lock":
       return refused(`${problem.recipe} has no lock`, `skerry build ${problem.recipe} makes one`);
     case "bad-target":

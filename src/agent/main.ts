@@ -23,6 +23,7 @@ import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
 import { learnRoutes } from "./learn/learn-routes.ts";
+import { diskRoutes } from "./disks/disk-routes.ts";
 import { snapshotRoutes } from "./machines/snapshot-routes.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
@@ -102,6 +103,7 @@ async function main(): Promise<void> {
       grantRoutes(agent)(router);
       learnRoutes(agent)(router);
       snapshotRoutes(agent.snapshots)(router);
+      diskRoutes(agent.disks)(router);
       wiringRoutes(agent)(router);
     },
     readMaxBytes: 4 * 1024 * 1024,

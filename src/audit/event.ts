@@ -108,6 +108,13 @@ export type AuditEvent =
     }
   /** A deployment's machine was written down before it knew of any start, and its memory takes so many bytes on the disk. */
   | { readonly kind: "snapshot"; readonly instance: string; readonly snapshot: string; readonly bytes: number }
+  /** What these disks of a system of its own held was kept under that label, brought back, or let go. */
+  | {
+      readonly kind: "disk-snapshot" | "disk-restore" | "disk-forget";
+      readonly instance: string;
+      readonly label: string;
+      readonly disks: readonly string[];
+    }
   /** One of `code` and `signal` is set; neither where nobody could tell. */
   | {
       readonly kind: "end";

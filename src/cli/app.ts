@@ -159,6 +159,22 @@ export const COMMANDS: CommandTable = {
       forget: { brief: "Remove an instance's snapshot.", load: () => import("./commands/vm-forget.ts") },
     },
   },
+  disk: {
+    brief: "Look after snapshots of the disks of a system of its own.",
+    standard: "snapshots",
+    commands: {
+      snapshot: {
+        brief: "Keep what an instance's own disks hold.",
+        load: () => import("./commands/disk-snapshot.ts"),
+      },
+      snapshots: { brief: "List what was kept.", load: () => import("./commands/disk-snapshots.ts") },
+      restore: {
+        brief: "Bring an instance's own disks back to what was kept.",
+        load: () => import("./commands/disk-restore.ts"),
+      },
+      forget: { brief: "Let go of what was kept.", load: () => import("./commands/disk-forget.ts") },
+    },
+  },
   kill: { brief: "End an app at once, with all that it started.", load: () => import("./commands/kill.ts") },
   freeze: { brief: "Make an app stand still.", load: () => import("./commands/freeze.ts") },
   thaw: { brief: "Let a frozen app go on.", load: () => import("./commands/thaw.ts") },

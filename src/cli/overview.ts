@@ -19,6 +19,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     "disable",
     "autostart",
     "vm",
+    "disk",
   ],
   "See and enter what runs": ["ps", "net", "stats", "logs", "shell", "exec", "cp", "screenshot"],
   "Take back what they wrote": ["changes"],

@@ -22,6 +22,7 @@ import {
 import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
 import type { AgentContext } from "../context.ts";
+import type { DiskStateProblem } from "./disk-state-words.ts";
 
 export type DiskProblem =
   | { readonly kind: "host-lacks"; readonly what: string; readonly fix: string }
@@ -34,7 +35,11 @@ export type DiskProblem =
         | DiskFault
         | { readonly fault: "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own" };
     }
+  | DiskStateProblem
   | { readonly kind: "disks-astray"; readonly deployment: string; readonly because: "none" | "no-system" };
+
+/** Beside an instance's disks while they are brought back to a snapshot: its label. */
+export const RESTORING = "restoring";
 
 export interface FoundDisks {
   readonly disks: readonly DiskContribution[];
@@ -80,6 +85,9 @@ export async function findDisks(
   if (system === undefined && wanted.length === 0) return success({ disks: [], steps: [] });
   if (system === undefined) return refusal({ kind: "disks-astray", deployment, because: "no-system" });
   if (wanted.length === 0) return refusal({ kind: "disks-astray", deployment, because: "none" });
+  const half = await halfRestored(instance, context);
+  if (half !== undefined)
+    return refusal({ kind: "disk-state", name: deployment, because: { fault: "half-restored", label: half } });
   const { folder, own } = systemFolder(context.places, instance);
   const variables = system.firmware === "uefi" ? await readFile(UEFI.variables).catch(() => undefined) : undefined;
   if (system.firmware === "uefi" && variables === undefined)
@@ -210,6 +218,14 @@ export async function readMarks(
 ): Promise<Readonly<Record<string, Mark>>> {
   const text = await performer.readText(path);
   return text === undefined ? {} : JSON.parse(text);
+}
+
+/** @returns the label of a snapshot to which some of the disks were brought back, and not all */
+export async function halfRestored(
+  instance: string,
+  { performer, places }: Pick<AgentContext, "performer" | "places">,
+): Promise<string | undefined> {
+  return await performer.readText(`${systemFolder(places, instance).folder}/${RESTORING}`);
 }
 
 async function isMissing(path: string): Promise<boolean> {

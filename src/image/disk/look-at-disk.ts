@@ -10,6 +10,7 @@ import type { Disk, DiskFormat } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { readPartitions } from "./partitions.ts";
 import { HEAD_BYTES, isQcow2, placesIn, type Qcow2Head, readQcow2, tablesIn } from "./qcow2.ts";
+import { type Qcow2Snapshot, readSnapshots, SNAPSHOT_TABLE_BYTES } from "./qcow2-snapshots.ts";
 
 /** An open file. */
 export interface Readable {
@@ -21,7 +22,7 @@ export interface Readable {
 export interface LookedAt {
   readonly virtualBytes: number;
   readonly backing: string | undefined;
-  readonly snapshots: number;
+  readonly snapshots: readonly Qcow2Snapshot[];
 }
 
 export type DiskFault =
@@ -57,7 +58,7 @@ function lookAtRaw({ bytes }: Readable, head: Buffer, { as, written }: Wanted): 
   if (!written && isQcow2(head)) return bad({ fault: "looks-like", format: "qcow2" });
   const leastBytes = as === "disk" ? (readPartitions(head)?.leastBytes ?? 0) : 0;
   if (leastBytes > bytes) return bad({ fault: "cut-off", leastBytes, bytes });
-  return success({ virtualBytes: Math.ceil(bytes / 512) * 512, backing: undefined, snapshots: 0 });
+  return success({ virtualBytes: Math.ceil(bytes / 512) * 512, backing: undefined, snapshots: [] });
 }
 
 async function lookAtQcow2(
@@ -67,12 +68,15 @@ async function lookAtQcow2(
 ): Promise<Result<LookedAt, BadDisk>> {
   const read = readQcow2(head);
   if (!read.ok) return bad({ fault: "no-image", because: read.problem.because });
-  const { virtualBytes, backing, externalData, snapshots, leastBytes } = read.value;
+  const { virtualBytes, backing, externalData, snapshots, snapshotsAt, leastBytes } = read.value;
   if (externalData) return bad({ fault: "names-another", other: undefined });
   if (backing !== below) return bad({ fault: "names-another", other: backing });
-  const needed = Math.max(leastBytes, await reach(file, read.value));
+  const kept = readSnapshots(await file.read(snapshotsAt, snapshots === 0 ? 0 : SNAPSHOT_TABLE_BYTES), read.value);
+  if (!kept.ok) return bad({ fault: "no-image", because: kept.problem.because });
+  const far = kept.value.reduce((most, one) => Math.max(most, one.leastBytes), leastBytes);
+  const needed = Math.max(far, await reach(file, read.value));
   if (needed > file.bytes) return bad({ fault: "cut-off", leastBytes: needed, bytes: file.bytes });
-  return success({ virtualBytes, backing, snapshots });
+  return success({ virtualBytes, backing, snapshots: kept.value });
 }
 
 /** How far into the file its tables lead. */

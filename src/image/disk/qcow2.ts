@@ -21,6 +21,8 @@ export interface Qcow2Head {
   /** Its content lies in another file. */
   readonly externalData: boolean;
   readonly snapshots: number;
+  /** Where their table is. */
+  readonly snapshotsAt: number;
   /** Place and length of the table of tables, in bytes; its entries say where the image's content lies. */
   readonly tables: { readonly at: number; readonly bytes: number };
   /** Entries of the tables themselves: twice as long where parts of clusters are counted. */
@@ -82,8 +84,11 @@ export function readQcow2(head: Buffer): Result<Qcow2Head, NoQcow2> {
   if (!tables.ok) return tables;
   const snapshots = head.readUInt32BE(60);
   if (snapshots > MOST_SNAPSHOTS) return no(`it has ${snapshots} snapshots`);
+  const snapshotsAt = place(head, 64, MOST_BYTES);
+  if (snapshots > 0 && (snapshotsAt === undefined || snapshotsAt === 0 || snapshotsAt % clusterBytes !== 0))
+    return no("its table of snapshots lies nowhere");
   return success({
-    ...{ virtualBytes, clusterBytes, backing: backing.value, snapshots },
+    ...{ virtualBytes, clusterBytes, backing: backing.value, snapshots, snapshotsAt: snapshotsAt ?? 0 },
     ...tables.value,
     entryBytes: (bits & EXTENDED_TABLES) === 0n ? 8 : 16,
     externalData: (bits & EXTERNAL_DATA) !== 0n || extensions.value,
