@@ -36,6 +36,9 @@ const RECORD = "snapshot.json";
 /** What the kernel and its root take of a machine's memory, twice over. */
 const NEEDED_BYTES = 512 * 1024 * 1024;
 
+/** With less, what has failed has failed by it. */
+const SCARCE_BYTES = 16 * 1024 * 1024;
+
 export interface Snapshot {
   readonly name: string;
   readonly made: string;
@@ -158,6 +161,10 @@ export class Snapshots {
     await this.#perform([{ kind: "remove-tree", path: `${places.runtime}/compartments/${spec.id}` }]);
     if (!ran.ok) {
       if (ran.problem.kind !== "step-failed") return ran;
+      // A VMM whose file of memory finds no room is ended by the kernel without a word of it.
+      const free = freeBytes(building);
+      if (free < SCARCE_BYTES)
+        return refusal({ kind: "snapshot-no-room", folder: building, freeBytes: free, neededBytes: NEEDED_BYTES });
       return refusal({ kind: "snapshot-failed", name, because: ran.problem.because });
     }
     work.report({ kind: "phase", text: "bringing it to the disk" });
