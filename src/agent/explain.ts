@@ -200,6 +200,7 @@ export function explain(problem: AgentProblem): Explained {
     case "screen-fails":
     case "screen-unfit":
     case "no-screen":
+    case "provides-no-display":
       return refused(...displayWords(problem));
     case "folder-not-there":
     case "folder-is-skerrys":

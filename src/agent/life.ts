@@ -125,6 +125,7 @@ export class Life {
         return success({ name: spec.name, image });
       },
       ready: async (name, work) => await this.waitUntilReady(name, work),
+      entry: acts.entry,
     });
     this.live = new LiveChanges(context, this.compartments, this, async (name) => {
       const words = this.services.wordsOf(name) ?? { ...NO_WORDS, name };

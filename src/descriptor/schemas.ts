@@ -195,7 +195,9 @@ export const recipeSchema = titled("a recipe", {
     .describe("system: its first program brings up a whole system, in a virtual machine. Default: app"),
   provides: listOf(z.enum(PROVIDED), "words", PROVIDED.length)
     .optional()
-    .describe("network: the way out of other machines can lead through it. Default: nothing"),
+    .describe(
+      "network: the way out of other machines can lead through it; display: it shows windows of others. Default: nothing",
+    ),
   ready: readySchema.optional().describe("How one sees that its first program can be used. Default: no sign"),
   desktop: desktopSchema.optional().describe("Puts it into menus. Default: not there"),
 });
@@ -218,7 +220,9 @@ const grant = z
         .describe("With subset: what may be reached. With a real network: host and lan, besides the internet"),
       through: name
         .optional()
-        .describe("With a real network or a subset of it: the instance of a net VM that the way leads through"),
+        .describe(
+          "With a real network or a subset of it: the instance of a net VM that the way leads through; with a subset of a display: whose it is",
+        ),
     }),
   ])
   .describe("An answer, or a map with `answer` and its options");

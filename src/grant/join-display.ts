@@ -32,11 +32,14 @@ export interface OwnScreen {
   readonly socket: string | undefined;
   /** Its compositor makes sockets as strangers have them. */
   readonly inPart: boolean;
+  /** A socket of Skerry's own, made for this start. */
+  readonly made?: boolean;
 }
 
 /**
  * @param answer - one that is served
  * @param ownScreen - if somebody has looked
+ * @param through - the instance on whose screen its windows are, and not on that of the session
  * @param ownFolders - Skerry's own, whose sockets serve its owner
  */
 export function joinDisplay(
@@ -44,6 +47,7 @@ export function joinDisplay(
   answer: Grant["answer"],
   deployment: string,
   ownScreen: OwnScreen | undefined,
+  through: string | undefined,
   ownFolders: readonly string[],
 ): Result<DisplayGets, DisplayProblem> {
   const contributions = (screen: ShownScreen): readonly Contribution[] => [
@@ -52,12 +56,18 @@ export function joinDisplay(
   ];
   if (answer === "fake")
     return success({ gets: "a virtual screen of its own", contributions: contributions("virtual"), warnings: [] });
+  if (through !== undefined)
+    return success({
+      gets: `windows of its own on the screen of ${through}`,
+      contributions: contributions("part").map((one) => (one.kind === "display" ? { ...one, through } : one)),
+      warnings: [],
+    });
   const refused = (because: "absent" | "skerrys" | "whole") =>
     refusal({ kind: "display-not-there", deployment, request, because });
   if (ownScreen !== undefined) {
-    const { socket, inPart } = ownScreen;
+    const { socket, inPart, made = false } = ownScreen;
     if (socket === undefined) return refused("absent");
-    if (ownFolders.some((own) => isWithin(socket, own))) return refused("skerrys");
+    if (!made && ownFolders.some((own) => isWithin(socket, own))) return refused("skerrys");
     if (answer === "subset" && !inPart) return refused("whole");
   }
   if (answer === "subset")

@@ -242,7 +242,7 @@ function joinOne(
     return set.ok ? success({ ...plain, ...set.value }) : set;
   }
   if (request.service === "display") {
-    const shown = joinDisplay(name, answer, deployment, context.ownScreen, context.ownFolders);
+    const shown = joinDisplay(name, answer, deployment, context.ownScreen, grant?.through, context.ownFolders);
     return shown.ok ? success({ ...plain, ...shown.value }) : shown;
   }
   return request.service === "network" && grant !== undefined
@@ -411,6 +411,12 @@ function masks(
   return out;
 }
 
+/** Answers whose way may lead through another instance. */
+const LED: Partial<Record<Request["service"], readonly Grant["answer"][]>> = {
+  network: ["real", "subset"],
+  display: ["subset"],
+};
+
 /** An option that means nothing with this answer: believed to limit what it does not limit, it would open a door. */
 function optionAstray(request: Request, grant: Grant | undefined): string | undefined {
   if (grant === undefined) return undefined;
@@ -419,8 +425,7 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
     return "allow";
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
-  if (grant.through !== undefined && (request.service !== "network" || !["real", "subset"].includes(grant.answer)))
-    return "through";
+  if (grant.through !== undefined && !(LED[request.service] ?? []).includes(grant.answer)) return "through";
   if (grant.through !== undefined && grant.allow?.includes("host") === true) return "allow: [host] beside through";
   if (grant.value !== undefined && (request.service !== "variable" || grant.answer !== "fake")) return "value";
   return undefined;

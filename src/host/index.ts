@@ -30,6 +30,7 @@ export * from "./remove-trees.ts";
 export { cleanEnvironment, describeRunProblem, runProgram } from "./run-program.ts";
 export type { Act, Change, KnownTimes, MergeOrder, MergeReport } from "./changes/messages.ts";
 export { screenGlobals } from "./screen-globals.ts";
+export { type ServedStreams, serveStreams } from "./serve-streams.ts";
 export { secretsFolder, startsWithSecrets } from "./secrets.ts";
 export * from "./upper-folder.ts";
 export { type OpensWatch, watchOpens } from "./watch-opens.ts";

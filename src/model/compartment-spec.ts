@@ -52,8 +52,8 @@ export type Contribution =
       readonly rules: readonly NetworkRule[];
       readonly empty?: boolean;
     }
-  /** The socket of a screen appears where `displayInside` says. */
-  | { readonly kind: "display"; readonly request: string; readonly screen: ShownScreen }
+  /** The socket of a screen appears where `displayInside` says; `through`: of that instance's, which shows windows of many. */
+  | { readonly kind: "display"; readonly request: string; readonly screen: ShownScreen; readonly through?: string }
   /** A network card that leads to a provider's machine and nowhere else; `rules`: only those ways, and no names. */
   | {
       readonly kind: "port";

@@ -58,7 +58,7 @@ export interface Grant {
   readonly rules: readonly NetworkRule[] | undefined;
   /** With `fake` for a variable: what it is set to. */
   readonly value?: string;
-  /** With a `real` network or a `subset` of it: the instance whose machine the way leads through. */
+  /** With a `real` network or a `subset` of it: the instance whose machine the way leads through. With a display: whose it is. */
   readonly through?: string;
 }
 

@@ -91,7 +91,7 @@ export const OWN_VARIABLES = [
 ] as const;
 
 /** What one instance can be to others besides what its links say. */
-export const PROVIDED = ["network"] as const;
+export const PROVIDED = ["network", "display"] as const;
 
 /** How long a volume's content is meant to live: the first three survive purge and rebuild, `temp` one run. */
 export const VOLUME_CLASSES = ["data", "settings", "cache", "temp"] as const;

@@ -33,6 +33,7 @@ export const LARGE_RECIPES = [
     "agent-shell",
     "far-screen",
     "session-screen",
+    "gui-vm",
   ],
 ] as const;
 

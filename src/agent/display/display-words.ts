@@ -1,14 +1,18 @@
 /** Display words: problems with screens, as a text for a person. */
 import type { DisplayProblem } from "../../grant/index.ts";
 import { unreachable } from "../../result.ts";
+import type { CatalogueProblem } from "../catalogue.ts";
 import { type AgentProblem, explain } from "../explain.ts";
+import type { LedProblem } from "./seats.ts";
 
 export type ScreenProblem =
   /** The screen that it was granted could not be brought up. */
   | { readonly kind: "screen-fails"; readonly name: string; readonly because: AgentProblem }
   /** Its recipe does not say where its socket is, or how a picture is taken. */
   | { readonly kind: "screen-unfit"; readonly recipe: string; readonly lacks: "socket" | "picture" | "way" }
-  | { readonly kind: "no-screen"; readonly name: string };
+  | { readonly kind: "no-screen"; readonly name: string }
+  /** Its windows are to be on the screen of an instance that has none for others. */
+  | Exclude<LedProblem, CatalogueProblem>;
 
 /** What is wrong, and the way out. */
 export function displayWords(problem: DisplayProblem | ScreenProblem): readonly [string, string] {
@@ -44,6 +48,11 @@ export function displayWords(problem: DisplayProblem | ScreenProblem): readonly 
       return [
         `the recipe ${problem.recipe} ${problem.lacks === "socket" ? "names no socket as the file by which it is ready, in a volume of its own" : `has no program called ${problem.lacks}`}`,
         `skerry recipe check ${problem.recipe} reads it; one of your own takes the place of the catalogue's`,
+      ];
+    case "provides-no-display":
+      return [
+        `the windows of ${problem.name} are to be on the screen of ${problem.through}, which provides no display`,
+        "name an instance of a recipe that provides: [display] and has a program called join, such as gui-vm",
       ];
     case "no-screen":
       return [

@@ -6,7 +6,9 @@ import type { ScreenSocket, WayFiles } from "../../backends/index.ts";
 import type { OwnScreen } from "../../grant/index.ts";
 import { findPath, screenGlobals } from "../../host/index.ts";
 import {
+  type Answer,
   type CompartmentSpec,
+  type Grant,
   type Deployment,
   isCleanAbsolutePath,
   isOfSession,
@@ -30,10 +32,10 @@ export async function ownScreen(
   { performer }: Pick<AgentContext, "performer">,
 ): Promise<OwnScreen | undefined> {
   const displays = Object.entries({ ...recipe.requests, ...requests }).flatMap(([name, { service }]) =>
-    service === "display" && Object.hasOwn(answers, name) ? (answers[name]?.answer ?? []) : [],
+    service === "display" && Object.hasOwn(answers, name) ? ofSession(answers[name]) : [],
   );
-  if (!displays.some(isOfSession) || dry) return undefined;
-  if (shows !== undefined) return { socket: shows, inPart: false };
+  if (displays.length === 0 || dry) return undefined;
+  if (shows !== undefined) return { socket: shows, inPart: false, made: true };
   const environment = session === undefined ? process.env : await environmentOfProcess(session, performer);
   const { WAYLAND_DISPLAY: display = "", XDG_RUNTIME_DIR: runtime = "" } = environment;
   const path = display.startsWith("/") ? display : `${runtime}/${display}`;
@@ -42,6 +44,10 @@ export async function ownScreen(
   if (real === undefined || type !== "other") return { socket: undefined, inPart: false };
   const inPart = displays.includes("subset") && (await screenGlobals(real))?.has(IN_PART) === true;
   return { socket: real, inPart };
+}
+
+function ofSession(grant: Grant | undefined): readonly Answer[] {
+  return grant !== undefined && isOfSession(grant.answer) && grant.through === undefined ? [grant.answer] : [];
 }
 
 /**

@@ -21,6 +21,7 @@ import { findRecipe } from "../catalogue.ts";
 import type { Compartments } from "../compartments.ts";
 import type { AgentContext, Work } from "../context.ts";
 import type { AgentProblem } from "../explain.ts";
+import { Seats } from "./seats.ts";
 import type { Prepared } from "../launch/launch.ts";
 import { NO_WORDS, type WantedWords } from "../launch/wanted.ts";
 import type { Start } from "../start-record.ts";
@@ -52,12 +53,15 @@ interface Acts {
   /** Starts in the background. */
   readonly launch: (words: WantedWords, work: Work) => Answer<{ readonly name: string; readonly image: Image }>;
   readonly ready: (name: string, work: Work) => Answer<Start>;
+  /** What runs a command in a compartment that stands. */
+  readonly entry: (start: Start, command: Argv) => Promise<Argv | undefined>;
 }
 
 export class Screens {
   readonly #context: AgentContext;
   readonly #compartments: Compartments;
   readonly #acts: Acts;
+  readonly #seats: Seats;
   /** Apps that are just being started: nobody has written down yet which screen is theirs. */
   readonly #beginning = new Set<string>();
 
@@ -65,6 +69,7 @@ export class Screens {
     this.#context = context;
     this.#compartments = compartments;
     this.#acts = acts;
+    this.#seats = new Seats(context, compartments, acts.entry);
   }
 
   /** Before an app is started. @returns its screen; undefined where it is granted none, or one that is there as it is */
@@ -81,9 +86,15 @@ export class Screens {
     const other = this.#compartments.running(name);
     if (other !== undefined) return refusal({ kind: "runs-already", name, since: other.record.started });
     this.#beginning.add(name);
-    const wish = wishFor(name, shown.screen, inMachine, ownScreen);
+    const { through } = shown;
+    const seat = through === undefined ? success(undefined) : await this.#seats.open(name, through);
+    if (!seat.ok) return seat;
+    const led = seat.value !== undefined;
+    const wish = wishFor(name, led ? "led" : shown.screen, inMachine, seat.value ?? ownScreen);
     const screen = await this.#bringUp(name, wish, inMachine, work);
-    return screen.ok ? screen : refusal({ kind: "screen-fails", name, because: screen.problem });
+    if (screen.ok) return screen;
+    this.#seats.close(name);
+    return refusal({ kind: "screen-fails", name, because: screen.problem });
   }
 
   async #bringUp(name: string, { recipe, words, shows }: Wish, inMachine: boolean, work: Work): Answer<Screen> {
@@ -120,6 +131,7 @@ export class Screens {
     for (const { record } of running) {
       const { serves, spec } = record;
       if (serves === undefined || used.has(spec.name) || this.#beginning.has(serves)) continue;
+      this.#seats.close(serves);
       void this.#compartments.kill(spec.name).catch((error: unknown) => {
         process.stderr.write(`${spec.name} cannot be ended: ${String(error)}\n`);
       });
@@ -130,9 +142,15 @@ export class Screens {
   async picture(name: string): Answer<{ readonly screen: string; readonly command: Argv }> {
     const standing = await this.#compartments.standing(name);
     if (!standing.ok) return standing;
-    const { screen = "" } = standing.value.start.record;
+    const { screen: own = "", recipe: itself, spec } = standing.value.start.record;
+    const shown = spec.contributions.find((one) => one.kind === "display");
+    // Who provides a screen has it itself, and who is led to it is seen there.
+    const provides = await findRecipe(itself, this.#context);
+    const isProvider = provides.ok && provides.value.thing.provides?.includes("display") === true;
+    const screen = isProvider ? name : (shown?.through ?? own);
     const recipe = this.#compartments.running(screen)?.record.recipe;
-    if (recipe === undefined) return refusal({ kind: "no-screen", name });
+    if (recipe === undefined || shown?.screen === "own" || (shown?.screen === "part" && shown.through === undefined))
+      return refusal({ kind: "no-screen", name });
     const found = await findRecipe(recipe, this.#context);
     if (!found.ok) return found;
     const program = found.value.thing.programs["picture"];
@@ -142,11 +160,11 @@ export class Screens {
 }
 
 /** Windows that others read have the app's name, by the word of who reads them. */
-function wishFor(name: string, screen: ShownScreen, inMachine: boolean, ownScreen: string | undefined): Wish {
+function wishFor(name: string, screen: ShownScreen | "led", inMachine: boolean, shows: string | undefined): Wish {
   const side = inMachine ? "far" : "near";
   if (screen === "virtual") return { recipe: VIRTUAL[side], words: inMachine ? [name] : [] };
-  if (ownScreen === undefined) throw new Error(`nobody has looked for the screen of ${name}`);
-  return { recipe: OF_SESSION, words: [side, screen === "part" ? "part" : "whole", name], shows: ownScreen };
+  if (shows === undefined) throw new Error(`nobody has looked for the screen of ${name}`);
+  return { recipe: OF_SESSION, words: [side, screen === "own" ? "whole" : screen, name], shows };
 }
 
 /** In which of its volumes its socket is, and under which name. */

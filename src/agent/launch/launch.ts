@@ -56,6 +56,7 @@ import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
 import { type DiskProblem, findDisks } from "../disks/find-disks.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
+import { checkLed, type LedProblem } from "../display/seats.ts";
 import { ownScreen, PLANNED_SCREEN, PLANNED_WAY, screenAsItIs } from "../display/own-screen.ts";
 import { grantedVariables } from "../grants/session-variables.ts";
 import { type BuildImageProblem, sha256 } from "../store/images.ts";
@@ -66,6 +67,7 @@ import type { SnapshotProblem } from "../machines/snapshot-words.ts";
 import { type BadFlag, carefulDeployment, passingRecipe, readyOf, type WantedWords, withFlags } from "./wanted.ts";
 
 export type LaunchProblem =
+  | LedProblem
   | CatalogueProblem
   | BuildImageProblem
   | JoinProblem
@@ -272,6 +274,8 @@ export async function prepare(
       what: "a file system in memory for secrets",
       fix: "mount a tmpfs at /dev/shm",
     });
+  const led = await checkLed(spec.value, context);
+  if (!led.ok) return led;
   const ports = await portPlaces(spec.value, context, options.dry);
   if (!ports.ok) return ports;
   const log = `${context.places.state}/logs/${deployment.name}.log`;

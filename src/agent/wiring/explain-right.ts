@@ -223,7 +223,7 @@ function contributionText(one: Contribution): string {
         ? "a network in which nothing answers"
         : `a network of the broker's, which lets through ${one.rules.map((rule) => rule.text).join(", ")}`;
     case "display":
-      return SCREENS[one.screen];
+      return one.through === undefined ? SCREENS[one.screen] : `a socket for windows of its own at ${one.through}`;
     case "port":
       return one.rules === undefined
         ? `${describePart({ kind: "everything", zones: one.zones })}, through ${one.through}`

@@ -140,6 +140,7 @@ function targetText(target: RightTarget, app: string): string {
     case "app":
       return `${target.to}:${target.port}`;
     case "screen":
+      if (target.through !== undefined) return `the screen of ${target.through}`;
       return target.screen === "virtual" ? `the virtual screen of ${app}` : "the screen of the session";
     case "place":
       return `port ${target.port} at ${placeText(target.at)}`;

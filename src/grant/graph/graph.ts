@@ -56,7 +56,7 @@ export type RightTarget =
   | { readonly kind: "network"; readonly part: NetworkPart; readonly through?: string }
   | { readonly kind: "app"; readonly to: string; readonly port: number; readonly as: string }
   /** `virtual`: nobody else's. The others are of the session, which all share that have it. */
-  | { readonly kind: "screen"; readonly screen: ShownScreen }
+  | { readonly kind: "screen"; readonly screen: ShownScreen; readonly through?: string }
   /** Where others reach it. */
   | { readonly kind: "place"; readonly port: number; readonly at: PublishPlace };
 
@@ -175,7 +175,10 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
         found.push({ verb: "read", target: chosen(one, file), entry: { list: "files", index: at } });
       }
     }
-    if (one.kind === "display") found.push({ verb: "reach", target: { kind: "screen", screen: one.screen }, entry });
+    if (one.kind === "display") {
+      const target = { kind: "screen", screen: one.screen, ...(one.through && { through: one.through }) } as const;
+      found.push({ verb: "reach", target, entry });
+    }
     if (one.kind === "network")
       found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
     const through = one.kind === "port" ? { through: one.through } : {};
@@ -234,6 +237,10 @@ function matchesBelow({ path, pattern }: FolderTarget, inner: string): boolean {
   );
 }
 
+function isOfSession({ screen, through }: Extract<RightTarget, { kind: "screen" }>): boolean {
+  return screen !== "virtual" && through === undefined;
+}
+
 function channelsOf(
   rights: readonly Right[],
   known: ReadonlyMap<string, unknown>,
@@ -252,8 +259,8 @@ function channelsOf(
     if (verb === "write" && target.kind === "folder")
       for (const reading of readers(target.path))
         if (reading.app !== app && foldersMeet(target, reading.target)) add(app, reading.app, [right, reading.right]);
-    // All that it says and hears passes that machine.
-    if (target.kind === "network" && target.through !== undefined) {
+    // All that it says and hears, or shows, passes that machine.
+    if ((target.kind === "network" || target.kind === "screen") && target.through !== undefined) {
       add(app, target.through, [right]);
       add(target.through, app, [right]);
     }
@@ -263,7 +270,7 @@ function channelsOf(
     add(target.to, app, [right]);
   }
   // Who is on one screen shares its clipboard, and where it is had as it is also sees what the others show there.
-  const shared = rights.filter(({ target }) => target.kind === "screen" && target.screen !== "virtual");
+  const shared = rights.filter(({ target }) => target.kind === "screen" && isOfSession(target));
   for (const one of shared) for (const other of shared) add(one.app, other.app, [one, other]);
   const places = placesReached(rights, readers);
   // What surely is a channel first: it shows more.
