@@ -48,6 +48,42 @@ while more:
 print(" ".join(names))
 `;
 
+/** Makes a window that is never shown, with a title of so many letters. Where it is answered nothing more, it ends. */
+const TITLED = (letters: number) => `
+import os, socket, struct, time
+to = socket.socket(socket.AF_UNIX)
+to.connect(os.environ["XDG_RUNTIME_DIR"] + "/" + os.environ["WAYLAND_DISPLAY"])
+to.settimeout(5)
+def say(object, opcode, body): to.sendall(struct.pack("=IHH", object, opcode, 8 + len(body)) + body)
+def text(of):
+    of = of.encode() + bytes(1)
+    return struct.pack("=I", len(of)) + of + bytes(-len(of) % 4)
+def until(wanted):
+    global said
+    while True:
+        while len(said) >= 8 and len(said) >= struct.unpack("=IHH", said[:8])[2]:
+            object, opcode, length = struct.unpack("=IHH", said[:8])
+            body, said = said[8:length], said[length:]
+            if object == 2: found[body[8:8 + struct.unpack("=I", body[4:8])[0] - 1].decode()] = struct.unpack("=I", body[:4])[0]
+            if object == wanted: return
+        try: piece = to.recv(65536)
+        except TimeoutError: return
+        if not piece: return
+        said += piece
+said, found = b"", {}
+say(1, 1, struct.pack("=I", 2))
+say(1, 0, struct.pack("=I", 3))
+until(3)
+say(2, 0, struct.pack("=I", found["wl_compositor"]) + text("wl_compositor") + struct.pack("=II", 1, 4))
+say(2, 0, struct.pack("=I", found["xdg_wm_base"]) + text("xdg_wm_base") + struct.pack("=II", 1, 5))
+say(4, 0, struct.pack("=I", 6))
+say(5, 2, struct.pack("=II", 7, 6))
+say(7, 1, struct.pack("=I", 8))
+say(8, 2, text("y" * ${letters}))
+say(1, 0, struct.pack("=I", 9))
+until(9)
+`;
+
 function deploy(name: string, recipe: string, more: string): void {
   const text = `skerry: deployment/1\nrecipe: ${recipe}\n${more}`;
   writeFileSync(`${trial.home}/config/deployments/${name}.yaml`, text);
@@ -119,6 +155,22 @@ test("its window says who it is by the word of the host, whatever the app calls 
   assert.deepEqual(running.toSorted(), ["honest", "session", "session-screen"]);
   await done(trial, ["kill", "honest"]);
   await until("its way has ended with it", async () => (await listed(trial)).length === 1);
+});
+
+test("a title that leaves no room for the name is not shown without it", async () => {
+  deploy(
+    "long",
+    "dev-shell",
+    "requests: { display: { service: display, why: for a test } }\nanswers: { display: subset }\n",
+  );
+  for (const letters of [3000, 4076, 4080]) {
+    const words = ["run", "-q", "long", "--", "-c", `exec python3 -c '${TITLED(letters)}'`];
+    await done(trial, words, { environment });
+  }
+  const { stdout } = await done(trial, ["logs", "session"]);
+  const titles = [...stdout.matchAll(/set_title\("([^"]*y{99})/g)].map(([, title = ""]) => title.slice(0, 8));
+  assert.ok(titles.length >= 2);
+  assert.deepEqual([...new Set(titles)], ["long: yy"]);
 });
 
 test("from a machine the same: its part of the screen, under its name", { skip }, async () => {
