@@ -61,4 +61,4 @@ int start_log_keeper(const char *file, const char *bytes);
 
 /* The sub-commands; words are what follows the name, closed by NULL. */
 int wall_main(char **words), enter_main(char **words), log_main(char **words), sockets_main(char **words), reseed_main(char **words);
-int guest_main(char **words);
+int guest_main(char **words), slot_main(char **words);

@@ -26,7 +26,15 @@ export interface Backend {
   readonly boots?: boolean;
   /** What runs one more program in a running compartment, with no more rights than the app has; undefined: it cannot. */
   readonly enter?: (wall: StandingWall, wanted: Entry, context: EntryContext) => Entrance;
+  /** Of a machine that runs: what its control end does for one folder, as words; undefined: nothing can be done there. */
+  readonly slot?: (spec: CompartmentSpec, request: string, change: SlotChange) => readonly string[] | undefined;
 }
+
+/**
+ * What becomes of a folder's place in a machine: what is behind it now is shown; or nothing is, and who still has something
+ * of what was there is ended, or only counted.
+ */
+export type SlotChange = "show" | "hide-and-end" | "hide-and-count";
 
 export interface BackendContext {
   readonly facts: HostFacts;

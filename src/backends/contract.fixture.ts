@@ -75,7 +75,9 @@ export const SEALED: CompartmentSpec = {
 
 const ONE_OF_EACH: readonly Contribution[] = [
   { kind: "bind", source: "/home/owner/notes", target: "/work", access: "read" },
+  { kind: "copy", request: "work", source: "/home/owner/notes", target: "/work" },
   { kind: "pick", source: "/home/owner/notes", files: ["a.txt"], target: "/work" },
+  { kind: "slot", request: "work", target: "/work" },
   { kind: "empty-folder", target: "/work" },
   { kind: "memory-folder", target: "/work" },
   { kind: "file", target: "/etc/hostname", content: "viewer\n" },

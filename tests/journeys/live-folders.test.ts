@@ -220,15 +220,18 @@ test("where its owner wants that, an app that holds a revoked folder is started 
 });
 
 /** Makes a copy of all mounts that nothing is handed on to, as a sandbox within the sandbox may. */
-const KEEPER = "unshare --user --mount --propagation private sh -c 'touch /tmp/holds; exec sleep 1000'";
+const KEEPER =
+  "unshare --user --mount --propagation private sh -c 'echo $$ >/tmp/kept; touch /tmp/holds; exec sleep 1000'";
 
 test("a sandbox within the app that has kept a mount of its own is ended", async () => {
   const file = `${trial.home}/config/recipes/dev-shell.yaml`;
   writeFileSync(file, `${RECIPE}own-sandbox: true\n`);
   await start({ docs: real("docs") }, `cd /; (${KEEPER}) & echo $! >/tmp/holder; while :; do sleep 0.1; done`);
   await until("the holder", async () => (await inside("test -e /tmp/holds")).code === 0);
+  const kept = async () => (await inside("cat /proc/$(cat /tmp/kept)/root/mnt/docs/name; echo .")).stdout;
+  assert.equal(await kept(), "docs.\n");
   assert.match((await save({ docs: "deny" })).join("\n"), /ended$/);
-  assert.equal((await inside("pgrep -x sleep | xargs -I{} cat /proc/{}/root/mnt/docs/name")).stdout, "");
+  assert.equal(await kept(), ".\n");
   assert.equal((await inside("echo goes on")).stdout, "goes on\n");
   writeFileSync(file, RECIPE);
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { after, test } from "node:test";
-import { done, json, listed, processesSaying, until } from "./life.fixture.ts";
+import { done, listed, processesSaying, until } from "./life.fixture.ts";
 import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
@@ -102,27 +102,4 @@ test("a machine in the background outlives the agent, and is stopped by asking i
   assert.equal(stopped.value.exitCode, 3);
   assert.ok(await logged("asked"));
   assert.deepEqual(processesSaying(`skerry-${row?.id ?? "none"}`), []);
-});
-
-test("a folder that is revoked is gone from a machine that runs: it ends, and comes up without", { skip }, async () => {
-  deploy("revoked", `answers: { project: { answer: real, folder: ${folder} } }\n`);
-  const script = 'echo "sees $(ls /work 2>/dev/null | grep -c given.txt)"; exec sleep 1000';
-  await done(trial, ["start", "-q", "revoked", "--", "-c", script], { timeoutMs: LIMIT_MS });
-  const logged = async (text: string) => (await done(trial, ["logs", "revoked"])).stdout.includes(text);
-  await until("the folder is seen", async () => await logged("sees 1"), LIMIT_MS);
-  const [before] = (await listed(trial)).filter(({ name }) => name === "revoked");
-  const said = await done(trial, ["revoke", "revoked", "project"], { timeoutMs: LIMIT_MS });
-  assert.match(said.stdout, /from a virtual machine nothing can be taken while it runs/);
-  assert.ok(before !== undefined && !existsSync(`/proc/${before.pid}`), "the machine that had it is gone");
-  await until("it is up again", async () => await logged("sees 0"), LIMIT_MS);
-  await done(trial, ["kill", "revoked"]);
-});
-
-test("what a machine cannot have is refused by name, before anything is made for it", { skip }, async () => {
-  deploy("copied", `answers: { project: { answer: copy, folder: ${folder} } }\n`);
-  const refused = await trial.skerry(["plan", "copied"]);
-  assert.notEqual(refused.code, 0);
-  assert.match(refused.stderr, /vm cannot enforce "copy"/);
-  const rows = await json(trial, ["deployments"]);
-  assert.ok(JSON.stringify(rows).includes('"isolation":"vm"'));
 });

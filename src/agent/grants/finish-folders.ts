@@ -19,8 +19,10 @@ import {
   unstageView,
   type View,
 } from "../../host/index.ts";
+import { boots } from "../launch/machine.ts";
 import { readInForce, startFolder, viewOf, writeInForce } from "./in-force.ts";
 import { type ChangeAround, haveEnded } from "./live-folders.ts";
+import { changeInMachine } from "./machine-slot.ts";
 import { dropUnfinished, readUnfinished } from "./unfinished.ts";
 
 /** @returns undefined where nothing was unfinished; else what became of the app */
@@ -30,6 +32,11 @@ export async function finishFolders(around: ChangeAround): Promise<"goes-on" | "
   const unfinished = await readUnfinished(spec, context);
   if (unfinished === undefined) return undefined;
   const { request, staging, gone, still } = unfinished;
+  if (boots(start.record) && request !== undefined && gone !== undefined) {
+    // A machine that stands still hears nothing.
+    if (still) await compartments.freeze(spec.name, false);
+    await changeInMachine(start, request, "hide-and-end");
+  }
   if (still) await compartments.freeze(spec.name, true);
   const view = await viewOf(start, context);
   let holders: readonly ProcessName[] | undefined = [];

@@ -34,6 +34,7 @@ import type { AgentContext } from "../context.ts";
 import { boots } from "../launch/machine.ts";
 import { refusal } from "../../result.ts";
 import { grantedAt, readInForce, type Slot, startFolder, viewOf, writeInForce } from "./in-force.ts";
+import { changeInMachine, hasPlace } from "./machine-slot.ts";
 import { dropUnfinished, writeUnfinished } from "./unfinished.ts";
 import { partsFor } from "./view-parts.ts";
 
@@ -134,14 +135,14 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const mount = view === undefined ? undefined : slotMount(view, slots, request);
   // What is more of the same is no reason to take anything away first.
   const kept = before.length === 0 || isMore(before, effective.contributions);
-  if (view === undefined || mount === undefined) {
-    const machine = boots(start.record);
+  const machine = boots(start.record);
+  if (view === undefined || mount === undefined || (machine && !hasPlace(start, request))) {
     if (kept)
-      return notNow(effective, machine ? "a virtual machine gets no folder while it runs" : "its wall has ended");
+      return notNow(effective, machine ? "a system of its own gets no folder while it runs" : "its wall has ended");
     // Nobody can take anything from it any more, so it goes itself.
     await compartments.kill(spec.name);
     const why = machine
-      ? "from a virtual machine nothing can be taken while it runs"
+      ? "from a system of its own nothing can be taken while it runs"
       : "its wall has ended, and without it nothing can be taken from what runs";
     return { request, gets: effective.gets, outcome: "taken-away", because: why, held: 0, ended: "instance" };
   }
@@ -151,10 +152,17 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const gone: Gone = { mounts: shownOn(view, mount), hostIds: hostIds(view) };
   const stands = gone.mounts.length > 0 && start.state !== "frozen";
   await writeUnfinished(spec, { request, staging, gone: kept ? undefined : gone, still: stands }, context);
-  if (stands) await compartments.freeze(spec.name, true);
-  let holders: readonly ProcessName[] = [];
   let because = staged.ok ? undefined : staged.problem.because;
   let whole = false;
+  let letGo = 0;
+  if (machine && !kept) {
+    const hidden = await changeInMachine(start, request, around.onRevoke === "end" ? "hide-and-end" : "hide-and-count");
+    // Whatever it keeps, its VMM has it open then, and is found below.
+    if (hidden.ok) letGo = hidden.value;
+    whole = letGo > 0 && around.onRevoke === "restart";
+  }
+  if (stands) await compartments.freeze(spec.name, true);
+  let holders: readonly ProcessName[] = [];
   try {
     if (!kept) holders = holdersOf(view.first, gone);
     const left = await clearSlot(view, `${slots}/${request}`, mount);
@@ -169,11 +177,18 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   } finally {
     if (stands) await compartments.freeze(spec.name, false);
   }
+  if (machine && !whole && because === undefined && staged.ok && staged.value.length > 0) {
+    const shown = await changeInMachine(start, request, "show");
+    if (!shown.ok) because = shown.problem.because;
+  }
+  // Behind a machine's wall is its VMM: a machine goes as one.
+  whole ||= machine && holders.length > 0;
   whole ||= holders.length > 0 && (around.onRevoke === "restart" || !(await haveEnded(view, holders, gone)));
   if (whole) await compartments.kill(spec.name);
-  const ended = whole ? "instance" : holders.length > 0 ? "processes" : undefined;
+  const held = holders.length + letGo;
+  const ended = whole ? "instance" : held > 0 ? "processes" : undefined;
   const outcome = because === undefined ? "in-force" : "taken-away";
-  return { request, gets: effective.gets, outcome, because, held: holders.length, ended };
+  return { request, gets: effective.gets, outcome, because, held, ended };
 }
 
 function notNow({ request, gets }: Pick<Effective, "request" | "gets">, because: string): FolderChange {

@@ -256,7 +256,7 @@ export async function prepare(
     terminal: words.terminal === "" ? undefined : words.terminal,
     acceptWeaker: words.acceptWeaker,
     endsWithCaller: making || ((words.remove || words.learn !== undefined) && !options.background),
-    slotsFor: isPassing(words) ? [] : answeredByFile(chosen),
+    slotsFor: slotsFor(chosen, isPassing(words)),
     disks: disks.value.disks,
   };
   const spec = specFor(start, context.facts, context.places);
@@ -322,11 +322,13 @@ export async function prepare(
 
 /**
  * Requests whose answer is the deployment's, and changes with it. What the owner has said for one start is so until its
- * end; and of an image from elsewhere it is not known whether it has what a change needs.
+ * end; and of an image from elsewhere it is not known whether it has what a change needs. A machine has the same devices
+ * in each start, else it could not go on from its snapshot.
  */
-function answeredByFile({ recipe, deployment, at }: Chosen): readonly string[] {
-  if (recipe.imported !== undefined) return [];
-  const own = answeredForThisStart(at);
+function slotsFor({ recipe, deployment, at }: Chosen, passing: boolean): readonly string[] {
+  const same = boots(deployment);
+  if (recipe.imported !== undefined || (passing && !same)) return [];
+  const own = same ? [] : answeredForThisStart(at);
   return Object.keys({ ...recipe.requests, ...deployment.requests }).filter((name) => !own.includes(name));
 }
 

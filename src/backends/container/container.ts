@@ -17,7 +17,7 @@ import {
   type StandingWall,
   type WallPlan,
 } from "../backend.ts";
-import { type Furnishing, furnish } from "./furnish.ts";
+import { type Furnishing, furnish, plainRoom } from "./furnish.ts";
 import { type LimitPlan, planLimits } from "./limits.ts";
 import { mountPointLayer } from "./mount-points.ts";
 import { planNetwork } from "./network.ts";
@@ -186,13 +186,24 @@ function bubblewrapPart({ spec, context, folder, furnishing, layers }: Wall, sha
     // Only without a terminal: with one, the app needs it for job control, and the filter refuses to type into it.
     ...(context.streams === "passed-on" ? [] : ["--new-session"]),
     ...root,
+    ...plainRoom(spec).arguments,
     ...furnishing.arguments,
-    ...["--chdir", beginsIn(spec) ? "/" : spec.directory, "--clearenv"],
+    ...["--chdir", directoryOf(spec), "--clearenv"],
     ...furnishing.variables,
     "--",
-    ...(beginsIn(spec) ? ["/usr/bin/env", `--chdir=${spec.directory}`, `PWD=${spec.directory}`] : []),
-    ...spec.command,
+    ...commandOf(spec),
   ];
+}
+
+/** Where bubblewrap's own process stays. */
+export function directoryOf(spec: CompartmentSpec): string {
+  return beginsIn(spec) ? "/" : spec.directory;
+}
+
+/** The app's own words, behind those by which it goes to its directory. */
+export function commandOf(spec: CompartmentSpec): readonly string[] {
+  const { directory, command } = spec;
+  return [...(beginsIn(spec) ? ["/usr/bin/env", `--chdir=${directory}`, `PWD=${directory}`] : []), ...command];
 }
 
 /**

@@ -23,7 +23,7 @@ import type { MountPoint } from "./mount-points.ts";
 import { slotFolders } from "./slot-folders.ts";
 
 export interface Furnishing {
-  /** bubblewrap's arguments, behind the root's. */
+  /** bubblewrap's arguments, behind the root's and those of what every app has. */
   readonly arguments: readonly string[];
   /** bubblewrap's arguments for the environment. */
   readonly variables: readonly string[];
@@ -83,10 +83,19 @@ function hasSlot({ contributions }: CompartmentSpec, target: string): boolean {
   return contributions.some((one) => one.kind === "slot" && one.target === target);
 }
 
-export function furnish(spec: CompartmentSpec, folder: string, context: BackendContext): Furnishing {
+/**
+ * @param folder - of this start
+ * @param placed - the same at another place, or undefined for what is none of this wall's; by default as it is
+ */
+export function furnish(
+  spec: CompartmentSpec,
+  folder: string,
+  context: BackendContext,
+  placed: (one: Contribution) => Contribution | undefined = (one) => one,
+): Furnishing {
   const { files } = context;
   const room = plainRoom(spec);
-  const args: string[] = [...room.arguments];
+  const args: string[] = [];
   const variables: string[] = [];
   const staged: string[] = [];
   const insideMounts: string[] = [];
@@ -102,11 +111,13 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
   let handed = 0;
   for (const contribution of spec.contributions) {
     count += 1;
-    furnishOne(contribution, count);
+    const one = placed(contribution);
+    if (one !== undefined) furnishOne(one, count, "target" in contribution && hasSlot(spec, contribution.target));
   }
   return { arguments: args, variables, staged, mounted: insideMounts, steps, mountPoints };
 
-  function furnishOne(contribution: Contribution, number: number): void {
+  /** @param changes - it lies on a slot, so that it can be another one while the app runs */
+  function furnishOne(contribution: Contribution, number: number, changes: boolean): void {
     switch (contribution.kind) {
       case "bind": {
         place(contribution.target, "folder");
@@ -130,12 +141,12 @@ export function furnish(spec: CompartmentSpec, folder: string, context: BackendC
       case "pick": {
         if (pickedFiles(contribution).length === 0) {
           // What matches later is shown on its slot.
-          if (hasSlot(spec, contribution.target)) ownedAsApp(contribution.source, number);
-          furnishOne({ kind: "empty-folder", target: contribution.target }, number);
+          if (changes) ownedAsApp(contribution.source, number);
+          furnishOne({ kind: "empty-folder", target: contribution.target }, number, changes);
           break;
         }
         place(contribution.target, "folder");
-        if (hasSlot(spec, contribution.target)) {
+        if (changes) {
           furnishChanging(contribution, number);
           break;
         }

@@ -17,10 +17,10 @@ import { behind, claimed, filterFor } from "../container/container.ts";
 import { planLimits } from "../container/limits.ts";
 import { qemu } from "./qemu.ts";
 import { CARD_ADDRESS, planCard } from "./network-card.ts";
-import { type Share, sharesOf } from "./shares.ts";
+import { INSIDE, type OuterShares, type Share, sharesOf } from "./shares.ts";
 import { type SystemDisk, type SystemFolder, systemCommand, tpmCommand } from "./system-command.ts";
 import { monitorCommand, monitorFiles } from "./monitor.ts";
-import { bubblewrapPart, helperPart, INSIDE, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
+import { bubblewrapPart, helperPart, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
 
 /** Of a system whose owner has written no limit. The host gives it only what is used. */
 const DEFAULT_MEMORY_MIB = 2048;
@@ -81,8 +81,10 @@ function planSystem(
   const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
   const stage = `${folder}/stage`;
   const attached = attach(spec, stage, systemFolder(places, spec.name).own);
-  const granted = sharesOf(spec, stage, context);
-  const wanted = attached.disks.length + granted.size;
+  const granted = sharesOf(spec, folder, context);
+  // Nothing of ours runs in it that could show a folder later.
+  const folders = [...granted.of.values()].filter(({ slot }) => slot !== "bare");
+  const wanted = attached.disks.length + folders.length;
   if (wanted > qemu.mostPlaces) return refusal({ kind: "machine-full", backend, wanted, limit: qemu.mostPlaces });
   const card = planCard(spec, context, { folder, stage, backend, asks: true });
   if (!card.ok) return card;
@@ -90,7 +92,7 @@ function planSystem(
   const outer: Outer = {
     folder,
     files: [...monitorFiles(machine, "system", MONITOR_FILES, INSIDE), ...attached.files],
-    shares: [...attached.shares, ...granted.values()],
+    shares: together(attached.shares, granted),
     ...{ card: card.value, joints: [], template: undefined },
   };
   const steps: readonly Step[] = [
@@ -98,6 +100,7 @@ function planSystem(
     { kind: "make-folder", path: context.files, mode: 0o700 },
     { kind: "make-folder", path: stage, mode: 0o755 },
     filter.step,
+    ...outer.shares.steps,
     ...card.value.steps,
     ...limits.value.steps,
   ];
@@ -110,7 +113,7 @@ function planSystem(
       variables: `${OWN}/variables`,
       sockets: SOCKETS,
       card: card.value.socket === undefined ? undefined : CARD_ADDRESS,
-      folders: [...granted.values()].map(asFolder),
+      folders: folders.map(asFolder),
       screen: spec.contributions.some(({ kind }) => kind === "display"),
     },
     facts.programs[qemu.program]?.path ?? absent(qemu.program),
@@ -142,22 +145,31 @@ function tagOf(target: string): string {
   return target.slice(target.lastIndexOf("/") + 1);
 }
 
-function asFolder({ name, seen, writable }: Share): SystemFolder {
-  return { tag: tagOf(seen.target), folder: `${INSIDE}/${name}`, writable };
+function asFolder({ name, seen, written }: Share): SystemFolder {
+  return { tag: tagOf(seen.target), folder: `${INSIDE}/${name}/${seen.part}`, writable: written };
+}
+
+function together(left: OuterShares, right: OuterShares): OuterShares {
+  return {
+    shown: [...left.shown, ...right.shown],
+    staged: [...left.staged, ...right.staged],
+    mounted: [...left.mounted, ...right.mounted],
+    steps: [...left.steps, ...right.steps],
+  };
 }
 
 interface Attached {
   readonly disks: readonly SystemDisk[];
   readonly files: readonly Shown[];
-  readonly shares: readonly Share[];
+  readonly shares: OuterShares;
 }
 
 /** Where each file of the host's is seen: what is only read as a file by itself, what is written as a share. */
 function attach({ contributions, user }: CompartmentSpec, stage: string, own: string): Attached {
   const files: Shown[] = [];
-  const shares: Share[] = [share("own", own)];
+  const shares = [share("own", own)];
   const disks = contributions.filter((one): one is DiskContribution => one.kind === "disk").map(attachOne);
-  return { disks, files, shares };
+  return { disks, files, shares: shares.reduce(together) };
 
   function attachOne({ name, as, file, below, access }: DiskContribution): SystemDisk {
     const writable = access === "write";
@@ -174,12 +186,12 @@ function attach({ contributions, user }: CompartmentSpec, stage: string, own: st
     return { path: `${INSIDE}/${name}`, format };
   }
 
-  function share(name: string, source: string): Share {
+  function share(name: string, source: string): OuterShares {
     const staged = `${stage}/${name}`;
     const { allocated, uid, gid } = user;
     return {
-      ...{ name, writable: true, steps: [], seen: { file: undefined, target: "" } },
-      source: allocated ? staged : source,
+      ...{ mounted: [], steps: [] },
+      shown: ["--bind", allocated ? staged : source, `${INSIDE}/${name}`],
       staged: allocated ? ["--idmap", source, staged, String(uid), String(gid)] : [],
     };
   }

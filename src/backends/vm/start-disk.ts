@@ -8,7 +8,6 @@
  */
 import {
   type CompartmentSpec,
-  type Contribution,
   DISPLAY_NAME,
   descriptorVariable,
   displayInside,
@@ -17,11 +16,12 @@ import {
 } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
-import type { Entry } from "../backend.ts";
+import type { Entry, SlotChange } from "../backend.ts";
+import { commandOf, directoryOf } from "../container/container.ts";
 import { emptyFolder, memoryFolder, plainRoom } from "../container/furnish.ts";
 import type { MountPoint } from "../container/mount-points.ts";
 import { GUEST_NETWORK } from "./network-card.ts";
-import type { Share } from "./shares.ts";
+import type { Shares } from "./shares.ts";
 
 /** Where the archive lies inside, and where the image's root is put together. */
 export const START = "/start";
@@ -29,6 +29,9 @@ const ROOT = "/root";
 
 /** Where guest/init attaches the host's folders. */
 const FOLDERS = "/folders";
+
+/** Below `START`: empty places on which a folder is mounted while the app runs. guest/init hands on what is. */
+const SLOTS = "slots";
 
 /** Where the socket of a screen is made that stands for one outside (screen-way.ts); guest/init makes the folder. */
 export const DISPLAY = "/display";
@@ -48,7 +51,7 @@ const STATUS = "/run/status";
 
 export function startDisk(
   spec: CompartmentSpec,
-  shares: ReadonlyMap<Contribution, Share>,
+  shares: Shares,
   { filter, tasks, networked }: InsideParts,
 ): readonly ArchiveEntry[] {
   const { uid, gid } = spec.user;
@@ -62,7 +65,10 @@ export function startDisk(
     if (!mounted.some((above) => isWithin(path, above))) points.push({ path, type });
     mounted.push(path);
   };
+  const slots: ArchiveEntry[] = [];
   const furnished = spec.contributions.flatMap((contribution): readonly string[] => {
+    // What lies in another's share is seen with it.
+    if (shares.within.has(contribution)) return [];
     switch (contribution.kind) {
       case "file": {
         const path = `files/${files.length}`;
@@ -80,24 +86,26 @@ export function startDisk(
         place(contribution.target, "folder");
         return memoryFolder(contribution.target);
       case "bind":
+      case "copy":
       case "pick":
+      case "slot":
       case "secret": {
-        const share = shares.get(contribution);
+        const share = shares.of.get(contribution);
         if (share === undefined) throw new Error(`no share for ${contribution.kind}`);
-        const { name, writable, seen } = share;
-        const source = [FOLDERS, name, ...(seen.file === undefined ? [] : [seen.file])].join("/");
+        const { name, written, seen, slot } = share;
+        const source = `${FOLDERS}/${name}/${seen.part}`;
         if (contribution.kind === "secret" && contribution.source.as === "descriptor") {
           variables.push("--setenv", descriptorVariable(contribution.name), String(FIRST_HANDED + handed.length));
           handed.push(source);
           return [];
         }
-        place(seen.target, seen.file === undefined ? "folder" : "file");
-        return [writable ? "--bind" : "--ro-bind", source, seen.target];
+        place(seen.target, contribution.kind === "secret" ? "file" : "folder");
+        if (slot !== undefined) slots.push({ kind: "folder", path: `${SLOTS}/${name}`, mode: 0 });
+        return [
+          ...(slot === undefined ? [] : ["--ro-bind", `${START}/${SLOTS}/${name}`, seen.target]),
+          ...(slot === "bare" ? [] : [written ? "--bind" : "--ro-bind", source, seen.target]),
+        ];
       }
-      case "slot":
-        // What is granted lies over it; nothing else ever will in this machine.
-        place(contribution.target, "folder");
-        return ["--perms", "0000", "--size", "4096", "--tmpfs", contribution.target];
       case "port":
       case "ports":
       case "network":
@@ -107,7 +115,6 @@ export function startDisk(
         return [];
       case "display":
         return ["--ro-bind", `${DISPLAY}/${DISPLAY_NAME}`, displayInside(uid)];
-      case "copy":
       case "disk":
         throw new Error(`${contribution.kind} was refused before`);
       default:
@@ -124,14 +131,16 @@ export function startDisk(
     ...(networked || spec.contributions.some(({ kind }) => kind === "port") ? [] : ["--unshare-net"]),
     ...["--uid", String(uid), "--gid", String(gid), "--hostname", spec.name, "--cap-drop", "ALL"],
     ...(spec.ownSandbox ? [] : ["--disable-userns"]),
-    ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", spec.directory, "--clearenv"],
-    ...[...variables, "--", ...spec.command],
+    ...["--ro-bind", ROOT, "/", ...room.arguments, ...furnished, "--chdir", directoryOf(spec), "--clearenv"],
+    ...[...variables, "--", ...commandOf(spec)],
   ];
   return [
     { kind: "file", path: "words", mode: 0o600, content: `set -- ${words.map(quoted).join(" ")}\n` },
     { kind: "file", path: "filter", mode: 0o600, content: filter },
     ...(networked ? [{ kind: "file", path: "network", mode: 0o600, content: GUEST_NETWORK } as const] : []),
     ...files,
+    ...(slots.length === 0 ? [] : [{ kind: "folder", path: SLOTS, mode: 0o711 } as const]),
+    ...slots,
     { kind: "folder", path: "points", mode: 0o755 },
     ...pointEntries(points),
   ];
@@ -146,6 +155,16 @@ export function enterWords({ user }: CompartmentSpec, wanted: Entry, tasks: numb
     ...Object.entries(wanted.environment).flatMap(([name, value]) => ["--set", `${name}=${value}`]),
     ...["--", ...wanted.command],
   ];
+}
+
+/** What the machine's control end starts to change what is shown at one place of the app's (helper/slots.c). */
+export function slotWords(name: string, change: SlotChange): readonly string[] {
+  const words = {
+    show: ["show", name],
+    "hide-and-end": ["hide", name, "end"],
+    "hide-and-count": ["hide", name, "count"],
+  };
+  return [HELPER, "slot", "--child", "{child}", "--start-ticks", "{ticks}", "--", ...words[change]];
 }
 
 /** One word for a POSIX shell, whatever is in it. */

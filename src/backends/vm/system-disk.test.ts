@@ -41,7 +41,7 @@ test("a system is told where its folders are, and starts with its own first prog
   assert.equal(entries.has("words"), false);
   assert.equal(
     textOf(entries.get("system")),
-    `bind '/folders/folder0' '/root/var/lib/kept'\nbind '/folders/rules' '/root/run/skerry/rules'\nset -- '/sbin/init'\n`,
+    `bind '/folders/folder0/here' '/root/var/lib/kept'\nbind '/folders/rules' '/root/run/skerry/rules'\nset -- '/sbin/init'\n`,
   );
 });
 

@@ -5,12 +5,12 @@
  * attached by guest/init before systemd starts, and a few units of ours that keep the host informed. There is no second
  * wall inside: whoever is root in the machine is so on nothing but the machine.
  */
-import type { CompartmentSpec, Contribution } from "../../model/index.ts";
+import type { CompartmentSpec } from "../../model/index.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
 import { CARD_ADDRESS, GUEST_NETWORK } from "./network-card.ts";
 import { PROVIDER_ADDRESS, PROVIDER_CARD } from "./stations.ts";
 import { RULES_SHARE } from "./ports.ts";
-import type { Share } from "./shares.ts";
+import type { Shares } from "./shares.ts";
 import { quoted } from "./start-disk.ts";
 
 /**
@@ -126,20 +126,20 @@ export interface SystemParts {
 
 export function systemDisk(
   spec: CompartmentSpec,
-  shares: ReadonlyMap<Contribution, Share>,
+  shares: Shares,
   { networked, routes }: SystemParts,
 ): readonly ArchiveEntry[] {
   const mounts: string[] = [];
   const own: ArchiveEntry[] = [];
   for (const one of spec.contributions) {
-    const share = shares.get(one);
-    if (share !== undefined) {
+    if (shares.within.has(one)) continue;
+    const share = shares.of.get(one);
+    if (share !== undefined && share.slot !== "bare") {
       const { name, seen } = share;
-      const from = [`/folders/${name}`, ...(seen.file === undefined ? [] : [seen.file])].join("/");
-      mounts.push(`bind ${quoted(from)} ${quoted(`/root${seen.target}`)}`);
+      mounts.push(`bind ${quoted(`/folders/${name}/${seen.part}`)} ${quoted(`/root${seen.target}`)}`);
     }
     if (one.kind === "file") own.push(file(`points${one.target}`, one.content, 0o644));
-    if (one.kind === "empty-folder" || one.kind === "memory-folder" || one.kind === "slot")
+    if (one.kind === "empty-folder" || one.kind === "memory-folder" || (one.kind === "slot" && share?.slot === "bare"))
       own.push({ kind: "folder", path: `points${one.target}`, mode: 0o755 });
   }
   if (routes) mounts.push(`bind '/folders/${RULES_SHARE}' '/root/run/skerry/${RULES_SHARE}'`);

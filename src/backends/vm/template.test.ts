@@ -38,7 +38,7 @@ test("a machine that is written down is given nothing of a start", () => {
   // Its devices are those of a start, with nothing behind them.
   assert.deepEqual(
     argv.flatMap((word, index) => (word === "--dir" ? [argv[index + 1]] : [])),
-    [...["/vm/folder0", "/vm/folder1"]],
+    ["/vm/folder0/here", "/vm/folder1/here"],
   );
 });
 

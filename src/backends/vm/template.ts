@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import type { CompartmentSpec } from "../../model/index.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
 import { type MachineFiles, TEMPLATE_FILES, type TemplateWish } from "../backend.ts";
-import type { Share } from "./shares.ts";
+import { HERE, INSIDE as MACHINE, type OuterShares, type Shares } from "./shares.ts";
 import type { Machine } from "./vmm.ts";
 
 /** Changes when the same parts would make another machine. */
@@ -37,8 +37,9 @@ export function startDiskBytes(entries: readonly ArchiveEntry[]): number {
 }
 
 /** In a template that is being made, folders of the host's are devices with nothing behind them. */
-export function withoutSources(shares: readonly Share[]): readonly Share[] {
-  return shares.map((share) => ({ ...share, source: undefined, staged: [], steps: [] }));
+export function withoutSources({ of }: Shares): OuterShares {
+  const shown = [...of.values()].flatMap(({ name }) => ["--dir", `${MACHINE}/${name}/${HERE}`]);
+  return { shown, staged: [], mounted: [], steps: [] };
 }
 
 /** Whose machine is written down has no network meanwhile. */

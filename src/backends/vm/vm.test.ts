@@ -121,10 +121,55 @@ test("a folder is read-only on the host's side where it must not be written", ()
     [true, false],
   );
   assert.deepEqual(argv.slice(argv.indexOf("/home/owner/notes") - 1).slice(0, 6), [
-    ...["--ro-bind", "/home/owner/notes", "/vm/folder0"],
-    ...["--bind", "/home/owner/notes", "/vm/folder1"],
+    ...["--ro-bind", "/home/owner/notes", "/vm/folder0/here"],
+    ...["--bind", "/home/owner/notes", "/vm/folder1/here"],
   ]);
-  assert.match(words(steps), /'--ro-bind' '\/folders\/folder0' '\/work' '--bind' '\/folders\/folder1' '\/own'/);
+  assert.match(
+    words(steps),
+    /'--ro-bind' '\/folders\/folder0\/here' '\/work' '--bind' '\/folders\/folder1\/here' '\/own'/,
+  );
+});
+
+test("a request's folder has a place that another one can be shown on, and what is hidden in it is hidden outside", () => {
+  const slot = { kind: "slot", request: "notes", target: "/work" } as const;
+  const bare = planOf({ ...SEALED, contributions: [slot] });
+  const at = bare.argv.indexOf("/r/slots/notes");
+  assert.deepEqual(bare.argv.slice(at - 1, at + 2), ["--ro-bind", "/r/slots/notes", "/vm/folder0/here"]);
+  assert.ok(bare.argv.includes("--make-shared"));
+  assert.match(words(bare.steps), /'--ro-bind' '\/start\/slots\/folder0' '\/work' '--chdir'/);
+  const filled = planOf({
+    ...SEALED,
+    contributions: [
+      slot,
+      { kind: "bind", source: "/home/owner/notes", target: "/work", access: "write" },
+      { kind: "empty-folder", target: "/work/own" },
+    ],
+  });
+  const from = filled.argv.indexOf("/r/slots/notes");
+  assert.deepEqual(filled.argv.slice(from + 2, from + 5), ["--bind", "/home/owner/notes", "/vm/folder0/here"]);
+  assert.ok(after(filled.argv, "--remount-ro").includes("/vm/folder0/here/own"));
+  assert.match(
+    words(filled.steps),
+    /'--ro-bind' '\/start\/slots\/folder0' '\/work' '--bind' '\/folders\/folder0\/here' '\/work' '--chdir'/,
+  );
+  assert.equal(after(filled.argv, "-fsdev").length, 1);
+  assert.deepEqual(vm.slot?.({ ...SEALED, contributions: [slot] }, "notes", "hide-and-end")?.slice(-3), [
+    ...["hide", "folder0", "end"],
+  ]);
+  assert.equal(vm.slot?.({ ...SEALED, contributions: [slot] }, "other", "show"), undefined);
+  assert.equal(vm.slot?.({ ...SEALED, guest: "system", contributions: [slot] }, "notes", "show"), undefined);
+});
+
+test("a copy of a folder is made outside, and is what the machine sees", () => {
+  const copy = { kind: "copy", request: "notes", source: "/home/owner/notes", target: "/work" } as const;
+  const { argv } = planOf({ ...SEALED, contributions: [copy] });
+  const merged = "/r/compartments/viewer.0badcafe/copy-1/merged";
+  assert.deepEqual(argv.slice(argv.lastIndexOf(merged) - 1).slice(0, 3), ["--bind", merged, "/vm/folder0/here"]);
+  assert.ok(!argv.slice(argv.indexOf("--unshare-user")).includes("/home/owner/notes"));
+  assert.deepEqual(
+    after(argv, "-fsdev").map((device) => device.includes("readonly=on")),
+    [false],
+  );
 });
 
 test("started by root, a folder is shown as the app's own", () => {
@@ -135,7 +180,7 @@ test("started by root, a folder is shown as the app's own", () => {
   });
   const at = argv.indexOf("--idmap");
   assert.deepEqual(argv.slice(at, at + 5), [
-    ...["--idmap", "/srv/notes", "/r/compartments/viewer.0badcafe/stage/folder0", "165000", "165000"],
+    ...["--idmap", "/srv/notes", "/r/compartments/viewer.0badcafe/stage/1", "165000", "165000"],
   ]);
 });
 

@@ -28,9 +28,9 @@ import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
 import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
-import { type Share, sharesOf } from "./shares.ts";
+import { INSIDE, type OuterShares, type Share, sharesOf, slotName } from "./shares.ts";
 import { monitorCommand, monitorFiles } from "./monitor.ts";
-import { enterWords, startDisk } from "./start-disk.ts";
+import { enterWords, slotWords, startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
   asTemplate,
@@ -51,9 +51,6 @@ const DEFAULT_MEMORY_MIB = 1024;
 
 /** With less, the kernel and the root in memory leave nothing for an app. */
 const LEAST_MEMORY_MIB = 192;
-
-/** Where all that belongs to the machine lies behind the outer wall. */
-export const INSIDE = "/vm";
 
 const PASST_INSIDE = `${INSIDE}/passt`;
 
@@ -91,7 +88,7 @@ export const vm: Backend = {
   summary: "A virtual machine with a kernel of its own, through QEMU.",
   boots: true,
   enforces: new Set([
-    ...(["bind", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
+    ...(["bind", "copy", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
     ...(["network", "named-network", "link", "publish", "port", "ports", "display"] as const),
   ]),
 
@@ -112,12 +109,12 @@ export const vm: Backend = {
   plan(spec, context): Result<WallPlan, BackendProblem> {
     const machine = context.machine ?? absent("the machine's files");
     const folder = `${context.places.runtime}/compartments/${spec.id}`;
-    const shares = sharesOf(spec, `${folder}/stage`, context);
+    const shares = sharesOf(spec, folder, context);
     const contribution = cannotHave(spec, machine);
     if (contribution !== undefined) return refusal({ kind: "cannot-enforce", backend: vm.name, contribution });
     const way = screenWay(spec, `${folder}/stage`, INSIDE, context);
     // The start has a disk as well.
-    const wanted = machine.disks.length + shares.size + 1 + (way?.disks.length ?? 0);
+    const wanted = machine.disks.length + shares.of.size + 1 + (way?.disks.length ?? 0);
     const vmm = vmmOf(spec);
     if (wanted > vmm.mostPlaces)
       return refusal({ kind: "machine-full", backend: vm.name, wanted, limit: vmm.mostPlaces });
@@ -141,7 +138,12 @@ export const vm: Backend = {
       ...portCards(ports),
     ];
     const shape = spec.guest ?? "app";
-    const described = machineOf(machine, size, { shares, ports, cards, way, ways: WAYS[shape] }, context.facts);
+    const described = machineOf(
+      machine,
+      size,
+      { shares: shares.of, ports, cards, way, ways: WAYS[shape] },
+      context.facts,
+    );
     const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -160,7 +162,7 @@ export const vm: Backend = {
       ...(way?.entries ?? []),
     ];
     const fillBytes = startDiskBytes(entries);
-    const seen = making ? withoutSources([...shares.values()]) : [...shares.values()];
+    const seen = making ? withoutSources(shares) : shares;
     const steps: readonly Step[] = [
       { kind: "make-folder", path: folder, mode: spec.user.allocated ? 0o711 : 0o700 },
       { kind: "make-folder", path: context.files, mode: 0o700 },
@@ -170,7 +172,7 @@ export const vm: Backend = {
         ? []
         : [{ kind: "write-file", path: settings, mode: 0o600, content: command.settings } as const]),
       filter.step,
-      ...seen.flatMap((share) => share.steps),
+      ...seen.steps,
       ...card.value.steps,
       ...limits.value.steps,
     ];
@@ -215,6 +217,11 @@ export const vm: Backend = {
       steps: [],
       argv: [node, "--disable-warning=ExperimentalWarning", attach, String(childPid), startTicks, "--", ...words],
     };
+  },
+
+  slot(spec, request, change) {
+    const name = slotName(spec, request);
+    return name === undefined ? undefined : slotWords(name, change);
   },
 };
 
@@ -272,7 +279,7 @@ function filesOf(machine: MachineFiles, monitor: "main" | "service", start: stri
 export interface Outer {
   readonly folder: string;
   readonly files: readonly Shown[];
-  readonly shares: readonly Share[];
+  readonly shares: OuterShares;
   readonly card: CardPlan;
   readonly joints: ReturnType<typeof jointsOf>;
   readonly template: ReturnType<typeof shownTemplate> | undefined;
@@ -301,8 +308,10 @@ export function helperPart(
     ...(spec.user.allocated ? ["--uid", String(spec.user.uid), "--gid", String(spec.user.gid)] : []),
     ...limits,
     ...["--stage", `${folder}/stage`],
-    ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/${index}`]),
-    ...[...shares, ...joints].flatMap(({ staged }) => staged),
+    ...files.flatMap(({ file }, index) => ["--pick", ...folderAndName(file), `${folder}/stage/file${index}`]),
+    ...shares.staged,
+    ...joints.flatMap(({ staged }) => staged),
+    ...shares.mounted,
     ...card.helper,
     ...(template?.staged ?? []),
   ];
@@ -329,12 +338,8 @@ export function bubblewrapPart(
     ...["--remount-ro", "/dev"],
     // The monitor's sockets.
     ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],
-    ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/${index}`, inside]),
-    ...shares.flatMap(({ name, writable, source }) =>
-      source === undefined
-        ? ["--dir", `${INSIDE}/${name}`]
-        : [writable ? "--bind" : "--ro-bind", source, `${INSIDE}/${name}`],
-    ),
+    ...files.flatMap(({ inside }, index) => ["--ro-bind", `${folder}/stage/file${index}`, inside]),
+    ...shares.shown,
     ...(template?.mounts ?? []),
     ...(card.socket === undefined ? [] : ["--ro-bind", card.socket, PASST_INSIDE]),
     ...joints.flatMap(({ writable, source, inside }) => [writable ? "--bind" : "--ro-bind", source, inside]),
