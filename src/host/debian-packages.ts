@@ -53,6 +53,25 @@ export const DEBIAN_PACKAGES: readonly DebianPackage[] = [
   },
 ];
 
+/** What deployments may want of a host beside those, each by its own words. */
+export const MACHINE_PACKAGES = {
+  qemu: { name: "qemu-system-x86", purpose: "run virtual machines", files: ["qemu-system-x86_64"], optional: true },
+  erofs: { name: "erofs-utils", purpose: "make the disks of virtual machines", files: ["mkfs.erofs"], optional: true },
+  ovmf: {
+    name: "ovmf",
+    purpose: "start systems of their own by UEFI",
+    files: ["/usr/share/OVMF/OVMF_CODE_4M.fd"],
+    optional: true,
+  },
+  swtpm: { name: "swtpm", purpose: "give systems of their own a TPM", files: ["swtpm"], optional: true },
+  qemuUtils: {
+    name: "qemu-utils",
+    purpose: "keep snapshots of disks of systems of their own",
+    files: ["qemu-img"],
+    optional: true,
+  },
+} as const satisfies Readonly<Record<string, DebianPackage>>;
+
 /** The release lines that these packages were tried on, as HostFacts.distribution has them. */
 const TESTED = ["debian 12", "debian 13"];
 
@@ -75,16 +94,21 @@ export function missingPackages(
   programs: Readonly<Record<string, unknown>>,
   files: ReadonlySet<string>,
   architecture: string,
+  wanted: readonly DebianPackage[] = DEBIAN_PACKAGES,
 ): readonly DebianPackage[] {
   const there = (file: string) => (file.includes("/") ? files.has(file) : programs[file] !== undefined);
-  return DEBIAN_PACKAGES.filter(
+  return wanted.filter(
     (item) => !item.files.every((choice) => choice.split("|").some((file) => there(placed(file, architecture)))),
   );
 }
 
 /** The files, as opposed to programs, that packages are known by. */
-export function filesToLookFor(architecture: string): readonly string[] {
-  return DEBIAN_PACKAGES.flatMap(({ files }) => files.flatMap((choice) => choice.split("|")))
+export function filesToLookFor(
+  architecture: string,
+  wanted: readonly DebianPackage[] = DEBIAN_PACKAGES,
+): readonly string[] {
+  return wanted
+    .flatMap(({ files }) => files.flatMap((choice) => choice.split("|")))
     .filter((file) => file.includes("/"))
     .map((file) => placed(file, architecture));
 }

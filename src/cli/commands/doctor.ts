@@ -4,6 +4,7 @@ import { agingImages } from "../aging-images.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { canRun, type Check, doctorChecks } from "../doctor-checks.ts";
 import { EXIT } from "../exit.ts";
+import { missingForMachines } from "../machine-packages.ts";
 import { complain, paint, print, printJson } from "../print.ts";
 
 export default defineCommand<{ readonly json: boolean }>({
@@ -19,7 +20,10 @@ export default defineCommand<{ readonly json: boolean }>({
     const { architecture, programs } = facts.value;
     const checks = doctorChecks({
       facts: facts.value,
-      missing: missingPackages(programs, await presentFiles(filesToLookFor(architecture)), architecture),
+      missing: [
+        ...missingPackages(programs, await presentFiles(filesToLookFor(architecture)), architecture),
+        ...(await missingForMachines(world.places, facts.value)),
+      ],
       helper: await helperState(world.places.program),
       aging: await agingImages(world.places),
     });

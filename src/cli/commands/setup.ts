@@ -13,6 +13,7 @@ import {
 import { unreachable } from "../../result.ts";
 import { defineCommand, YES_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
+import { missingForMachines } from "../machine-packages.ts";
 import { complain, print, say } from "../print.ts";
 import { describeAction, planSetup, rootCommand, type SetupAction, type SetupProblem } from "../setup-plan.ts";
 import { askYes, type World } from "../world.ts";
@@ -41,7 +42,11 @@ export async function setUp(world: World, yes: boolean, quiet = false): Promise<
   const { architecture, programs } = facts.value;
   const plan = planSetup({
     facts: facts.value,
-    missing: missingPackages(programs, await presentFiles(filesToLookFor(architecture)), architecture),
+    missing: [
+      ...missingPackages(programs, await presentFiles(filesToLookFor(architecture)), architecture),
+      // What single deployments want is not for the work of another command.
+      ...(quiet ? [] : await missingForMachines(world.places, facts.value)),
+    ],
     subuid: await readFile("/etc/subuid", "utf8").catch(() => ""),
     subgid: await readFile("/etc/subgid", "utf8").catch(() => ""),
     helper: await helperState(world.places.program),
