@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
+import { lookAtDisk } from "./look-at-disk.ts";
 import { MOST_NEW_BYTES, newQcow2 } from "./new-qcow2.ts";
 import { readPartitions, TABLE_BYTES } from "./partitions.ts";
-import { HEAD_BYTES, readQcow2, tablesIn } from "./qcow2.ts";
+import { farthestIn, HEAD_BYTES, readQcow2, tablesIn } from "./qcow2.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const QEMU_IMG = "/usr/bin/qemu-img";
@@ -39,7 +40,7 @@ test("a new image reads as what it was made as, whatever its size", () => {
       const { virtualBytes, backing, externalData, snapshots, leastBytes } = read.value;
       assert.deepEqual([virtualBytes, backing, externalData, snapshots], [sectors * 512, below?.path, false, 0]);
       assert.ok(leastBytes <= image.length);
-      assert.deepEqual(tablesIn(image.subarray(read.value.tables.at)), []);
+      assert.deepEqual([...tablesIn(image.subarray(read.value.tables.at))], []);
     }),
   );
 });
@@ -143,6 +144,107 @@ test("a disk's tables say how far it reaches, and nothing else of them is believ
   assert.deepEqual(readPartitions(disk), { kind: "gpt", leastBytes: 10_000 * 512 });
   disk.writeBigUInt64LE(2n ** 64n - 1n, 512 + 32);
   assert.equal(readPartitions(disk)?.kind, "mbr");
+});
+
+/** A file of which only these pieces are written; the rest reads as zeros. */
+function sparse(bytes: number, pieces: ReadonlyMap<number, Buffer>) {
+  let taken = 0;
+  const read = async (at: number, wanted: number) => {
+    const out = Buffer.alloc(Math.max(0, Math.min(wanted, bytes - at)));
+    for (const [place, piece] of pieces)
+      if (place < at + out.length && place + piece.length > at)
+        piece.copy(
+          out,
+          Math.max(0, place - at),
+          Math.max(0, at - place),
+          Math.min(piece.length, at + out.length - place),
+        );
+    taken += out.length;
+    return out;
+  };
+  return { bytes, read, taken: () => taken };
+}
+
+const AS_QCOW2 = { as: "disk", written: true, format: "qcow2" } as const;
+
+test("of an image with a table of millions of tables, no more than a bounded part is read", async () => {
+  const start = head();
+  const most = 32 * MEBIBYTE;
+  start.writeUInt32BE(most / 8, 36);
+  start.writeBigUInt64BE(BigInt(MEBIBYTE), 40);
+  const table = Buffer.alloc(most);
+  for (let index = 0; index < most / 8; index++) table.writeBigUInt64BE(BigInt((1024 + index) * 65_536), index * 8);
+  const pieces = new Map([
+    [0, start],
+    [MEBIBYTE, table],
+  ]);
+  const whole = sparse(2 ** 40, pieces);
+  assert.ok((await lookAtDisk(whole, AS_QCOW2)).ok);
+  assert.ok(whole.taken() <= 600 * MEBIBYTE, `${whole.taken()} bytes were read`);
+  // Where the file ends before, it is told by the first that lies behind.
+  const cut = sparse(MEBIBYTE + most, pieces);
+  const looked = await lookAtDisk(cut, AS_QCOW2);
+  assert.ok(!looked.ok && looked.problem.fault.fault === "cut-off");
+  assert.ok(cut.taken() <= 40 * MEBIBYTE);
+});
+
+test("the farthest place of a table is found, packed or not, and beyond all numbers", () => {
+  const of = (entry: bigint, clusterBytes = 65_536) => {
+    const table = Buffer.alloc(64);
+    table.writeBigUInt64BE(entry, 24);
+    return farthestIn(table, { clusterBytes, entryBytes: 8 });
+  };
+  assert.equal(of(0n), 0);
+  assert.equal(of((1n << 63n) | 0x1_2345_0000_0000n | 0x1ffn), 0x1_2345_0000_0000);
+  // In clusters of 64 KiB, 54 bits are the place of what is packed, and the rest is how long it is.
+  assert.equal(of((1n << 62n) | (3n << 54n) | 0x1_2345_6789n), 0x1_2345_6789);
+  assert.equal(of((1n << 62n) | (1n << 60n) | 0x100n, 512), 2 ** 60 + 0x100, "in small clusters, 61 bits are");
+  assert.ok(of(2n ** 64n - 1n) > 2 ** 53);
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }), (place) => {
+      assert.equal(of(place & ~0x1ffn), Number(place & 0x00ff_ffff_ffff_fe00n));
+      assert.equal(of((1n << 62n) | place), Number(place));
+    }),
+  );
+});
+
+test("tables that lead to themselves, and to the head, end", async () => {
+  const start = head();
+  const table = Buffer.alloc(65_536);
+  // The table of tables is a table of itself, and each of its places is the head.
+  for (let at = 0; at < table.length; at += 16) {
+    table.writeBigUInt64BE(BigInt(3 * 65_536), at);
+    table.writeBigUInt64BE(1n << 63n, at + 8);
+  }
+  start.writeUInt32BE(table.length / 8, 36);
+  table.copy(start, 3 * 65_536);
+  const file = sparse(start.length, new Map([[0, start]]));
+  assert.ok((await lookAtDisk(file, AS_QCOW2)).ok);
+  assert.ok(file.taken() < MEBIBYTE);
+});
+
+test("a raw disk whose partitions reach behind its end is cut off, and what is no table says nothing", async () => {
+  const asDisk = { as: "disk", written: false, format: "raw" } as const;
+  const disk = Buffer.alloc(MEBIBYTE);
+  const look = async (bytes = disk.length) => await lookAtDisk(sparse(bytes, new Map([[0, disk]])), asDisk);
+  assert.ok((await look()).ok);
+  disk.writeUInt16LE(0xaa_55, 510);
+  disk.write("EFI PART", 512);
+  disk.writeBigUInt64LE(40_000n, 512 + 32);
+  const cut = await look();
+  assert.ok(!cut.ok && cut.problem.fault.fault === "cut-off" && cut.problem.fault.leastBytes === 40_001 * 512);
+  assert.ok((await look(40_001 * 512)).ok);
+  // Numbers beyond any disk, and partitions of the old kind that fill all that can be said.
+  disk.writeBigUInt64LE(2n ** 63n, 512 + 32);
+  assert.ok((await look()).ok);
+  for (const at of [446, 462, 478, 494]) {
+    disk.writeUInt8(0x83, at + 4);
+    disk.writeUInt32LE(0xffff_ffff, at + 8);
+    disk.writeUInt32LE(0xffff_ffff, at + 12);
+  }
+  const far = await look();
+  assert.ok(!far.ok && far.problem.fault.fault === "cut-off" && Number.isSafeInteger(far.problem.fault.leastBytes));
+  for (const bytes of [0, 511]) assert.ok(!(await look(bytes)).ok, `${bytes} bytes`);
 });
 
 test("whatever tables there are, they are read without a fault", () => {

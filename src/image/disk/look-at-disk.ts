@@ -9,7 +9,7 @@
 import type { Disk, DiskFormat } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { readPartitions } from "./partitions.ts";
-import { HEAD_BYTES, isQcow2, placesIn, type Qcow2Head, readQcow2, tablesIn } from "./qcow2.ts";
+import { farthestIn, HEAD_BYTES, isQcow2, type Qcow2Head, readQcow2, tablesIn } from "./qcow2.ts";
 import { type Qcow2Snapshot, readSnapshots, SNAPSHOT_TABLE_BYTES } from "./qcow2-snapshots.ts";
 
 /** An open file. */
@@ -84,11 +84,15 @@ async function reach(file: Readable, head: Qcow2Head): Promise<number> {
   const { tables, clusterBytes } = head;
   let far = 0;
   let left = Math.min(MOST_TABLES, Math.floor(MOST_TABLE_BYTES / clusterBytes));
-  for (const table of new Set(tablesIn(await file.read(tables.at, tables.bytes)))) {
+  const seen = new Set<number>();
+  for (const table of tablesIn(await file.read(tables.at, tables.bytes))) {
+    if (seen.has(table)) continue;
+    seen.add(table);
     far = Math.max(far, table + clusterBytes);
     if (far > file.bytes || left-- <= 0) return far;
     // A cluster in a file's last place need not be written to its end.
-    for (const place of placesIn(await file.read(table, clusterBytes), head)) far = Math.max(far, place + 1);
+    const farthest = farthestIn(await file.read(table, clusterBytes), head);
+    if (farthest > 0) far = Math.max(far, farthest + 1);
   }
   return far;
 }

@@ -158,35 +158,44 @@ function readTables(
   return success({ tables, leastBytes: Math.max(at + tables.bytes, counts + countClusters * clusterBytes) });
 }
 
-/** Bits of an entry that say where something lies. */
-const PLACE_BITS = 0x00_ff_ff_ff_ff_ff_fe_00n;
+/** Of an entry, as two halves: the bits that say where something lies. */
+const PLACE_HIGH = 0x00_ff_ff_ff;
+const PLACE_LOW = 0xff_ff_fe_00;
 
-/** Of an entry: its cluster is packed, and its place has another form. */
-const PACKED = 1n << 62n;
+/** Of an entry's first half: its cluster is packed, and its place has another form. */
+const PACKED_HIGH = 0x40_00_00_00;
 
 /** @returns the places that the entries of the table of tables name, those that name none left out */
-export function tablesIn(table: Buffer): readonly number[] {
-  return entries(table, 8).flatMap((entry) => {
-    const place = entry & PLACE_BITS;
-    return place === 0n ? [] : [Number(place)];
-  });
+export function* tablesIn(table: Buffer): Generator<number> {
+  for (let at = 0; at + 8 <= table.length; at += 8) {
+    const place = placeOf(table.readUInt32BE(at), table.readUInt32BE(at + 4));
+    if (place !== 0) yield place;
+  }
 }
 
-/** @returns the places of content that a table names */
-export function placesIn(
+/**
+ * In plain numbers, and without a list: there can be millions of entries.
+ *
+ * @returns the farthest place of content that a table names, 0 where it names none
+ */
+export function farthestIn(
   table: Buffer,
   { clusterBytes, entryBytes }: Pick<Qcow2Head, "clusterBytes" | "entryBytes">,
-): readonly number[] {
+): number {
   // Above these bits stands how long the packed content is.
-  const packedBits = (1n << BigInt(62 - (Math.log2(clusterBytes) - 8))) - 1n;
-  return entries(table, entryBytes).flatMap((entry) => {
-    const place = entry & ((entry & PACKED) === 0n ? PLACE_BITS : packedBits);
-    return place === 0n ? [] : [Number(place)];
-  });
+  const packedHigh = 2 ** (62 - (Math.log2(clusterBytes) - 8) - 32) - 1;
+  let far = 0;
+  for (let at = 0; at + entryBytes <= table.length; at += entryBytes) {
+    const [high, low] = [table.readUInt32BE(at), table.readUInt32BE(at + 4)];
+    const place = (high & PACKED_HIGH) === 0 ? placeOf(high, low) : (high & packedHigh) * 2 ** 32 + low;
+    if (place > far) far = place;
+  }
+  return far;
 }
 
-function entries(table: Buffer, bytes: number): readonly bigint[] {
-  return Array.from({ length: Math.floor(table.length / bytes) }, (_, index) => table.readBigUInt64BE(index * bytes));
+/** Beyond what a number can hold exactly, it is beyond every file as well. */
+function placeOf(high: number, low: number): number {
+  return (high & PLACE_HIGH) * 2 ** 32 + ((low & PLACE_LOW) >>> 0);
 }
 
 /** A number of 8 bytes, undefined where it is above the limit. */
