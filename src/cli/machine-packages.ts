@@ -24,7 +24,7 @@ export async function missingForMachines(
 export async function wantedForMachines(places: Pick<Places, "config" | "program">): Promise<readonly DebianPackage[]> {
   const folder = `${places.config}/deployments`;
   const wanted = new Set<DebianPackage>();
-  for (const entry of (await readdir(folder).catch(() => [])).toSorted()) {
+  for (const entry of await readdir(folder).catch(() => [])) {
     const name = entry.replace(/\.yaml$/, "");
     if (name === entry || !NAME_PATTERN.test(name)) continue;
     const file = `${folder}/${entry}`;
