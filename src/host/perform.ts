@@ -26,6 +26,7 @@ import { behindLinks, hasCode, listIfThere, makeFolder, readTextIfThere, writeVo
 import { writeCpio, withFolders } from "./guest/cpio.ts";
 import { makeGuest } from "./guest/make-guest.ts";
 import { openPlain, readDocument, unpackLayout } from "./import-files.ts";
+import { bindDevice } from "./pci/bind-device.ts";
 import { runInside } from "./run-inside.ts";
 import { runProgram } from "./run-program.ts";
 import { runTree } from "./run-tree.ts";
@@ -135,6 +136,11 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
     case "drop-secrets":
       await dropSecrets(step.id, settings.places);
       return success(NOTHING);
+    case "bind-device":
+      return await bindDevice(step).then(
+        () => success(NOTHING),
+        (error: unknown) => refusal({ kind: "step-failed", step: describe(step)[0] ?? "", because: String(error) }),
+      );
     case "make-cgroup":
       mkdirSync(step.path, { recursive: true });
       for (const [file, value] of Object.entries(step.settings)) writeFileSync(`${step.path}/${file}`, value);

@@ -15,6 +15,7 @@ export * from "./names.ts";
 export * from "./network-rule.ts";
 export * from "./os-base.ts";
 export * from "./os-component.ts";
+export * from "./pci.ts";
 export * from "./places.ts";
 export * from "./publish.ts";
 export * from "./recipe.ts";

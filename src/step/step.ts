@@ -121,6 +121,18 @@ export type Step =
     }
   /** Removes the secrets of a start. */
   | { readonly kind: "drop-secrets"; readonly id: string }
+  /**
+   * Gives a PCI device of the host's to a driver: to that which hands devices to programs (vfio-pci), or, without a name,
+   * back to the one that the host would choose.
+   */
+  | {
+      readonly kind: "bind-device";
+      readonly address: string;
+      readonly driver: "vfio-pci" | undefined;
+      /** Of the device's group below /dev/vfio, and whose it is to be. */
+      readonly group?: string;
+      readonly owner?: Owner;
+    }
   /** Makes a control group and sets its files, in order. */
   | { readonly kind: "make-cgroup"; readonly path: string; readonly settings: Readonly<Record<string, string>> }
   /** Starts a compartment and leaves it running. */
@@ -198,6 +210,8 @@ export function describe(step: Step): readonly string[] {
       return [`read secret ${step.name} from ${sourceLine(step.source)} into memory, at ${quote(step.folder)}`];
     case "drop-secrets":
       return [`remove the secrets of ${step.id}`];
+    case "bind-device":
+      return bindLines(step);
     case "make-cgroup":
       return [
         `make control group ${quote(step.path)}`,
@@ -208,6 +222,16 @@ export function describe(step: Step): readonly string[] {
     default:
       return unreachable(step);
   }
+}
+
+function bindLines({ address, driver, group, owner }: Extract<Step, { kind: "bind-device" }>): readonly string[] {
+  return [
+    `give the PCI device ${address} ${driver === undefined ? "back to the host's own driver" : `to ${driver}`}`,
+    `  ${driver ?? "nothing"} > /sys/bus/pci/devices/${address}/driver_override`,
+    `  ${address} > /sys/bus/pci/devices/${address}/driver/unbind`,
+    `  ${address} > /sys/bus/pci/drivers_probe`,
+    ...(group === undefined || owner === undefined ? [] : [`  /dev/vfio/${group} is then ${owner.uid}:${owner.gid}'s`]),
+  ];
 }
 
 function sourceLine(source: SecretSource): string {
