@@ -139,6 +139,7 @@ export class Agent {
         ...portLines(spec),
         ...publishLines(spec),
         ...[...steps, ...plan.steps, start].flatMap(describe),
+        ...(plan.undo ?? []).flatMap(describe).map((line) => `after its end: ${line}`),
       ],
       imageBuilt: image.value !== undefined,
     });
@@ -255,7 +256,8 @@ export class Agent {
       return refusal({ kind: "no-machine", name: words.name, isolation: chosen.deployment.isolation });
     if (boots(chosen.deployment)) {
       // What would be refused is refused before anything is made for it.
-      const machine = await makeMachine(image, this.#images, this.context, work);
+      const withCard = prepared.value.spec.contributions.some(({ kind }) => kind === "card");
+      const machine = await makeMachine(image, this.#images, this.context, work, withCard);
       if (!machine.ok) return machine;
       options = { ...options, machine: machine.value };
       const preparedFrom = async (files: MachineFiles) =>
@@ -337,6 +339,7 @@ export class Agent {
       recipe: recipe.name,
       isolation: deployment.isolation,
       cgroups: plan.cgroups,
+      ...(plan.undo === undefined ? {} : { undo: plan.undo }),
       started: new Date().toISOString(),
       background,
       caller: processOf(caller ?? process.pid),

@@ -410,9 +410,10 @@ export class Compartments {
     for (const done of this.#waiting) done();
   }
 
-  async #clear({ spec, cgroups, passing, log }: StartRecord): Promise<void> {
+  async #clear({ spec, cgroups, undo = [], passing, log }: StartRecord): Promise<void> {
     const { performer, places } = this.#context;
     await removeCgroups(cgroups);
+    for (const step of undo) await performer.perform(step, QUIET);
     await performer.perform({ kind: "drop-secrets", id: spec.id }, QUIET);
     const logs = log === undefined ? [] : [log, `${log}.1`];
     const data = [`${places.data}/volumes/${spec.name}`, `${places.data}/copies/${spec.name}`];

@@ -16,6 +16,7 @@ import { type AskProblem, explainAsk } from "./asks/explain-ask.ts";
 import type { ChangesProblem } from "./changes/changes.ts";
 import type { CompartmentProblem } from "./compartments.ts";
 import { explainDiskState } from "./disks/disk-state-words.ts";
+import { cardWords } from "./cards/card-words.ts";
 import { explainDisk } from "./disks/disk-words.ts";
 import type { ImageExportProblem } from "./store/export.ts";
 import { explainExchange } from "./store/explain-exchange.ts";
@@ -98,6 +99,8 @@ export function explain(problem: AgentProblem): Explained {
         `${problem.instance} runs from the image of ${problem.recipe}; nothing was removed`,
         `skerry stop ${problem.instance} ends it`,
       );
+    case "bad-card":
+      return refused(...cardWords(problem));
     case "own-system":
     case "disks-astray":
     case "bad-disk":

@@ -2,6 +2,7 @@
 import type { StartState } from "../compartment/index.ts";
 import type { ProcessName } from "../host/index.ts";
 import type { CompartmentSpec, Readiness } from "../model/index.ts";
+import type { Step } from "../step/index.ts";
 
 /** What the agent writes before a start. */
 export interface StartRecord {
@@ -9,6 +10,8 @@ export interface StartRecord {
   readonly recipe: string;
   readonly isolation: string;
   readonly cgroups: readonly string[];
+  /** What is to be done after its end, with what it took from the host. */
+  readonly undo?: readonly Step[];
   /** ISO time, UTC. */
   readonly started: string;
   readonly background: boolean;

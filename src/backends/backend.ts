@@ -11,6 +11,7 @@
 import type { CompartmentSpec, Contribution, HostFacts, Places, VmmName } from "../model/index.ts";
 import type { Result } from "../result.ts";
 import type { Argv, Step } from "../step/index.ts";
+import type { FoundCard } from "./vm/pass-through.ts";
 
 export interface Backend {
   /** As written in a deployment: `isolation: container`. */
@@ -51,6 +52,8 @@ export interface BackendContext {
   readonly screen?: ScreenSocket;
   /** For a backend that boots: what it is started from, on this host. */
   readonly machine?: MachineFiles;
+  /** The network card of the host's that the machine is given; undefined where none is granted. */
+  readonly card?: FoundCard;
   /** How the machine is joined to others; undefined where it is not. */
   readonly ports?: PortPlaces;
   /** Addresses of this host, which a network does not reach unless granted; CIDR. Empty where nothing is granted. */
@@ -114,6 +117,8 @@ export interface WallPlan {
   readonly steps: readonly Step[];
   /** Starting it: run by the agent for a background start, by the command line for one in a terminal. */
   readonly argv: Argv;
+  /** What is to be done after its end, with what it took from the host. */
+  readonly undo?: readonly Step[];
   /** Control groups made for it, for limits and freezing. */
   readonly cgroups: readonly string[];
   /** Of what boots: the template that could be made of it, or would serve it. */

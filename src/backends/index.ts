@@ -7,8 +7,10 @@ export * from "./backend.ts";
 export { changedFilter } from "./container/first-filter.ts";
 export { GATE, NAMED_NETWORK } from "./container/named-network.ts";
 export { RESOLVER_ADDRESS } from "./container/resolver-address.ts";
+export { CARD_DRIVERS, CARD_MODULES, type CardFault, type FoundCard, judgeCard } from "./vm/pass-through.ts";
 export * from "./vm/stations.ts";
 export { planWith } from "./plan-with.ts";
+export { DEFAULT_MEMORY_MIB } from "./vm/vm.ts";
 export { belowInside } from "./vm/own-system.ts";
 export { UEFI } from "./vm/system-command.ts";
 

@@ -3,7 +3,7 @@ import { type Result, refusal } from "../result.ts";
 import type { Backend, BackendContext, BackendProblem, WallPlan } from "./backend.ts";
 
 function isPort({ kind }: Contribution): boolean {
-  return kind === "port" || kind === "ports";
+  return kind === "port" || kind === "ports" || kind === "card";
 }
 
 /** Plans with a backend, after the two refusals that are the same for all of them. */

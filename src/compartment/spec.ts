@@ -152,7 +152,10 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
   const resolver = granted.has("port") ? PROVIDER_ADDRESS : outside;
   // A provider looks names up for those that may go wherever it goes itself.
   const ported = effective.some((one) => one.contributions.some((entry) => entry.kind === "port" && !entry.rules));
-  const networked = granted.has("network") || byNames || ported;
+  const cards = effective.flatMap(({ contributions }) => contributions.filter((one) => one.kind === "card"));
+  const networked = granted.has("network") || byNames || ported || cards.length > 0;
+  // What the machine reaches by a card of its own, none of ours stands in.
+  const resolvers = cards.length === 0 ? [resolver] : cards.flatMap(({ card }) => card.dns);
   const { uid, gid } = user;
   const others = (text: string, id: number) =>
     text.split("\n").filter((line) => line !== "" && line.split(":")[2] !== String(id) && !line.startsWith("app:"));
@@ -162,7 +165,7 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
     "/etc/hostname": [deployment.name],
     "/etc/hosts": ["127.0.0.1 localhost", `127.0.1.1 ${deployment.name}`, "::1 localhost ip6-localhost"],
     "/etc/machine-id": [machineId],
-    "/etc/resolv.conf": networked ? [`nameserver ${resolver}`] : ["# no network is granted"],
+    "/etc/resolv.conf": networked ? resolvers.map((one) => `nameserver ${one}`) : ["# no network is granted"],
   };
   return Object.entries(files).map(([target, lines]) => ({ kind: "file", target, content: `${lines.join("\n")}\n` }));
 }

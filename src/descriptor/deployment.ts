@@ -4,6 +4,7 @@ import { type Answer, type Deployment, type Grant, isCleanAbsolutePath } from ".
 import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
+import { toCard } from "./card.ts";
 import { checkDisks, toDisks } from "./disks.ts";
 import { checkRules, toRule, zonesOf } from "./network-rule.ts";
 import { checkPublish, toPublish } from "./publish.ts";
@@ -104,7 +105,7 @@ function byRules(answer: Answer): boolean {
 function toGrant(grant: GrantFile, home: string): Grant {
   if (typeof grant === "string")
     return { answer: grant, folder: undefined, files: undefined, allow: undefined, rules: undefined };
-  const { answer, folder, files, allow, value, through } = grant;
+  const { answer, folder, files, allow, value, through, card } = grant;
   return {
     answer,
     folder: folder === undefined ? undefined : resolveHome(folder, home),
@@ -113,5 +114,6 @@ function toGrant(grant: GrantFile, home: string): Grant {
     rules: byRules(answer) ? allow?.map(toRule) : undefined,
     ...(value === undefined ? {} : { value }),
     ...(through === undefined ? {} : { through }),
+    ...(card === undefined ? {} : { card: toCard(card) }),
   };
 }

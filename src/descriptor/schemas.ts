@@ -21,6 +21,7 @@ import {
   parseIp,
   VMM_NAMES,
 } from "../model/index.ts";
+import { cardSchema } from "./card.ts";
 import { found, noneOf, quote } from "./complaint.ts";
 import { desktopSchema } from "./desktop.ts";
 import { disksSchema, machineSchema } from "./disks.ts";
@@ -223,6 +224,7 @@ const grant = z
         .describe(
           "With a real network or a subset of it: the instance of a net VM that the way leads through; with a subset of a display: whose it is",
         ),
+      card: cardSchema,
     }),
   ])
   .describe("An answer, or a map with `answer` and its options");

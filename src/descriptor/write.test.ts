@@ -276,6 +276,14 @@ const rule = fc
     return { text, ...parsed.value, ...rest, sameName: sameName && named && !udp, private: mayBePrivate && named };
   });
 
+const card = plain({
+  pci: fc.constantFrom("0000:03:00.0", "0000:00:19.0", "abcd:ef:1f.7"),
+  address: fc.constantFrom("192.0.2.10/24", "10.0.0.1/8"),
+  gateway: fc.constantFrom("192.0.2.1", "10.0.0.254"),
+  dns: fc.uniqueArray(fc.constantFrom("192.0.2.53", "1.2.3.4", "9.9.9.9"), { minLength: 1, maxLength: 3 }),
+  onlyWayOut: fc.boolean(),
+});
+
 const grant: fc.Arbitrary<Grant> = plain({
   answer: fc.constantFrom(...ANSWERS),
   folder: fc.option(
@@ -297,7 +305,10 @@ const grant: fc.Arbitrary<Grant> = plain({
       ? { ...value, allow: undefined }
       : { ...value, rules: undefined },
   )
-  .chain((value): fc.Arbitrary<Grant> => fc.option(text, { nil: undefined }).map((set) => withValue(value, set)));
+  .chain((value): fc.Arbitrary<Grant> => fc.option(text, { nil: undefined }).map((set) => withValue(value, set)))
+  .chain(
+    (value): fc.Arbitrary<Grant> => fc.option(card).map((set) => (set === null ? value : { ...value, card: set })),
+  );
 
 function withValue(value: Grant, set: string | undefined): Grant {
   return set === undefined ? value : { ...value, value: set };

@@ -14,6 +14,7 @@ import {
   type Repository,
   type Request,
 } from "../model/index.ts";
+import { cardData } from "./card.ts";
 import { desktopData } from "./desktop.ts";
 import { diskData } from "./disks.ts";
 import { inline, inlineText } from "./inline.ts";
@@ -178,7 +179,10 @@ function writeSystem({ summary, requests }: Recipe, { firmware, devices, tpm }: 
 }
 
 /** An answer as it is written: the word alone where it has no options. */
-export function grantData({ answer, folder, files, allow, rules, value, through }: Grant, home: string): PlainData {
+export function grantData(
+  { answer, folder, files, allow, rules, value, through, card }: Grant,
+  home: string,
+): PlainData {
   const options: PlainMap = {
     ...(folder === undefined ? {} : { folder: shortenHome(folder, home) }),
     ...(files === undefined ? {} : { files }),
@@ -186,6 +190,7 @@ export function grantData({ answer, folder, files, allow, rules, value, through 
     ...(rules === undefined ? {} : { allow: rules.map(ruleData) }),
     ...(value === undefined ? {} : { value }),
     ...(through === undefined ? {} : { through }),
+    ...(card === undefined ? {} : { card: cardData(card) }),
   };
   return Object.keys(options).length === 0 ? answer : { answer, ...options };
 }

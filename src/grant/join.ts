@@ -23,7 +23,7 @@ import { type Result, refusal, success } from "../result.ts";
 import { servedAnswers, whyNotServed } from "./answers.ts";
 import { type DisplayProblem, displayTwice, joinDisplay, type OwnScreen } from "./join-display.ts";
 import { joinVariable, type VariableProblem } from "./join-variable.ts";
-import { networkGets, portGets, whyNoWay, whyRuleNotServed } from "./network.ts";
+import { cardGets, networkGets, portGets, whyNoWay, whyRuleNotServed } from "./network.ts";
 import { pickFor, pickGets } from "./pick.ts";
 import { startUpFilesWithin } from "./start-up-files.ts";
 
@@ -265,7 +265,8 @@ function network(
     if (because !== undefined)
       return refusal({ kind: "rule-not-served", deployment, request: name, rule: rule.text, because });
   }
-  const { through } = grant;
+  const { through, card } = grant;
+  if (card !== undefined) return success({ ...plain, ...cardGets(name, card) });
   return success({ ...plain, ...(through === undefined ? networkGets(name, grant) : portGets(name, grant, through)) });
 }
 
@@ -273,13 +274,20 @@ function network(
 function mixedNetworks(effective: readonly Effective[], deployment: string): JoinProblem | undefined {
   const granted = effective.filter(({ contributions }) => contributions.some(isNetwork));
   const [first] = granted;
-  const other = granted.find(({ answer }) => answer !== first?.answer);
+  const other = granted.find(
+    ({ answer, contributions }) =>
+      answer !== first?.answer || contributions.some(isCard) !== first.contributions.some(isCard),
+  );
   if (first === undefined || other === undefined) return undefined;
   return { kind: "networks-mixed", deployment, request: other.request, answer: other.answer, first: first.request };
 }
 
 function isNetwork({ kind }: Contribution): boolean {
-  return kind === "network" || kind === "named-network" || kind === "port";
+  return kind === "network" || kind === "named-network" || kind === "port" || kind === "card";
+}
+
+function isCard({ kind }: Contribution): boolean {
+  return kind === "card";
 }
 
 /** Where a folder appears inside. */
@@ -426,6 +434,10 @@ function optionAstray(request: Request, grant: Grant | undefined): string | unde
   if (grant.files !== undefined && (request.service !== "folder" || grant.answer !== "subset")) return "files";
   if (grant.folder !== undefined && request.service !== "folder") return "folder";
   if (grant.through !== undefined && !(LED[request.service] ?? []).includes(grant.answer)) return "through";
+  if (grant.card !== undefined && (request.service !== "network" || grant.answer !== "real")) return "card";
+  // What a card reaches is settled by its cable.
+  if (grant.card !== undefined && grant.allow !== undefined) return "allow beside card";
+  if (grant.card !== undefined && grant.through !== undefined) return "through beside card";
   if (grant.through !== undefined && grant.allow?.includes("host") === true) return "allow: [host] beside through";
   if (grant.value !== undefined && (request.service !== "variable" || grant.answer !== "fake")) return "value";
   return undefined;

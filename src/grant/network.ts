@@ -4,6 +4,7 @@
  * Wide rules are not refused: they are the owner's word. What they mean is said.
  */
 import {
+  type CardGrant,
   classOf,
   type Contribution,
   type Grant,
@@ -57,6 +58,17 @@ export function portGets(request: string, grant: Grant, through: string): Networ
     gets: `${plain.gets}, through ${through}`,
     contributions: [{ kind: "port", request, through, zones, ...rules }],
     warnings: plain.warnings,
+  };
+}
+
+/** A card of the host's: what is at the other end of its cable is reached, whatever that is. */
+export function cardGets(request: string, card: CardGrant): NetworkGets {
+  return {
+    gets: `all that the network card ${card.pci} reaches, which this host has no more while it runs`,
+    contributions: [{ kind: "card", request, card }],
+    warnings: [
+      `${request}: with a card of its own the machine reaches this host and the networks around it, too, and no rule of ours is in between`,
+    ],
   };
 }
 

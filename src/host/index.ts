@@ -17,6 +17,7 @@ export { type InsideNetwork, openNetwork } from "./inside-network.ts";
 export { HostsFile } from "./hosts-file.ts";
 export { existsInside, listensOn } from "./look-inside.ts";
 export { ownBundles } from "./own-program.ts";
+export { readPci } from "./pci/read-pci.ts";
 export { realPerformer } from "./perform.ts";
 export { type ProbeOptions, probeHost } from "./probe.ts";
 export type { NamespaceBan } from "./probe-namespaces.ts";

@@ -81,6 +81,7 @@ export async function probeHost(environment: Environment, options: ProbeOptions 
             qemu: programs["qemu-system-x86_64"]?.path,
             file: options.acceleratorFile,
           }),
+    iommuGroups: (await readdir("/sys/kernel/iommu_groups").catch(() => [])).length,
     systemd: await probeSystemd(environment, programs),
     gpus: await probeGpus(),
     locale: localeOf(environment["LANG"], [await textIf("/etc/locale.conf"), await textIf("/etc/default/locale")]),

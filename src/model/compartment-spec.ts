@@ -13,6 +13,7 @@ import type { DiskFile, OwnMachine } from "./disk.ts";
 import type { ShownScreen } from "./display.ts";
 import type { Limits, NetworkZone, VmmName } from "./deployment.ts";
 import type { NetworkRule } from "./network-rule.ts";
+import type { CardGrant } from "./pci.ts";
 import type { Publish } from "./publish.ts";
 import type { SecretSource } from "./secret.ts";
 
@@ -62,6 +63,8 @@ export type Contribution =
       readonly zones: readonly NetworkZone[];
       readonly rules?: readonly NetworkRule[];
     }
+  /** A network card of the host's, whole, is its way out. */
+  | { readonly kind: "card"; readonly request: string; readonly card: CardGrant }
   /** It is such a provider: a second card, at which are the ports of those that go through it. */
   | { readonly kind: "ports" }
   /** One TCP port of another instance is reached under a host name. */

@@ -6,6 +6,7 @@
 import type { Answer } from "./answer.ts";
 import type { Disk } from "./disk.ts";
 import type { NetworkRule } from "./network-rule.ts";
+import type { CardGrant } from "./pci.ts";
 import type { Publish } from "./publish.ts";
 import type { Request } from "./recipe.ts";
 import type { SecretSource } from "./secret.ts";
@@ -60,6 +61,8 @@ export interface Grant {
   readonly value?: string;
   /** With a `real` network or a `subset` of it: the instance whose machine the way leads through. With a display: whose it is. */
   readonly through?: string;
+  /** With a `real` network: the way out is a card of this host's, given to the machine whole. */
+  readonly card?: CardGrant;
 }
 
 /** `host`: the host's own addresses. `lan`: private and link-local ranges. */

@@ -35,6 +35,8 @@ export interface HostFacts {
   readonly kvm: boolean;
   /** What runs the processors of virtual machines; found by a trial where /dev/kvm opens. */
   readonly accelerator: Accelerator;
+  /** Groups of PCI devices that an IOMMU keeps apart; 0 where there is none that is switched on. */
+  readonly iommuGroups?: number;
   /** systemd runs as the system manager, and the user's own manager answers. */
   readonly systemd: { readonly system: boolean; readonly user: boolean };
   /** PCI vendors of the graphics cards: `intel`, `amd`, `nvidia`, or the hexadecimal id. */

@@ -53,6 +53,7 @@ import { type AgentContext, QUIET } from "../context.ts";
 import { type AnsweredAt, answeredAt, answeredForThisStart } from "../grants/answered-at.ts";
 import { type PortProblem, portPlaces } from "../network/stations.ts";
 import { openWide, type OpenWideProblem } from "../learn/open-wide.ts";
+import { type CardProblem, findCard } from "../cards/find-card.ts";
 import { type DiskProblem, findDisks } from "../disks/find-disks.ts";
 import { noteGrantChanges } from "../grants/grant-changes.ts";
 import { seenFor } from "../grants/pending.ts";
@@ -77,6 +78,7 @@ export type LaunchProblem =
   | BadFlag
   | MachineProblem
   | DiskProblem
+  | CardProblem
   | NoIdsLeft
   | PortProblem
   | StepProblem
@@ -278,6 +280,8 @@ export async function prepare(
   if (!led.ok) return led;
   const ports = await portPlaces(spec.value, context, options.dry);
   if (!ports.ok) return ports;
+  const card = await findCard(spec.value, chosen.deployment.name, context);
+  if (!card.ok) return card;
   const log = `${context.places.state}/logs/${deployment.name}.log`;
   const plan = planWith(backend, spec.value, {
     facts: context.facts,
@@ -290,6 +294,7 @@ export async function prepare(
       ? { machine: { ...(options.machine ?? plannedMachine(image, context)), way: options.way ?? PLANNED_WAY } }
       : {}),
     ports: ports.value,
+    ...(card.value === undefined ? {} : { card: card.value }),
     hostAddresses: spec.value.contributions.some(({ kind }) => kind === "network") ? hostAddresses() : [],
   });
   if (!plan.ok) return plan;

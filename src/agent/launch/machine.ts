@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { BACKENDS, type MachineFiles, type WayFiles } from "../../backends/index.ts";
+import { BACKENDS, CARD_MODULES, type MachineFiles, type WayFiles } from "../../backends/index.ts";
 import { ownBundles, realOrSelf, whyEmulated } from "../../host/index.ts";
 import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -50,6 +50,7 @@ export async function makeMachine(
   images: Images,
   context: AgentContext,
   work: Work,
+  withCard = false,
 ): Promise<Result<MachineFiles, MachineProblem>> {
   // A system of its own brings its kernel along.
   if (image.layers.length === 0) return success(plannedMachine(image, context));
@@ -62,7 +63,8 @@ export async function makeMachine(
   const helperDigest = createHash("sha256").update(program).digest("hex");
   // They share the package engine's root and the folder of what is being built with builds of images.
   return await images.inTurn(async () => {
-    const guest = await buildGuest(base.value, { helper, helperDigest, init }, imageContext(context, work));
+    const parts = { helper, helperDigest, init, ...(withCard ? { cardDrivers: CARD_MODULES } : {}) };
+    const guest = await buildGuest(base.value, parts, imageContext(context, work));
     if (!guest.ok) return guest;
     const disks = await buildDisks(image.layers, imageContext(context, work));
     return disks.ok ? success(found(guest.value, disks.value, context)) : disks;

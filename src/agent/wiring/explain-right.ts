@@ -228,6 +228,8 @@ function contributionText(one: Contribution): string {
       return one.rules === undefined
         ? `${describePart({ kind: "everything", zones: one.zones })}, through ${one.through}`
         : `${one.rules.map((rule) => rule.text).join(", ")}, through ${one.through}`;
+    case "card":
+      return `the network card ${one.card.pci} of this host, whole`;
     case "ports":
       return "ports of the machines whose way leads through it";
     case "secret":

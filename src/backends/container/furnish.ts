@@ -219,7 +219,8 @@ export function furnish(
         // network.ts or the agent makes it; here it shows in nothing.
         break;
       case "disk":
-        throw new Error("a disk was refused before");
+      case "card":
+        throw new Error(`a ${contribution.kind} was refused before`);
       default:
         unreachable(contribution);
     }

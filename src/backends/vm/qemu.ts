@@ -5,6 +5,7 @@
  * Version 7.2 emulates cmpxchg16b wrongly, so that newer kernels crash: the processor goes without it.
  */
 import type { Argv } from "../../step/index.ts";
+import { CARD_PLACE } from "./pass-through.ts";
 import type { Machine, Vmm, VmmPlan } from "./vmm.ts";
 
 /** It never needs a right that it has not at its start, nor another program. */
@@ -16,7 +17,7 @@ export const qemu: Vmm = {
   package: "qemu-system-x86",
   can: new Set([
     ...(["emulation", "disk-names", "folders-9p", "folders-virtiofs", "ports", "console-socket", "card"] as const),
-    ...(["vsock", "sandbox", "snapshots", "balloon", "hotplug"] as const),
+    ...(["vsock", "sandbox", "snapshots", "balloon", "pass-through", "hotplug"] as const),
   ]),
   // A q35 has 31 places on its bus, and a microvm 24. Beside these are streams, cards, and what gives memory back.
   mostPlaces: 20,
@@ -56,17 +57,21 @@ function argvOf(machine: Machine, program: string): Argv {
       ...["-chardev", `socket,id=port${index},path=${socket}`],
       ...["-device", `virtserialport,chardev=port${index},name=${name}`],
     ]),
+    ...(machine.passed === undefined ? [] : ["-device", `vfio-pci,host=${machine.passed},addr=${CARD_PLACE}`]),
     ...(machine.givesBack === true && machine.memory === undefined
       ? ["-device", `${device(machine, "virtio-balloon")},free-page-reporting=on`]
       : []),
   ];
 }
 
-function processor({ accelerator, memory, processors }: Machine): readonly string[] {
+function processor(machine: Machine): readonly string[] {
+  const { accelerator, memory, processors } = machine;
   const own = memory === undefined ? "" : ",memory-backend=memory";
-  return accelerator === "kvm"
-    ? ["-M", `microvm${own}`, "-accel", "kvm", "-cpu", "host", "-smp", String(processors)]
-    : ["-M", `q35${own}`, "-accel", "tcg", "-cpu", "max,-cx16", "-smp", String(processors)];
+  return [
+    ...["-M", `${hasBus(machine) ? "q35" : "microvm"}${own}`],
+    ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg", "-cpu", "max,-cx16"]),
+    ...["-smp", String(processors)],
+  ];
 }
 
 /** A copy's pages are its own as soon as it writes to them. */
@@ -77,7 +82,11 @@ function memoryOf({ memory, memoryMiB }: Machine): readonly string[] {
   return ["-object", backend, ...(memory.kind === "copy" ? ["-incoming", "defer"] : [])];
 }
 
-/** A microvm has no PCI bus. */
-function device({ accelerator }: Machine, kind: string): string {
-  return `${kind}-${accelerator === "kvm" ? "device" : "pci"}`;
+/** A microvm has no PCI bus, which a card of the host's needs. */
+function hasBus({ accelerator, passed }: Machine): boolean {
+  return accelerator !== "kvm" || passed !== undefined;
+}
+
+function device(machine: Machine, kind: string): string {
+  return `${kind}-${hasBus(machine) ? "pci" : "device"}`;
 }

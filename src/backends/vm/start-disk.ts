@@ -115,6 +115,7 @@ export function startDisk(
         return [];
       case "display":
         return ["--ro-bind", `${DISPLAY}/${DISPLAY_NAME}`, displayInside(uid)];
+      case "card":
       case "disk":
         throw new Error(`${contribution.kind} was refused before`);
       default:

@@ -5,9 +5,10 @@
  * attached by guest/init before systemd starts, and a few units of ours that keep the host informed. There is no second
  * wall inside: whoever is root in the machine is so on nothing but the machine.
  */
-import type { CompartmentSpec } from "../../model/index.ts";
+import type { CardGrant, CompartmentSpec } from "../../model/index.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
 import { CARD_ADDRESS, GUEST_NETWORK } from "./network-card.ts";
+import { CARD_INSIDE } from "./pass-through.ts";
 import { PROVIDER_ADDRESS, PROVIDER_CARD } from "./stations.ts";
 import { RULES_SHARE } from "./ports.ts";
 import type { Shares } from "./shares.ts";
@@ -89,7 +90,11 @@ const SHUTDOWN = `#!/bin/sh\nexec ${PROGRAMS}/control end\n`;
  * rules are others: a shared folder tells nobody of its changes.
  */
 const ROUTER = `#!/bin/sh
-card() { for at in /sys/class/net/*; do [ "$(cat "$at/address")" = "$1" ] && echo "\${at##*/}"; done; }
+# The host's own card has the address that its maker gave it, and a place by which it is known.
+card() {
+  if [ "$1" = pci ]; then for at in /sys/bus/pci/devices/${CARD_INSIDE}/net/*; do echo "\${at##*/}"; done; return; fi
+  for at in /sys/class/net/*; do [ "$(cat "$at/address")" = "$1" ] && echo "\${at##*/}"; done
+}
 rules=/run/skerry/${RULES_SHARE}/ways.nft
 nft -f "$rules" || exit 1
 cp "$rules" /run/skerry/in-force
@@ -122,12 +127,14 @@ export interface SystemParts {
   readonly networked: boolean;
   /** It is a provider. */
   readonly routes: boolean;
+  /** Its way out is a card of the host's. */
+  readonly card?: CardGrant | undefined;
 }
 
 export function systemDisk(
   spec: CompartmentSpec,
   shares: Shares,
-  { networked, routes }: SystemParts,
+  { networked, routes, card }: SystemParts,
 ): readonly ArchiveEntry[] {
   const mounts: string[] = [];
   const own: ArchiveEntry[] = [];
@@ -162,10 +169,16 @@ export function systemDisk(
       ? []
       : [
           file(`points${PROGRAMS}/router`, ROUTER, 0o755),
-          file(`points${PROGRAMS}/uplink`, networked ? `${CARD_ADDRESS} ${GUEST_NETWORK}` : "", 0o644),
+          file(`points${PROGRAMS}/uplink`, uplinkOf(networked, card), 0o644),
           ...unit("skerry-router", "Routes for other machines", { start: `${PROGRAMS}/router`, notifies: true }),
         ]),
   ];
+}
+
+/** Which card leads out, its own address with the length of its network, and whom it goes through. */
+function uplinkOf(networked: boolean, card: CardGrant | undefined): string {
+  if (card !== undefined) return `pci ${card.address} ${card.gateway}\n`;
+  return networked ? `${CARD_ADDRESS} ${GUEST_NETWORK}` : "";
 }
 
 function unit(

@@ -26,6 +26,7 @@ import type {
 import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
 import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
+import { cardUse } from "./pass-through.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
 import { INSIDE, type OuterShares, type Share, sharesOf, slotName } from "./shares.ts";
@@ -47,7 +48,7 @@ import { VMMS } from "./vmms.ts";
 const MEBIBYTE = 1024 * 1024;
 
 /** Of a machine whose owner has written no limit. The host gives it only what is used. */
-const DEFAULT_MEMORY_MIB = 1024;
+export const DEFAULT_MEMORY_MIB = 1024;
 
 /** With less, the kernel and the root in memory leave nothing for an app. */
 const LEAST_MEMORY_MIB = 192;
@@ -89,7 +90,7 @@ export const vm: Backend = {
   boots: true,
   enforces: new Set([
     ...(["bind", "copy", "pick", "empty-folder", "slot", "memory-folder", "file", "variable", "secret"] as const),
-    ...(["network", "named-network", "link", "publish", "port", "ports", "display"] as const),
+    ...(["network", "named-network", "link", "publish", "port", "ports", "card", "display"] as const),
   ]),
 
   missing(facts: HostFacts, spec: Pick<CompartmentSpec, "vmm"> = {}): readonly string[] {
@@ -122,6 +123,7 @@ export const vm: Backend = {
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
     if (!limits.ok) return limits;
+    const use = context.card && cardUse(context.card, spec.user, memory.value.memoryMiB * MEBIBYTE);
     const wish = machine.template;
     const making = wish?.kind === "make";
     const at = { folder, stage: `${folder}/stage`, backend: vm.name };
@@ -138,12 +140,11 @@ export const vm: Backend = {
       ...portCards(ports),
     ];
     const shape = spec.guest ?? "app";
-    const described = machineOf(
-      machine,
-      size,
-      { shares: shares.of, ports, cards, way, ways: WAYS[shape] },
-      context.facts,
-    );
+    const described: Machine = {
+      ...machineOf(machine, size, { shares: shares.of, ports, cards, way, ways: WAYS[shape] }, context.facts),
+      // A card of the host's works with memory by itself, which therefore stays where it is.
+      ...(context.card === undefined ? {} : { passed: context.card.device.address, givesBack: false }),
+    };
     const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
     if (lacks.length > 0)
       return refusal({ kind: "vmm-lacks", vmm: vmm.name, lacks: lacks.map((one) => CAPABILITIES[one]) });
@@ -156,7 +157,7 @@ export const vm: Backend = {
     const [start, settings] = [`${folder}/start.cpio`, `${folder}/settings`];
     const entries = [
       ...(shape === "system"
-        ? systemDisk(spec, shares, { networked, routes: ports.all !== undefined })
+        ? systemDisk(spec, shares, { networked, routes: ports.all !== undefined, card: context.card?.grant })
         : startDisk(spec, shares, { filter: appFilter.step.content, tasks: tasksOf(spec), networked })),
       ...portEntries(ports),
       ...(way?.entries ?? []),
@@ -175,6 +176,8 @@ export const vm: Backend = {
       ...seen.steps,
       ...card.value.steps,
       ...limits.value.steps,
+      // Last: what fails before has taken nothing from the host.
+      ...(use?.steps ?? []),
     ];
     const monitor = shape === "app" ? "main" : "service";
     const files = [
@@ -184,7 +187,7 @@ export const vm: Backend = {
     ];
     const joints = [...jointsOf(spec, `${folder}/stage`, ports), ...(way === undefined ? [] : [way.joint])];
     const template = wish === undefined ? undefined : shownTemplate(wish, spec.user, `${folder}/stage`);
-    const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value };
+    const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value, mounts: use?.mounts };
     const version = context.facts.programs[vmm.program]?.version ?? "";
     const words =
       wish === undefined
@@ -195,13 +198,17 @@ export const vm: Backend = {
     const key = () => templateKey(commandFor(asTemplate(described, "copy")).argv, machine, version, fillBytes);
     return success({
       steps,
-      argv: behind(limits.value.prefix, [
-        ...claimed(context),
-        ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
-        "--",
-        ...bubblewrapPart(spec, context, outer),
-        ...[...monitorCommand(machine, monitor, INSIDE), "/run", ...words],
-      ]),
+      argv: behind(
+        [...limits.value.prefix, ...(use?.prefix ?? [])],
+        [
+          ...claimed(context),
+          ...helperPart(spec, context, { ...outer, filter: filter.path, limits: limits.value.helper }),
+          "--",
+          ...bubblewrapPart(spec, context, outer),
+          ...[...monitorCommand(machine, monitor, INSIDE), "/run", ...words],
+        ],
+      ),
+      ...(use === undefined ? {} : { undo: use.undo }),
       ...(copied ? { template: { key: key(), program, version } } : {}),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
@@ -233,6 +240,9 @@ function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {
 function cannotHave({ contributions, guest }: CompartmentSpec, { template }: MachineFiles) {
   const shown = contributions.some((one) => one.kind === "display");
   if (shown && (guest === "system" || template !== undefined)) return "display";
+  // Only in a provider's machine something takes it as the way out.
+  const provides = guest === "system" && contributions.some(({ kind }) => kind === "ports");
+  if (!provides && contributions.some(({ kind }) => kind === "card")) return "card";
   // A system of its own has no control end, which alone could make a connection in it.
   return guest === "system" && contributions.some(({ kind }) => kind === "publish") ? "publish" : undefined;
 }
@@ -283,6 +293,8 @@ export interface Outer {
   readonly card: CardPlan;
   readonly joints: ReturnType<typeof jointsOf>;
   readonly template: ReturnType<typeof shownTemplate> | undefined;
+  /** Of a card of the host's. */
+  readonly mounts?: readonly string[] | undefined;
 }
 
 export function helperPart(
@@ -321,7 +333,7 @@ export function helperPart(
 export function bubblewrapPart(
   spec: CompartmentSpec,
   { facts, streams }: BackendContext,
-  { folder, files, shares, joints, template, card }: Outer,
+  { folder, files, shares, joints, template, card, mounts = [] }: Outer,
 ): Argv {
   const { uid, gid } = spec.user;
   return [
@@ -335,6 +347,7 @@ export function bubblewrapPart(
     ...["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"],
     // Through it a VMM makes machines of its own user, and sees nothing of other ones.
     ...(facts.accelerator.kind === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
+    ...mounts,
     ...["--remount-ro", "/dev"],
     // The monitor's sockets.
     ...["--perms", "0700", "--size", String(MEBIBYTE), "--tmpfs", "/run"],

@@ -47,6 +47,8 @@ export interface Machine {
    * file: QEMU 7.2 would punch holes into a file that copies have in common.
    */
   readonly givesBack?: boolean;
+  /** Address of a PCI device of the host's that it has whole. */
+  readonly passed?: string;
 }
 
 /** What a VMM can do, in the words of a refusal. */
@@ -62,6 +64,7 @@ export const CAPABILITIES = {
   sandbox: "give up rights by a filter of its own behind our wall",
   snapshots: "write down a running machine, and go on from that",
   balloon: "take memory back from a running machine",
+  "pass-through": "be given a card of the host's",
   hotplug: "attach something to a running machine",
 } as const;
 
@@ -96,6 +99,7 @@ export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly C
     ["console-socket", true],
     ["card", machine.cards.length > 0],
     ["snapshots", machine.memory !== undefined],
+    ["pass-through", machine.passed !== undefined],
   ];
   return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }

@@ -181,6 +181,11 @@ function targetsOf(contributions: readonly Contribution[], beside: readonly Netw
     }
     if (one.kind === "network")
       found.push({ verb: "reach", target: { kind: "network", part: { kind: "everything", zones: one.zones } }, entry });
+    if (one.kind === "card") {
+      // What is at the end of its cable is not known: all of it, and this host by way of it.
+      const part = { kind: "everything", zones: ["host", "lan"] } as const;
+      found.push({ verb: "reach", target: { kind: "network", part }, entry });
+    }
     const through = one.kind === "port" ? { through: one.through } : {};
     if (one.kind === "port" && one.rules === undefined) {
       const part = { kind: "everything", zones: one.zones } as const;

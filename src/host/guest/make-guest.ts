@@ -90,6 +90,9 @@ const HELPING: ReadonlySet<string> = new Set([
   ...["nfnetlink", "nf_conntrack", "nf_nat", "nf_defrag_ipv4", "nf_defrag_ipv6", "nft_reject", "nft_reject_ipv4"],
   ...["nft_reject_ipv6", "nf_reject_ipv4", "nf_reject_ipv6", "failover", "net_failover"],
   ...["libcrc32c", "crc32c_generic", "crc32c_intel", "lz4_decompress", "xxhash", "fscache", "netfs", "9pnet"],
+  // Of drivers of network cards.
+  ...["dca", "i2c_algo_bit", "libphy", "mdio", "mdio_devres", "of_mdio", "fwnode_mdio", "fixed_phy", "xfrm_algo"],
+  ...["ptp", "pps_core"],
 ]);
 
 function toolEntries(tools: readonly DebFile[]): readonly ArchiveEntry[] {

@@ -38,6 +38,8 @@ export interface GuestParts {
   readonly helperDigest: string;
   /** Text of the first program inside. */
   readonly init: string;
+  /** Besides the modules of every machine: drivers for a card of the host's. */
+  readonly cardDrivers?: readonly string[];
 }
 
 /** Files that a machine is started with. */
@@ -55,8 +57,11 @@ export async function buildGuest(
   const locked = await lockGuest(base, false, context);
   if (!locked.ok) return locked;
   const layer = locked.value;
-  const { helperDigest, init } = parts;
-  const key = `${base.name}.${digest([GUEST_FORMAT, MODULES, SYSTEM_MODULES, layer.packages.map(({ sha256 }) => sha256), helperDigest, init])}`;
+  const { helperDigest, init, cardDrivers = [] } = parts;
+  const systemModules = [...SYSTEM_MODULES, ...cardDrivers];
+  // Machines with a card of the host's have one of their own, so that the others need not carry what drives it.
+  const kind = `${base.name}.${cardDrivers.length > 0 ? "card-" : ""}`;
+  const key = `${kind}${digest([GUEST_FORMAT, MODULES, systemModules, layer.packages.map(({ sha256 }) => sha256), helperDigest, init])}`;
   const files = { kernel: `${store.guest(key)}/kernel`, root: `${store.guest(key)}/root.cpio` };
   if ((await performer.list(store.guests)).includes(key)) return success(files);
   const fetched = await fetchPackages({ layer, base }, context);
@@ -68,7 +73,7 @@ export async function buildGuest(
   const tools = layer.packages.filter((one) => one !== kernel).map(({ sha256 }) => store.deb(sha256));
   const step: Step = {
     kind: "make-guest",
-    ...{ kernel: store.deb(kernel.sha256), tools, modules: MODULES, systemModules: SYSTEM_MODULES },
+    ...{ kernel: store.deb(kernel.sha256), tools, modules: MODULES, systemModules },
     ...{ helper: parts.helper, init, folder },
   };
   const made = await performAll(
@@ -78,7 +83,7 @@ export async function buildGuest(
   if (made.ok) {
     // What it was before is of no use any more; who runs from it keeps it.
     for (const name of await performer.list(store.guests))
-      if (name.startsWith(`${base.name}.`) && name !== key)
+      if (name.startsWith(kind) && /^[0-9a-f]+$/.test(name.slice(kind.length)) && name !== key)
         await performer.perform({ kind: "remove-tree", path: store.guest(name) }, toTheEnd(watch));
     return success(files);
   }
