@@ -109,12 +109,15 @@ export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): 
  */
 function systemSpec(wanted: StartWanted, system: OwnSystem, command: string): CompartmentSpec {
   const { deployment, effective, machineId } = wanted;
+  const { requests } = wanted.recipe;
   const { name, limits, secrets = {}, environment } = deployment;
   return {
     ...{ name, id: wanted.id, layers: [], command: [command], directory: "/", user: wanted.user, limits },
     contributions: [
       ...wanted.disks,
-      ...effective.flatMap(intoSystem),
+      ...effective.flatMap((one) =>
+        intoSystem(one, deployment.requests[one.request] ?? requests[one.request] ?? NO_PLACE),
+      ),
       ...linkContributions(deployment),
       ...publishContributions(deployment),
       ...Object.entries(secrets).map(([secret, source]) => ({ kind: "secret", name: secret, source }) as const),
@@ -126,11 +129,20 @@ function systemSpec(wanted: StartWanted, system: OwnSystem, command: string): Co
   };
 }
 
+/** Of a request that nobody asks for any more. */
+const NO_PLACE = { inside: undefined };
+
 /** A folder has no place there, and is known by its request's name; nothing in it reads variables of ours. */
-function intoSystem({ request, service, contributions }: Effective): readonly Contribution[] {
-  if (service === "folder")
-    return contributions.map((one) => ("target" in one ? { ...one, target: `/${request}` } : one));
-  return service === "display" ? contributions.filter(({ kind }) => kind !== "variable") : contributions;
+function intoSystem(
+  { request, service, contributions }: Effective,
+  asked: Parameters<typeof folderTarget>[1],
+): readonly Contribution[] {
+  if (service === "display") return contributions.filter(({ kind }) => kind !== "variable");
+  if (service !== "folder") return contributions;
+  const place = folderTarget(request, asked);
+  return contributions.map((one) =>
+    "target" in one ? { ...one, target: `/${request}${one.target.slice(place.length)}` } : one,
+  );
 }
 
 /** The environment that programs entered later get as well. */

@@ -37,13 +37,15 @@ try right "$(address right.example.org)" ${right}
 try "right at another port" "$(address right.example.org)" ${wrong}
 try "right by its address" ${world.address} ${right}
 echo "wrong: [$(address wrong.example.org)]"
-for folder in read write; do
+for folder in read write copied; do
   $b mkdir "/mnt/$folder"
   $b mount -t 9p -o trans=virtio,version=9p2000.L "$folder" "/mnt/$folder"
 done
 echo "it reads $($b cat /mnt/read/note)"
 echo changed 2>/dev/null >/mnt/read/note || echo "it cannot write there"
 echo "written inside" >/mnt/write/made
+echo "it sees $($b cat /mnt/copied/note)"
+echo "changed inside" >/mnt/copied/note
 echo "its screen is" $($b ls /sys/bus/pci/devices/*/boot_vga | $b wc -l)
 echo ready
 while [ ! -e /mnt/write/seen ]; do $b sleep 1; done
@@ -59,8 +61,8 @@ test("a system of its own has the network, the folders and the screen that it is
   const wrong = await world.serve((socket) => socket.end("the wrong one\n"));
   for (const name of ["right", "wrong"]) world.names.set(`${name}.example.org`, [world.address]);
   const { home, files } = trial;
-  for (const folder of ["debian", "read", "write"]) mkdirSync(`${files}/${folder}`);
-  writeFileSync(`${files}/read/note`, "what is granted\n");
+  for (const folder of ["debian", "read", "write", "copied"]) mkdirSync(`${files}/${folder}`);
+  for (const folder of ["read", "copied"]) writeFileSync(`${files}/${folder}/note`, "what is granted\n");
   const disk = debianDisk(kernel, `${files}/debian`, script(right, wrong));
   mkdirSync(`${home}/config/deployments`, { recursive: true });
   writeFileSync(`${home}/config/settings.yaml`, `skerry: settings/1\ndns: ["${world.dns}"]\n`);
@@ -74,11 +76,13 @@ disks: { system: { answer: copy, file: ${disk} } }
 requests:
   read: { service: folder, why: to read, need: optional }
   write: { service: folder, why: to write, need: optional, verbs: [read, write] }
+  copied: { service: folder, why: to change, need: optional, verbs: [read, write] }
 answers:
   network: { answer: subset, allow: [{ to: "right.example.org:${right}", private: yes }] }
   display: fake
   read: { answer: real, folder: ${files}/read }
   write: { answer: real, folder: ${files}/write }
+  copied: { answer: copy, folder: ${files}/copied }
 `,
   );
   await done(trial, ["start", "-q", "foreign"], { timeoutMs: LIMIT_MS });
@@ -95,6 +99,8 @@ answers:
   assert.match(said, /^it cannot write there$/m);
   assert.equal(readFileSync(`${files}/read/note`, "utf8"), "what is granted\n");
   assert.equal(readFileSync(`${files}/write/made`, "utf8"), "written inside\n");
+  assert.match(said, /^it sees what is granted$/m);
+  assert.equal(readFileSync(`${files}/copied/note`, "utf8"), "what is granted\n");
   assert.match(said, /^its screen is 1$/m);
   const picture = `${files}/screen.png`;
   await done(trial, ["screenshot", "foreign", picture]);
@@ -104,4 +110,6 @@ answers:
   assert.match(entered.stderr, /no program can be run in later/);
   writeFileSync(`${files}/write/seen`, "");
   await until("it has switched itself off", async () => (await trial.skerry(["ps"])).stdout.indexOf("foreign") === -1);
+  const { stdout } = await done(trial, ["changes", "foreign", "--diff"]);
+  assert.match(stdout, /changed inside/);
 });

@@ -144,6 +144,7 @@ test("what such a machine cannot have is refused by name", () => {
     { kind: "bind", source: "/srv", target: `/${"a".repeat(32)}`, access: "read" },
     { kind: "display", request: "display", screen: "own" },
     { kind: "memory-folder", target: "/work" },
+    { kind: "empty-folder", target: "/work" },
     { kind: "port", request: "network", through: "router", zones: [] },
     { kind: "publish", port: 80, at: { kind: "loopback", address: "127.0.0.1", port: 8080 } },
     { kind: "variable", name: "LANG", value: "C" },

@@ -34,7 +34,7 @@ const MONITOR_FILES = ["system.ts", "machine-control.ts", "streams.ts", "card.ts
 
 /** All that can be let into such a machine. */
 const LET_IN: ReadonlySet<Contribution["kind"]> = new Set([
-  ...(["disk", "network", "named-network", "link", "bind", "pick", "display"] as const),
+  ...(["disk", "network", "named-network", "link", "bind", "copy", "pick", "empty-folder", "display"] as const),
 ]);
 
 /** Of the name of a folder, by which the system mounts it: QEMU's limit. */
@@ -82,7 +82,10 @@ function planSystem(
   const stage = `${folder}/stage`;
   const attached = attach(spec, stage, systemFolder(places, spec.name).own);
   const granted = sharesOf(spec, folder, context);
-  // Nothing of ours runs in it that could show a folder later.
+  // What hides a part of a folder lies in that; nothing of ours runs in it that could make a place by itself.
+  const alone = spec.contributions.some((one) => one.kind === "empty-folder" && !granted.within.has(one));
+  if (alone) return refusal({ kind: "cannot-enforce", backend, contribution: "empty-folder" });
+  // Nor one that could show a folder later.
   const folders = [...granted.of.values()].filter(({ slot }) => slot !== "bare");
   const wanted = attached.disks.length + folders.length;
   if (wanted > qemu.mostPlaces) return refusal({ kind: "machine-full", backend, wanted, limit: qemu.mostPlaces });
@@ -137,7 +140,9 @@ function planSystem(
 /** What no system of its own can have of what an app can: the owner's screen, and a name that is no tag. */
 function isForApps(one: Contribution): boolean {
   if (one.kind === "display") return one.screen !== "virtual";
-  return (one.kind === "bind" || one.kind === "pick") && tagOf(one.target).length > TAG_BYTES_LIMIT;
+  return (
+    (one.kind === "bind" || one.kind === "copy" || one.kind === "pick") && tagOf(one.target).length > TAG_BYTES_LIMIT
+  );
 }
 
 /** In such a system nothing has a place yet; the last part of the wanted one is the name. */
