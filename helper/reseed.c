@@ -4,21 +4,39 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-enum { SEED_BYTES = 64 };
+enum { SEED_BYTES = 64, LINE_BYTES = 160 };
 
+/* A line of standard input, without its end; all of it comes from the host. */
+static void read_line(char *line, size_t size) {
+    size_t length = 0;
+    for (ssize_t more; length == 0 || line[length - 1] != '\n'; length += (size_t)more) {
+        more = TEMP_FAILURE_RETRY(read(0, line + length, size - length));
+        refuse_if(more <= 0, "reseed", "line", more < 0 ? strerror(errno) : "not one that ends");
+    }
+    line[length - 1] = '\0';
+}
+
+/* Says that it waits, reads `MILLISECONDS SEED`, and says that the machine goes on. Nobody can see the seed among its words. */
 int reseed_main(char **words) {
     struct { struct rand_pool_info info; unsigned char bytes[SEED_BYTES]; } seed = { { SEED_BYTES * 8, SEED_BYTES }, { 0 } };
-    refuse_if(words[0] == NULL || words[1] == NULL || words[2] != NULL, "reseed", "usage", "skerry-helper reseed MILLISECONDS SEED");
-    unsigned long now = number("reseed", words[0], 1, 1UL << 44);
+    char line[LINE_BYTES];
+    refuse_if(words[0] != NULL, "reseed", "usage", "skerry-helper reseed");
+    must("reseed", "stdout", write(1, "waits\n", 6));
+    read_line(line, sizeof line);
+    char *digits = strchr(line, ' ');
+    refuse_if(digits == NULL, "reseed", "line", "not a time and a seed");
+    *digits++ = '\0';
+    unsigned long now = number("reseed", line, 1, 1UL << 44);
     struct timespec time = { (time_t)(now / 1000), (long)(now % 1000) * 1000000 };
-    refuse_if(strlen(words[1]) != SEED_BYTES * 2 || strspn(words[1], "0123456789abcdef") != SEED_BYTES * 2, "reseed", "seed", "not 128 hexadecimal digits");
+    refuse_if(strlen(digits) != SEED_BYTES * 2 || strspn(digits, "0123456789abcdef") != SEED_BYTES * 2, "reseed", "seed", "not 128 hexadecimal digits");
     for (size_t i = 0; i < SEED_BYTES; i++) {
-        char digits[3] = { words[1][2 * i], words[1][2 * i + 1], '\0' };
-        seed.bytes[i] = (unsigned char)strtoul(digits, NULL, 16);
+        char two[3] = { digits[2 * i], digits[2 * i + 1], '\0' };
+        seed.bytes[i] = (unsigned char)strtoul(two, NULL, 16);
     }
     must("reseed", "clock", clock_settime(CLOCK_REALTIME, &time));
     int random = must("reseed", "/dev/urandom", open("/dev/urandom", O_RDWR | O_CLOEXEC));
     must("reseed", "add", ioctl(random, RNDADDENTROPY, &seed));
     must("reseed", "begin anew", ioctl(random, RNDRESEEDCRNG));
+    must("reseed", "stdout", write(1, "goes\n", 5));
     return 0;
 }
