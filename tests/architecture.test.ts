@@ -56,6 +56,7 @@ const SECOND_DOORS: Readonly<Record<string, string>> = {
   "agent/facts.ts": "cli",
   // To load host/ whole takes longer than what most commands do; each of these is small, and needs little.
   "host/become.ts": "cli",
+  "host/channel/attach-to.ts": "cli",
   "host/copy.ts": "cli",
   "host/files.ts": "cli",
   "host/findings.ts": "cli",

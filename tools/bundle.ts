@@ -4,7 +4,7 @@
  * One file is what every start needs; each command, and whatever else is loaded late, is one more. They lie in a folder
  * of their own below FOLDER, and FOLDER/now is a link to it: who has just been started keeps what it was started from.
  * The start script calls this when the sources have changed, and starts from the sources where it fails. The
- * agent has a bundle too, and takes half the memory for it; so have the programs of a build that run in namespaces. What
+ * agent has a bundle too, and takes half the memory for it; so have the programs of a build that run in namespaces, and the monitors of machines. What
  * an app is handed is always started from its sources, whose places the bundles know.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";

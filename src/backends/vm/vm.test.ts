@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import fc from "fast-check";
+import { attachedBy } from "../../host/channel/attach-to.ts";
 import type { CompartmentSpec, HostFacts, ShownScreen } from "../../model/index.ts";
 import type { Step } from "../../step/index.ts";
 import { type BackendContext } from "../backend.ts";
@@ -210,6 +211,11 @@ test("a program that enters goes behind the inner wall, with the app's user, fil
     ...["--seccomp", "/start/filter", "--uid", String(uid), "--gid", String(gid), "--tasks", "4096"],
     ...["--directory", "/", "--set", "A=b c", "--", "/bin/ls", "a b"],
   ]);
+  // The command line does the same without a second Node.
+  const attached = attachedBy(entrance.argv, CONTEXT.places.program);
+  assert.deepEqual(attached?.machine, { pid: 4711, startTicks: "99" });
+  assert.deepEqual(attached.command, entrance.argv.slice(6));
+  assert.equal(attachedBy(["/bin/skerry-helper", "enter", "--child", "4711"], CONTEXT.places.program), undefined);
 });
 
 test("a written limit on memory is the machine's size", () => {
