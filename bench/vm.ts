@@ -7,9 +7,12 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENVIRONMENT, imageOf, ownRecipe, PLACES, SKERRY, skerry } from "./home.ts";
+import { measureCopy, measureEntry } from "./vm-entry.ts";
 import { type Figure, inTurn, type Measured, msFigure, type Runner } from "./measure.ts";
 
 const NAME = "bench-vm";
+/** The same in a container. */
+const BESIDE = "bench-vm-beside";
 const WORD = "first word";
 const MEBIBYTE = 1024 * 1024;
 
@@ -43,6 +46,8 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
       rounds,
     );
     const reads = await readsOf(folder, ours, rounds);
+    const entry = await measureEntry({ machine: NAME, container: BESIDE }, rounds);
+    const copy = await measureCopy(NAME);
     if (app === undefined || cloned === undefined || bare === undefined || sameWords === undefined)
       throw new Error("four were asked for");
     return [
@@ -50,6 +55,8 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
       msFigure("machine: first word of an app", app, sameWords, undefined),
       msFigure("machine: first word of an app", app, bare, 1.5),
       msFigure("machine: 96 MiB of a folder", ...reads, 1.1),
+      ...entry,
+      copy,
     ];
   } finally {
     rmSync(scratch, { recursive: true, force: true });
@@ -63,6 +70,7 @@ function machineOf(folder: string): void {
   const answers = `answers: { folder: { answer: real, folder: ${folder} } }`;
   const text = `skerry: deployment/1\nrecipe: ${NAME}\nisolation: vm\n${answers}\n`;
   writeFileSync(`${PLACES.config}/deployments/${NAME}.yaml`, text);
+  writeFileSync(`${PLACES.config}/deployments/${BESIDE}.yaml`, text.replace("isolation: vm\n", ""));
 }
 
 async function readsOf(
