@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { after, test } from "node:test";
@@ -19,19 +19,20 @@ async function answer(path: string, words: string): Promise<string> {
 }
 
 test("a connection is the standard streams of a program, and nobody else can make one", async () => {
-  const served = await serveStreams(`${folder}/one`, async () => ["/usr/bin/tr", "a-z", "A-Z"], `${folder}/log`);
+  const served = await serveStreams(`${folder}/one`, async () => ["/usr/bin/tr", "a-z", "A-Z"]);
   const path = `${served.folder}/${served.name}`;
   assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.equal(statSync(served.folder).mode & 0o777, 0o700);
   assert.equal(await answer(path, "said"), "SAID");
   assert.equal(await answer(path, "again"), "AGAIN");
   served.close();
+  assert.equal(existsSync(served.folder), false);
 });
 
 test("where no program can be started, and beyond sixteen at once, who connects is hung up on", async () => {
   let able = false;
   const program = async () => (able ? (["/usr/bin/cat"] as const) : undefined);
-  const served = await serveStreams(`${folder}/many`, program, `${folder}/log`);
+  const served = await serveStreams(`${folder}/many`, program);
   const path = `${served.folder}/${served.name}`;
   assert.equal(await answer(path, "nobody hears it"), "");
   able = true;

@@ -21,19 +21,17 @@ const NAME = "app";
 export interface ServedStreams {
   readonly folder: string;
   readonly name: string;
-  /** Nobody connects any more; what is connected stays. */
+  /** Nobody connects any more, and the folder goes; what is connected stays. */
   readonly close: () => void;
 }
 
 /**
- * @param folder - of Skerry's own, made anew
+ * @param folder - of Skerry's own, made anew; what the programs complain of is in there as well
  * @param program - what is started for a connection; undefined where it cannot be now
- * @param log - of what the programs complain
  */
 export async function serveStreams(
   folder: string,
   program: () => Promise<readonly [string, ...string[]] | undefined>,
-  log: string,
 ): Promise<ServedStreams> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -44,7 +42,7 @@ export async function serveStreams(
     all += 1;
     const argv = await program().catch(() => undefined);
     if (argv === undefined || socket.destroyed) now -= 1;
-    else startWith(socket, argv, log, () => (now -= 1));
+    else startWith(socket, argv, `${folder}/complaints`, () => (now -= 1));
   };
   // Paused, so that no byte is read here.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -56,7 +54,11 @@ export async function serveStreams(
   await once(server, "listening");
   chmodSync(`${folder}/${NAME}`, 0o600);
   server.unref();
-  return { folder, name: NAME, close: () => server.close() };
+  const close = () => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { folder, name: NAME, close };
 }
 
 function startWith(socket: Socket, [file, ...rest]: readonly [string, ...string[]], log: string, ended: () => void) {

@@ -68,14 +68,10 @@ export class Seats {
     // As root an app sees it as its own user's, which older kernels cannot show of what lies in memory.
     const state = realOrSelf(this.#context.places.state);
     this.close(name);
-    const served = await serveStreams(
-      `${state}/seats/${name}`,
-      async () => {
-        const provider = this.#compartments.running(through);
-        return provider && (await this.#entry(provider, [...join.value, name]));
-      },
-      `${state}/logs/${name}.screen`,
-    );
+    const served = await serveStreams(`${state}/seats/${name}`, async () => {
+      const provider = this.#compartments.running(through);
+      return provider && (await this.#entry(provider, [...join.value, name]));
+    });
     this.#open.set(name, served);
     return success(`${served.folder}/${served.name}`);
   }
