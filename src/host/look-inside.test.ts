@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { tmpdir } from "node:os";
-import { existsInside, hasListener, listensOn } from "./look-inside.ts";
+import { existsBelow, existsInside, hasListener, listensOn } from "./look-inside.ts";
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1470 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 5 1 0 100 0 0 10 0
@@ -32,10 +32,10 @@ test("a path is looked for below the root of the process, through its links", as
     symlinkSync("nowhere", `${folder}/dangling`);
     symlinkSync("loop", `${folder}/loop`);
     symlinkSync("../".repeat(60) + folder.slice(1), `${folder}/up`);
-    const there = async (path: string) => await existsInside(process.pid, `${folder}/${path}`);
+    const there = async (path: string) => await existsBelow("/proc/self/root", `${folder}/${path}`);
     for (const path of ["a/b/file", "link/file", "absolute/b/file", "up/a/b/file"]) assert.ok(await there(path), path);
     for (const path of ["a/c", "a/b/file/x", "dangling", "loop", "link/../c"]) assert.ok(!(await there(path)), path);
-    assert.equal(await existsInside(2 ** 30, "/etc"), false);
+    for (const pid of [2 ** 30, process.pid]) assert.equal(await existsInside(pid, "/etc"), false);
   } finally {
     rmSync(folder, { recursive: true });
   }

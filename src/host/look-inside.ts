@@ -7,7 +7,7 @@
  * - What cannot be seen is not there: an error of any kind is a no.
  */
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, stat } from "node:fs/promises";
 
 /** Listening sockets come first in the kernel's table, so its beginning is enough. */
 const TABLE_LIMIT_BYTES = 1024 * 1024;
@@ -60,8 +60,24 @@ export function hasListener(table: string, port: number): boolean {
   });
 }
 
-/** Is there anything at the path, as the process sees it? @param path - clean and absolute */
+/**
+ * Is there anything at the path, as the process sees it? A process that has our own root still says nothing about what is
+ * inside: bubblewrap's child has, before the wall stands.
+ *
+ * @param path - clean and absolute
+ */
 export async function existsInside(pid: number, path: string): Promise<boolean> {
+  const [theirs, ours] = await Promise.all([identityOf(`/proc/${pid}/root/.`), identityOf("/")]);
+  return theirs !== undefined && theirs !== ours && (await existsBelow(`/proc/${pid}/root`, path));
+}
+
+async function identityOf(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found && `${found.dev} ${found.ino}`;
+}
+
+/** @param top - a folder, or a link to one, that no path leads out of */
+export async function existsBelow(top: string, path: string): Promise<boolean> {
   const opened: FileHandle[] = [];
   const place = async (where: string): Promise<FileHandle> => {
     const handle = await open(where, O_PATH | constants.O_NOFOLLOW);
@@ -69,7 +85,7 @@ export async function existsInside(pid: number, path: string): Promise<boolean> 
     return handle;
   };
   try {
-    const root = await open(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY);
+    const root = await open(top, O_PATH | constants.O_DIRECTORY);
     opened.push(root);
     let way: readonly FileHandle[] = [root];
     let rest = path.split("/").filter((part) => part !== "");
