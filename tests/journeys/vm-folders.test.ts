@@ -67,7 +67,7 @@ test("folders of a running machine are granted, revoked and replaced, and who ho
   await save({ docs: real("docs"), own });
   await done(trial, ["start", "-q", "dev-shell", "--", "-c", HOLDERS], { timeoutMs: 240_000 });
   // At once: who enters waits until the app has its root.
-  assert.equal((await inside("echo in $PWD; ls -d /home/app")).stdout, "in /home/app\n/home/app\n");
+  assert.equal((await inside("echo in $PWD; ls -d /home/app")).stdout, "in /mnt/docs\n/home/app\n");
   const said = async () => (await done(trial, ["logs", "dev-shell"])).stdout;
   await until(
     "the holders",

@@ -9,7 +9,7 @@ import { createWriteStream, fstatSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import type { ProcessName } from "../processes.ts";
-import { openStream, type Stream } from "./open-stream.ts";
+import { openStream, type Stream, untilAsked } from "./open-stream.ts";
 
 const ATTACH = "src/host/channel/attach.ts";
 
@@ -44,6 +44,7 @@ export async function attachTo(machine: ProcessName, command: readonly string[])
   const tell = (of: string) => void hang(machine, of);
   const ends: (() => void)[] = [];
   try {
+    await untilAsked(machine);
     return await attach(command, { open, tell, ends });
   } catch (error) {
     if (!(error instanceof NotAttached)) throw error;

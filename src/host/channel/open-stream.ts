@@ -10,8 +10,9 @@
  */
 import { once } from "node:events";
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Result, refusal, success } from "../../result.ts";
 import { isAlive, type ProcessName } from "../processes.ts";
 
@@ -34,6 +35,10 @@ const O_PATH = 0o10000000;
 /** A machine that does not answer is busy, or lost. */
 const ANSWERS_WITHIN_MS = 60_000;
 
+/** On a busy host a monitor takes seconds to begin. */
+const STANDS_WITHIN_MS = 20_000;
+const LOOK_AGAIN_MS = 20;
+
 /** `+` and a number, or `-` and a reason. */
 const ANSWER_BYTES_LIMIT = 300;
 
@@ -53,9 +58,20 @@ export async function openStream(of: ProcessName, label: string): Promise<Result
   return refusal({ kind: "no-stream", because: answer.replace(/^-/, "") });
 }
 
+/** Resolves when the machine's monitor can be asked, or will not be: it comes a moment after the wall. */
+export async function untilAsked(of: ProcessName): Promise<void> {
+  const until = performance.now() + STANDS_WITHIN_MS;
+  const stands = async () => (await stat(socketOf(of, "channel")).catch(() => undefined)) !== undefined;
+  while (performance.now() < until && isAlive(of) && !(await stands())) await pause(LOOK_AGAIN_MS);
+}
+
+function socketOf({ pid }: ProcessName, name: string): string {
+  return `/proc/${pid}/root/run/${name}`;
+}
+
 /** @param name - of one of the monitor's sockets */
 export async function connectInside(of: ProcessName, name: string): Promise<Result<Socket, NoStream>> {
-  const path = `/proc/${of.pid}/root/run/${name}`;
+  const path = socketOf(of, name);
   const file = await open(path, O_PATH | constants.O_NOFOLLOW).catch(() => undefined);
   if (file === undefined)
     return refusal({ kind: "no-stream", because: "the machine has ended, or does not stand yet" });
