@@ -5,9 +5,14 @@
  * Invariant: only the monitor that is started is shown, and nothing of Skerry beside it.
  */
 import type { MachineFiles } from "../backend.ts";
-import type { Shown } from "./vm.ts";
 
 type MonitorName = "main" | "service" | "system";
+
+/** A file of the host's, and where it is seen behind the outer wall. */
+export interface Shown {
+  readonly file: string;
+  readonly inside: string;
+}
 
 /** @param sources - of this monitor, in `src/host/monitor/` */
 export function monitorFiles(

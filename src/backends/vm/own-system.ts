@@ -19,8 +19,8 @@ import { qemu } from "./qemu.ts";
 import { CARD_ADDRESS, planCard } from "./network-card.ts";
 import { INSIDE, type OuterShares, type Share, sharesOf } from "./shares.ts";
 import { type SystemDisk, type SystemFolder, systemCommand, tpmCommand } from "./system-command.ts";
-import { monitorCommand, monitorFiles } from "./monitor.ts";
-import { bubblewrapPart, helperPart, memoryOf, type Outer, outside, type Shown, sizeOf, vm } from "./vm.ts";
+import { monitorCommand, monitorFiles, type Shown } from "./monitor.ts";
+import { bubblewrapPart, helperPart, memoryOf, type Outer, outside, sizeOf, vm } from "./vm.ts";
 
 /** Of a system whose owner has written no limit. The host gives it only what is used. */
 const DEFAULT_MEMORY_MIB = 2048;

@@ -30,7 +30,7 @@ import { cardUse } from "./pass-through.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
 import { INSIDE, type OuterShares, type Share, sharesOf, slotName } from "./shares.ts";
-import { monitorCommand, monitorFiles } from "./monitor.ts";
+import { monitorCommand, monitorFiles, type Shown } from "./monitor.ts";
 import { enterWords, slotWords, startDisk } from "./start-disk.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
@@ -267,12 +267,6 @@ export function memoryOf({
   const because = `a virtual machine needs ${LEAST_MEMORY_MIB} MiB for itself`;
   if (!acceptWeaker.includes("memory")) return refusal({ kind: "limit-unenforceable", limit: "memory", because });
   return success({ memoryMiB: LEAST_MEMORY_MIB, weaker: [{ limit: "memory", because, written: true }] });
-}
-
-/** A file of the host's, and where it is seen behind the outer wall. */
-export interface Shown {
-  readonly file: string;
-  readonly inside: string;
 }
 
 function filesOf(machine: MachineFiles, monitor: "main" | "service", start: string): readonly Shown[] {
