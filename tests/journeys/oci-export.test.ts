@@ -138,7 +138,8 @@ test("an export that was killed leaves nothing beside its target once the next a
     await ended;
     await done(trial, ["ps"]);
     await until("nothing half is left", () => parts().length === 0);
-    assert.deepEqual(readdirSync(`${trial.home}/data/exporting`), []);
+    // Its note goes last, when there is nothing more to be swept by it.
+    await until("its note is gone", () => readdirSync(`${trial.home}/data/exporting`).length === 0);
     assert.ok(!existsSync(`${trial.files}/${target}`));
     await done(trial, ["images", "export", "-q", "ripgrep", target]);
   }
