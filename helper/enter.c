@@ -30,7 +30,7 @@ static void read_filter(const char *file) {
 
 /* Bubblewrap names its child before that has the app's root: first it has ours, then a folder in which it puts the new one
  * together, with two names in it (bwrap, `newroot` and `oldroot`). Who enters comes into what the app has, or waits. */
-static void await_root(pid_t child) {
+void await_root(pid_t child) {
     struct stat theirs, ours, between;
     must("enter: user namespace of", "ourselves", stat("/proc/self/ns/user", &ours));
     if (stat(proc_path(child, "ns/user"), &theirs) != 0 || theirs.st_ino == ours.st_ino)

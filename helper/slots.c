@@ -149,6 +149,8 @@ int slot_main(char **words) {
     snprintf(here, sizeof here, "%s/here", share);
     snprintf(place, sizeof place, "/start/slots/%.40s", words[1]);
     close(open_process("slot: process"));
+    /* What bubblewrap has still to mount would lie over what is shown now. */
+    await_root(atoi(given("--child")[0]));
     must("slot", share, stat(share, &found));
     folder = found.st_dev;
     while (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)

@@ -139,4 +139,17 @@ test("folders of a running machine are granted, revoked and replaced, and who ho
     /^docs: dev-shell now gets nothing\ndev-shell was (ended; start it again|started again)$/,
   );
   assert.doesNotMatch((await done(trial, ["ps"])).stdout, /dev-shell +frozen/);
+
+  // What has just been started is waited for, and what is taken then is taken.
+  await trial.skerry(["kill", "dev-shell"]);
+  await save({ docs: real("docs"), own });
+  await done(trial, ["start", "-q", "dev-shell", "--", "-c", "cd /; exec tail -f /dev/null"], { timeoutMs: 240_000 });
+  assert.match(await save({ docs: "deny", own }), /^docs: dev-shell now gets nothing$/);
+  assert.match(await save({ docs: real("docs"), own }), /^docs: dev-shell now gets .*read-only/);
+  assert.equal((await inside("cat /mnt/docs/name")).stdout, "docs");
+  await done(trial, ["freeze", "dev-shell"]);
+  await save({ docs: "deny", own });
+  assert.match(await save({ docs: real("docs"), own }), /^docs: takes effect at the next start .*stands still/);
+  await done(trial, ["thaw", "dev-shell"]);
+  assert.equal((await inside("cat /mnt/docs/name; ls /mnt/docs")).stdout, "");
 });

@@ -15,6 +15,7 @@ import {
   clearSlot,
   type Gone,
   holdersOf,
+  type Mount,
   mountsOf,
   type ProcessName,
   showView,
@@ -146,6 +147,7 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
       : "its wall has ended, and without it nothing can be taken from what runs";
     return { request, gets: effective.gets, outcome: "taken-away", because: why, held: 0, ended: "instance" };
   }
+  if (machine && kept && start.state === "frozen") return notNow(effective, "the machine stands still (skerry thaw)");
   const staging = `${startFolder(spec, context)}/view-${request}`;
   const staged = await stage(effective.contributions, slot, view, staging, around, anew);
   if (!staged.ok && kept) return notNow(effective, staged.problem.because);
@@ -179,7 +181,10 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   }
   if (machine && !whole && because === undefined && staged.ok && staged.value.length > 0) {
     const shown = await changeInMachine(start, request, "show");
-    if (!shown.ok) because = shown.problem.because;
+    if (!shown.ok) {
+      because = shown.problem.because;
+      whole = !(await takeBack(view, mount, `${slots}/${request}`));
+    }
   }
   // Behind a machine's wall is its VMM: a machine goes as one.
   whole ||= machine && holders.length > 0;
@@ -189,6 +194,17 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const ended = whole ? "instance" : held > 0 ? "processes" : undefined;
   const outcome = because === undefined ? "in-force" : "taken-away";
   return { request, gets: effective.gets, outcome, because, held, ended };
+}
+
+/**
+ * What a machine has not shown is not in force, and so must not be there: it could come to it later, and nobody would take
+ * that away again.
+ *
+ * @returns false where it could not be, or the VMM has something of it
+ */
+async function takeBack(view: View, mount: Mount, place: string): Promise<boolean> {
+  const gone: Gone = { mounts: shownOn(view, mount), hostIds: hostIds(view) };
+  return (await clearSlot(view, place, mount)) === undefined && holdersOf(view.first, gone).length === 0;
 }
 
 function notNow({ request, gets }: Pick<Effective, "request" | "gets">, because: string): FolderChange {

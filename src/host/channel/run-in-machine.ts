@@ -5,7 +5,7 @@
  */
 import { type Result, refusal, success } from "../../result.ts";
 import type { ProcessName } from "../processes.ts";
-import { type NoStream, openStream, type Stream } from "./open-stream.ts";
+import { type NoStream, openStream, type Stream, untilAsked } from "./open-stream.ts";
 
 const SAID_BYTES_LIMIT = 4096;
 
@@ -29,6 +29,7 @@ export async function runInMachine(
     return await saidBy(stream.value);
   };
   try {
+    await untilAsked(of);
     const control = await openStream(of, `exec npp 24 80\0${words.map((word) => `${word}\0`).join("")}`);
     if (!control.ok) return control;
     opened.push(control.value);
