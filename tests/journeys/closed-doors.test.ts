@@ -4,10 +4,16 @@ import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { after, before, test } from "node:test";
-import { knockFromOutside, type Listeners, listenOutside, lookInside, until } from "./doors.fixture.ts";
+import {
+  type Answers,
+  allRefused,
+  knockFromOutside,
+  type Listeners,
+  listenOutside,
+  lookInside,
+  until,
+} from "./doors.fixture.ts";
 import { makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
-
-type Answers = Readonly<Record<string, string>>;
 
 interface Kernel {
   readonly mounts: Answers;
@@ -148,13 +154,6 @@ async function must(words: readonly string[]) {
   const ended = await trial.skerry(words, { environment: { SKERRY_SECRET: SECRET } });
   assert.equal(ended.code, 0, ended.stderr);
   return ended;
-}
-
-/** Every answer is a refusal. */
-function allRefused(answers: Answers, few: number): void {
-  assert.ok(Object.keys(answers).length >= few, "so many were tried");
-  const open = Object.entries(answers).filter(([, answer]) => !/^E[A-Z]+$/.test(answer));
-  assert.deepEqual(open, []);
 }
 
 test("nothing can be mounted, unmounted or made writable", () => {

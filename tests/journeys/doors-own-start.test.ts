@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { bashInside } from "./doors.fixture.ts";
+import { bashInside, IN_TERMINAL } from "./doors.fixture.ts";
 import { endOf, environmentFor, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 const SECRET = `skerry-secret-${process.pid}`;
@@ -19,13 +19,6 @@ key = libc.syscall(add, b"user", sys.argv[1].encode(), b"payload", 7, -3)
 libc.syscall(control, 5, key, 0x3f3f3f3f)
 if sys.argv[1] not in open("/proc/keys").read(): sys.exit(3)
 os.execv(sys.argv[2], sys.argv[2:])
-`;
-
-/** A terminal of its own around a program, as a terminal emulator makes one; prints what the program wrote. */
-const IN_TERMINAL = `
-import os, pty, sys
-status = pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 4096))
-sys.exit(os.waitstatus_to_exitcode(status))
 `;
 
 const TYPE_INTO_TERMINAL = `

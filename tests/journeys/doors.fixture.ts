@@ -136,3 +136,20 @@ export function projectIn(trial: Pick<Trial, "files">, name: string): string {
   for (const path of [folder, `${folder}/sub`]) chmodSync(path, 0o755);
   return folder;
 }
+
+/** What was tried, and what came of it: the name of an error, or another word. */
+export type Answers = Readonly<Record<string, string>>;
+
+/** Every answer is a refusal. @param few - so many were tried at least */
+export function allRefused(answers: Answers, few: number): void {
+  assert.ok(Object.keys(answers).length >= few, "so many were tried");
+  const open = Object.entries(answers).filter(([, answer]) => !/^E[A-Z]+$/.test(answer));
+  assert.deepEqual(open, []);
+}
+
+/** A terminal of its own around a program, as a terminal emulator makes one; prints what the program wrote. */
+export const IN_TERMINAL = `
+import os, pty, sys
+status = pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 4096))
+sys.exit(os.waitstatus_to_exitcode(status))
+`;

@@ -20,12 +20,10 @@ import {
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { projectIn } from "./doors.fixture.ts";
+import { type Answers, projectIn } from "./doors.fixture.ts";
 import { commandOf, done, json, listed, processesSaying, until } from "./life.fixture.ts";
 import { familyOf, processorSecondsOf } from "./machine.fixture.ts";
 import { endOf, lacksForMachines, makeTrial, type Trial } from "./trial.fixture.ts";
-
-type Answers = Readonly<Record<string, string>>;
 
 /** What fixtures/granted.py reports. */
 interface Seen {

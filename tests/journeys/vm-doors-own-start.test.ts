@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { IN_TERMINAL } from "./doors.fixture.ts";
 import { endOf, environmentFor, lacksForMachines, makeTrial, ROOT, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
@@ -11,13 +12,6 @@ after(async () => await trial.close());
 
 /** Emulated, and on a machine with other work. */
 const LIMIT_MS = 240_000;
-
-/** A terminal of its own around a program, as a terminal emulator makes one; prints what the program wrote. */
-const IN_TERMINAL = `
-import os, pty, sys
-status = pty.spawn(sys.argv[1:], lambda fd: os.read(fd, 4096))
-sys.exit(os.waitstatus_to_exitcode(status))
-`;
 
 const TYPE = `
 import errno, fcntl, os, struct

@@ -5,10 +5,8 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { hostname, release } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { knockFromOutside, type Listeners, listenOutside } from "./doors.fixture.ts";
+import { type Answers, allRefused, knockFromOutside, type Listeners, listenOutside } from "./doors.fixture.ts";
 import { lacksForMachines, makeTrial, type Trial, VM_DEPLOYMENT } from "./trial.fixture.ts";
-
-type Answers = Readonly<Record<string, string>>;
 
 type Kernel = Readonly<
   Record<"mounts" | "namespaces" | "kernel" | "set-id" | "devices" | "sockets" | "files", Answers>
@@ -93,13 +91,6 @@ after(async () => {
   await listeners?.close();
   await trial?.close();
 });
-
-/** Every answer is a refusal. */
-function allRefused(answers: Answers, few: number): void {
-  assert.ok(Object.keys(answers).length >= few, "so many were tried");
-  const open = Object.entries(answers).filter(([, answer]) => !/^E[A-Z]+$/.test(answer));
-  assert.deepEqual(open, []);
-}
 
 test("in a machine the kernel's doors are shut as they are in a container", { skip }, () => {
   const { "bits now": bits = "", ...tried } = kernel["set-id"];

@@ -7,7 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Listeners, listenOutside } from "./doors.fixture.ts";
+import { type Answers, allRefused, type Listeners, listenOutside } from "./doors.fixture.ts";
 import {
   endOf,
   environmentFor,
@@ -17,8 +17,6 @@ import {
   type Trial,
   VM_DEPLOYMENT,
 } from "./trial.fixture.ts";
-
-type Answers = Readonly<Record<string, string>>;
 
 /** Of what fixtures/ look at, what is asked here. */
 interface Seen {
@@ -143,12 +141,6 @@ after(async () => {
   await listeners?.close();
   await trial?.close();
 });
-
-function allRefused(answers: Answers, few: number): void {
-  assert.ok(Object.keys(answers).length >= few, "so many were tried");
-  const open = Object.entries(answers).filter(([, answer]) => !/^E[A-Z]+$/.test(answer));
-  assert.deepEqual(open, []);
-}
 
 test("to a VMM that was taken over the kernel's doors are as shut as to an app", { skip }, () => {
   const { "bits now": bits = "", ...tried } = seen.kernel["set-id"];
