@@ -19,7 +19,9 @@ const UID = process.getuid?.() ?? -1;
 export const CACHE = process.env["SKERRY_TEST_CACHE"] ?? `/var/tmp/skerry-tests-${UID}`;
 
 /** Images that journeys may use without building them. */
-export const CACHED_RECIPES = ["ripgrep", "dev-shell", "radicale", "foot", "virtual-screen", "net-vm"] as const;
+export const CACHED_RECIPES = [
+  ...["ripgrep", "dev-shell", "radicale", "postgresql", "foot", "virtual-screen", "far-screen", "net-vm"],
+] as const;
 
 /** The same for tests/slow/catalogue.test.ts: large, and so only fetched for it. */
 export const LARGE_RECIPES = [
@@ -28,10 +30,8 @@ export const LARGE_RECIPES = [
     "firefox-esr",
     "chromium",
     "libreoffice",
-    "postgresql",
     "nodejs",
     "agent-shell",
-    "far-screen",
     "session-screen",
     "gui-vm",
   ],

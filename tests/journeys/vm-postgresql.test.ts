@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done, until } from "../journeys/life.fixture.ts";
-import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "../journeys/trial.fixture.ts";
+import { done, until } from "./life.fixture.ts";
+import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 /** Emulated, with a file for each table. */
 const LIMIT_MS = 600_000;

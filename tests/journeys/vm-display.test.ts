@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done, listed, until } from "../journeys/life.fixture.ts";
-import { partOf } from "../journeys/picture.fixture.ts";
-import { lacksForMachines, makeTrial } from "../journeys/trial.fixture.ts";
+import { done, listed, until } from "./life.fixture.ts";
+import { partOf } from "./picture.fixture.ts";
+import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
 const trial = makeTrial();
