@@ -1,6 +1,7 @@
 /* slot: a folder's place in a machine's app, changed while the app runs: `show NAME`, or `hide NAME HOLDERS`. The machine's
  * own view of the folder is /folders/NAME/here; what is mounted on /start/slots/NAME appears at its place behind the inner wall,
- * under what the app was started with. HOLDERS is `end`, or `count`: of those that still have a file or folder of it.
+ * under what the app was started with. In a system of its own, with `--place PATH`, it is mounted there itself.
+ * HOLDERS is `end`, or `count`: of those that still have a file or folder of it.
  * The host looks by itself whether anything of the folder is still open: this is for those who can let go in peace. */
 #include "helper.h"
 #include <dirent.h>
@@ -10,7 +11,9 @@
 
 enum { MOST_LAYERS = 20, ROUNDS = 100, ENDS_WITHIN_MS = 5000 };
 
-static const struct option OPTIONS[] = { { "--child", 1, false }, { "--start-ticks", 1, false }, { NULL, 0, false } };
+static const struct option OPTIONS[] = {
+    { "--child", 1, false }, { "--start-ticks", 1, false }, { "--place", 1, false }, { NULL, 0, false },
+};
 
 static dev_t folder;
 
@@ -70,9 +73,10 @@ static bool named_in(const char *file, const char *number, char *point, size_t s
     return found;
 }
 
+/* The share as a whole is attached for ourselves; what is shown of it has another root. */
 static bool mount_in(pid_t process, char *point, size_t size) {
     char number[32];
-    snprintf(number, sizeof number, " %u:%u ", major(folder), minor(folder));
+    snprintf(number, sizeof number, " %u:%u /here", major(folder), minor(folder));
     return named_in(proc_path(process, "mountinfo"), number, point, size);
 }
 
@@ -111,7 +115,7 @@ static void take_from(pid_t app) {
     }
 }
 
-/* Of the processes behind the inner wall. Answers how many had something of it; with `end`, nobody has at the end. */
+/* Of the processes behind the inner wall, or all but ourselves and systemd where there is none. Answers how many had something of it; with `end`, nobody has at the end. */
 static int let_go(bool end) {
     struct stat ours, theirs;
     int count = 0, found = 1;
@@ -123,7 +127,8 @@ static int let_go(bool end) {
         found = 0;
         for (struct dirent *at; (at = readdir(all)) != NULL;) {
             pid_t process = (pid_t)strtol(at->d_name, NULL, 10);
-            if (process <= 1 || stat(proc_path(process, "ns/pid"), &theirs) != 0 || theirs.st_ino == ours.st_ino || !holds(process))
+            if (process <= 1 || process == getpid() || stat(proc_path(process, "ns/pid"), &theirs) != 0 ||
+                (theirs.st_ino == ours.st_ino && given("--place") == NULL) || !holds(process))
                 continue;
             found++;
             for (int waited = 0; end && kill(process, SIGKILL) == 0 && holds(process); waited += 10) {
@@ -140,23 +145,27 @@ static int let_go(bool end) {
 }
 
 int slot_main(char **words) {
-    char share[64], here[80], place[80];
+    char share[64], here[80], slot[80], *place = slot;
+    pid_t app = 1;
     struct stat found;
     words = read_options("slot", OPTIONS, words);
     refuse_if(words[0] == NULL || words[1] == NULL, "slot", "usage", "show NAME, or hide NAME end|count");
     refuse_if(words[1][0] == '\0' || strchr(words[1], '/') != NULL, "slot", words[1], "not a name");
-    snprintf(share, sizeof share, "/folders/%.40s", words[1]);
+    snprintf(share, sizeof share, "%s/folders/%.30s", given("--place") == NULL ? "" : "/run/skerry", words[1]);
     snprintf(here, sizeof here, "%s/here", share);
-    snprintf(place, sizeof place, "/start/slots/%.40s", words[1]);
-    close(open_process("slot: process"));
-    /* What bubblewrap has still to mount would lie over what is shown now. */
-    await_root(atoi(given("--child")[0]));
+    snprintf(slot, sizeof slot, "/start/slots/%.30s", words[1]);
+    if (given("--place") == NULL) {
+        close(open_process("slot: process"));
+        app = atoi(given("--child")[0]);
+        await_root(app); /* what bubblewrap has still to mount would lie over what is shown now */
+    } else
+        place = given("--place")[0];
     must("slot", share, stat(share, &found));
     folder = found.st_dev;
-    while (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+    while (place == slot && umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
         ;
-    refuse_if(errno != EINVAL, "slot", place, strerror(errno));
-    take_from(atoi(given("--child")[0]));
+    refuse_if(place == slot && errno != EINVAL, "slot", place, strerror(errno));
+    take_from(app);
     if (strcmp(words[0], "show") == 0)
         return must("slot", here, mount(here, place, NULL, MS_BIND, NULL));
     printf("%d\n", let_go(words[2] != NULL && strcmp(words[2], "end") == 0));

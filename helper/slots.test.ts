@@ -70,6 +70,42 @@ describe("a folder's place in a machine", { skip: CANNOT_HERE }, () => {
     assert.equal(said, "3\nlives\nlives\nlives\n");
   });
 
+  test("in a whole system the place is the folder's own, what was shown is taken from whoever holds it, and the rest stays", () => {
+    const words = [...MACHINE, ...["--tmpfs", "/run/skerry/folders/folder0", "--tmpfs", "/srv"]];
+    const script = `
+      set -e
+      mkdir -p /run/skerry/folders/folder0/here/below /srv/docs/own
+      echo text >/run/skerry/folders/folder0/here/name
+      mount --make-shared /srv
+      mount --bind /run/skerry/folders/folder0/here /srv/docs
+      slot() { "$HELPER" slot --place /srv/docs -- "$@"; }
+      (cd /srv/docs/below; echo $BASHPID >/tmp/holder; exec sleep 100) &
+      (exec 7</srv/docs/name; echo $BASHPID >/tmp/second; exec sleep 100) &
+      (echo $BASHPID >/tmp/other; exec sleep 100) &
+      unshare --mount --propagation slave sh -c 'echo $$ >/tmp/apart; exec sleep 100' &
+      for file in holder second other apart; do until [ -s /tmp/$file ]; do sleep 0.01; done; done
+      slot hide folder0 count
+      slot hide folder0 end
+      ls -A /srv/docs
+      wait $(cat /tmp/holder) $(cat /tmp/second) || true
+      kill -0 $(cat /tmp/other); kill -0 $(cat /tmp/apart)
+      slot show folder0; slot show folder0
+      cat /srv/docs/name; cat /run/skerry/folders/folder0/here/name
+      grep -c ' /srv/docs ' /proc/self/mountinfo
+      slot hide folder0 end
+      grep -c ' /srv/docs ' /proc/self/mountinfo || true
+      "$HELPER" slot --place /srv/nowhere -- show folder0 2>&1 || true
+      kill $(cat /tmp/other) $(cat /tmp/apart)`;
+    const own = [...words, "--ro-bind", workshop.helper, "/helper", "--setenv", "HELPER", "/helper", "--"];
+    const options = { encoding: "utf8", timeout: 60_000 } as const;
+    const done = spawnSync("/usr/bin/bwrap", [...own, "bash", "-c", script], options);
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    assert.equal(
+      done.stdout,
+      "2\n2\nown\ntext\ntext\n1\n0\n0\nskerry-helper: slot: /run/skerry/folders/folder0/here: No such file or directory\n",
+    );
+  });
+
   test("a name that is none, and an app that is gone, are refused", () => {
     const said = machine(`
       for name in ../folder0 '' folder9; do slot show "$name" 2>&1 || true; done

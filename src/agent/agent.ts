@@ -422,12 +422,13 @@ export class Agent {
     if (child === undefined) return success(undefined);
     const backend = BACKENDS[isolation];
     if (backend === undefined) throw new Error(`no backend for ${isolation}`);
-    // In a machine that is a system of its own is no program of ours that would start another.
-    if (backend.enter === undefined || spec.guest === "system" || spec.system !== undefined)
+    // In a system on disks of its own is no program of ours that would start another.
+    if (backend.enter === undefined || spec.system !== undefined)
       return refusal({ kind: "cannot-enter", backend: isolation, name: spec.name });
     const entry: Entry = {
       command: wanted.command,
-      directory: wanted.directory || (await directoryNow(spec, this.context)),
+      // A whole system has no app with a home.
+      directory: wanted.directory || (spec.guest === "system" ? "/" : await directoryNow(spec, this.context)),
       environment: environmentOf(spec, wanted.terminal || undefined),
     };
     const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };

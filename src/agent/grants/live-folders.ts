@@ -139,11 +139,14 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const machine = boots(start.record);
   if (view === undefined || mount === undefined || (machine && !hasPlace(start, request))) {
     if (kept)
-      return notNow(effective, machine ? "a system of its own gets no folder while it runs" : "its wall has ended");
+      return notNow(
+        effective,
+        machine ? "a system on disks of its own gets no folder while it runs" : "its wall has ended",
+      );
     // Nobody can take anything from it any more, so it goes itself.
     await compartments.kill(spec.name);
     const why = machine
-      ? "from a system of its own nothing can be taken while it runs"
+      ? "from a system on disks of its own nothing can be taken while it runs"
       : "its wall has ended, and without it nothing can be taken from what runs";
     return { request, gets: effective.gets, outcome: "taken-away", because: why, held: 0, ended: "instance" };
   }

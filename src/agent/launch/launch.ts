@@ -265,9 +265,8 @@ export async function prepare(
   if (!spec.ok) return spec;
   const backend = BACKENDS[deployment.isolation];
   if (backend === undefined) throw new Error(`no backend for ${deployment.isolation}`);
-  // In a machine that is a system of its own nobody of ours looks.
-  const ofItsOwn = spec.value.guest === "system" || spec.value.system !== undefined;
-  if ((backend.enter === undefined || ofItsOwn) && readyOf(deployment, recipe) !== undefined)
+  // In a system on disks of its own nobody of ours looks.
+  if ((backend.enter === undefined || spec.value.system !== undefined) && readyOf(deployment, recipe) !== undefined)
     return refusal({ kind: "cannot-see-ready", backend: backend.name, deployment: chosen.deployment.name });
   const memory = secretsFolder(context.places, spec.value.id);
   if (memory === undefined && Object.keys(deployment.secrets ?? {}).length > 0)

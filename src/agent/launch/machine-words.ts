@@ -39,8 +39,8 @@ export function machineWords(problem: Worded): readonly [string, string] {
       ];
     case "cannot-enter":
       return [
-        `${problem.name} runs in a machine that is a system of its own (isolation: ${problem.backend}), which no program can be run in later`,
-        "let a unit of its recipe run it; a system on disks of its own has its console",
+        `${problem.name} is a system on disks of its own (isolation: ${problem.backend}), which no program can be run in later`,
+        "start it on a terminal, which is its console then (skerry run)",
       ];
     case "needs-machine":
       return [

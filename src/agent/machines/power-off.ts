@@ -11,7 +11,8 @@ const SYSTEM_WITHIN_MS = 180_000;
 
 /** How long one waits for an end that was asked for. */
 export function patienceFor({ spec }: StartRecord, graceMs: number): number {
-  return spec.system === undefined ? graceMs : Math.max(graceMs, SYSTEM_WITHIN_MS);
+  const whole = spec.system !== undefined || spec.guest === "system";
+  return whole ? Math.max(graceMs, SYSTEM_WITHIN_MS) : graceMs;
 }
 
 /** What came of a stop. */

@@ -63,11 +63,11 @@ export function sharesOf(spec: CompartmentSpec, folder: string, context: Backend
   };
 }
 
-/** The name of the share that a request's folder is shown by; undefined where it can have none while it runs. */
-export function slotName(spec: CompartmentSpec, request: string): string | undefined {
+/** The share that a request's folder is shown by; undefined where it can have none while it runs. */
+export function slotShare(spec: CompartmentSpec, request: string): Share | undefined {
   const slot = spec.contributions.find((one) => one.kind === "slot" && one.request === request);
-  const runsOurs = spec.guest !== "system" && spec.system === undefined;
-  return slot === undefined || !runsOurs ? undefined : groupsOf(spec).of.get(slot)?.name;
+  // In a system on disks of its own is nothing of ours that could show it.
+  return slot === undefined || spec.system !== undefined ? undefined : groupsOf(spec).of.get(slot);
 }
 
 /** Which shares there are, and where each contribution lies behind the outer wall that is in one. */

@@ -2,8 +2,8 @@
  * System disk: what a machine is told that is a system of its own, as an archive. Pure.
  *
  * Its root is the image's, with what is written to it in memory. Of the host it has volumes and granted folders, each
- * attached by guest/init before systemd starts, and a few units of ours that keep the host informed. There is no second
- * wall inside: whoever is root in the machine is so on nothing but the machine.
+ * attached by guest/init before systemd starts, and a few units of ours: they keep the host informed, and one is our control
+ * end (helper/guest.c). There is no second wall inside: whoever is root in the machine is so on nothing but the machine.
  */
 import type { CardGrant, CompartmentSpec } from "../../model/index.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
@@ -13,6 +13,7 @@ import { PROVIDER_ADDRESS, PROVIDER_CARD } from "./stations.ts";
 import { RULES_SHARE } from "./ports.ts";
 import type { Shares } from "./shares.ts";
 import { quoted } from "./start-disk.ts";
+import { HELPER, PROGRAMS } from "./system-entry.ts";
 
 /**
  * Of no use in such a machine, and seconds of emulated start: terminals, clocks and keys that the host keeps, file systems
@@ -62,8 +63,8 @@ const GENERATORS = [
 
 const UNITS = "points/etc/systemd/system";
 
-/** Where our programs lie in the machine. */
-const PROGRAMS = "/etc/skerry";
+/** What our control end reads as the first process of what runs here, which is systemd: by it, it knows the network. */
+const STATUS = `echo '"child-pid": 1' >/run/skerry/status`;
 
 /** Whoever asks the machine to end asks systemd; where that fails, the host's own limits on a stop come. */
 const CONTROL = `#!/bin/sh
@@ -71,9 +72,15 @@ for at in /sys/class/virtio-ports/*; do
   case $(cat "$at/name") in
     skerry.control) control=/dev/\${at##*/} ;;
     skerry.out) out=/dev/\${at##*/} ;;
+    skerry.port) port=/dev/\${at##*/} ;;
   esac
 done
 if [ "$1" = log ]; then exec journalctl --follow --lines=all --output=short-monotonic --no-hostname >"$out"; fi
+if [ "$1" = serve ]; then
+  ${STATUS}
+  exec 3<>"$port"
+  exec ${HELPER} guest --status /run/skerry/status -- ${HELPER} version
+fi
 if [ "$1" = end ]; then echo 'exit 0' >"$control"; exit; fi
 exec 3<>"$control"
 echo up >&3
@@ -163,6 +170,7 @@ export function systemDisk(
       after: "multi-user.target",
     }),
     ...unit("skerry-log", "Hands the journal to the host", { start: `${PROGRAMS}/control log` }),
+    ...unit("skerry-guest", "Does what the host asks for", { start: `${PROGRAMS}/control serve`, more: LASTING }),
     // A router takes its cards itself, once its filter is in force; guest/init brings up the card of any other.
     ...(networked && !routes ? [file("network", GUEST_NETWORK, 0o600)] : []),
     ...(!routes
@@ -181,14 +189,33 @@ function uplinkOf(networked: boolean, card: CardGrant | undefined): string {
   return networked ? `${CARD_ADDRESS} ${GUEST_NETWORK}` : "";
 }
 
+interface UnitParts {
+  readonly start: string;
+  readonly after?: string;
+  readonly notifies?: boolean;
+  /** When it is started again, and the like. */
+  readonly more?: readonly string[];
+}
+
+const RESTARTED = ["Restart=on-failure"];
+
+/** Programs that it has started run in its place: however one of them ends, it goes on. */
+const LASTING = [
+  "Restart=always",
+  "RestartSec=1",
+  "OOMPolicy=continue",
+  "TasksMax=infinity",
+  "LimitNOFILE=1024:524288",
+];
+
 function unit(
   name: string,
   what: string,
-  { start, after, notifies = false }: { readonly start: string; readonly after?: string; readonly notifies?: boolean },
+  { start, after, notifies = false, more = RESTARTED }: UnitParts,
 ): readonly ArchiveEntry[] {
   const lines = [
     ...["[Unit]", `Description=${what}`, ...(after === undefined ? [] : [`After=${after}`])],
-    ...["[Service]", `ExecStart=${start}`, "Restart=on-failure"],
+    ...["[Service]", `ExecStart=${start}`, ...more],
     ...(notifies ? ["Type=notify", "NotifyAccess=all"] : []),
   ];
   return [

@@ -29,9 +29,10 @@ import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card
 import { cardUse } from "./pass-through.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
-import { INSIDE, type OuterShares, type Share, sharesOf, slotName } from "./shares.ts";
+import { INSIDE, type OuterShares, type Share, sharesOf, slotShare } from "./shares.ts";
 import { monitorCommand, monitorFiles, type Shown } from "./monitor.ts";
 import { enterWords, slotWords, startDisk } from "./start-disk.ts";
+import { systemEntry, systemSlot } from "./system-entry.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
   asTemplate,
@@ -64,6 +65,7 @@ const MONITOR_FILES = [
     "channel.ts",
     "clients.ts",
     "clock-watch.ts",
+    "tell.ts",
     "mux-frames.ts",
     "mux.ts",
     "streams.ts",
@@ -73,7 +75,7 @@ const MONITOR_FILES = [
 ];
 
 /** Ports between the monitor and the machine: guest/init knows the one, the units of system-disk.ts the others. */
-const WAYS = { app: ["port"], system: ["control", "out"] } as const;
+const WAYS = { app: ["port"], system: ["control", "out", "port"] } as const;
 
 /**
  * What the kernel says is for a failed start; where it gives up, the machine ends. It need not test its own algorithms at
@@ -219,7 +221,7 @@ export const vm: Backend = {
   // By the machine's own channel: its control end goes behind the inner wall, as the helper does on a host.
   enter({ spec, childPid, startTicks }: StandingWall, wanted: Entry, { node, places }: EntryContext): Entrance {
     const attach = `${places.program}/src/host/channel/attach.ts`;
-    const words = enterWords(spec, wanted, tasksOf(spec));
+    const words = spec.guest === "system" ? systemEntry(wanted) : enterWords(spec, wanted, tasksOf(spec));
     return {
       steps: [],
       argv: [node, "--disable-warning=ExperimentalWarning", attach, String(childPid), startTicks, "--", ...words],
@@ -227,8 +229,9 @@ export const vm: Backend = {
   },
 
   slot(spec, request, change) {
-    const name = slotName(spec, request);
-    return name === undefined ? undefined : slotWords(name, change);
+    const share = slotShare(spec, request);
+    if (share === undefined) return undefined;
+    return spec.guest === "system" ? systemSlot(share, change) : slotWords(share.name, change);
   },
 };
 
@@ -242,9 +245,7 @@ function cannotHave({ contributions, guest }: CompartmentSpec, { template }: Mac
   if (shown && (guest === "system" || template !== undefined)) return "display";
   // Only in a provider's machine something takes it as the way out.
   const provides = guest === "system" && contributions.some(({ kind }) => kind === "ports");
-  if (!provides && contributions.some(({ kind }) => kind === "card")) return "card";
-  // A system of its own has no control end, which alone could make a connection in it.
-  return guest === "system" && contributions.some(({ kind }) => kind === "publish") ? "publish" : undefined;
+  return !provides && contributions.some(({ kind }) => kind === "card") ? "card" : undefined;
 }
 
 function tasksOf({ limits }: CompartmentSpec): number {

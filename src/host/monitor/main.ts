@@ -13,23 +13,16 @@
  *   and one frame out of order ends the machine.
  * - The app's output is passed on whole before we end.
  */
-import { randomBytes } from "node:crypto";
 import { App } from "./app.ts";
 import { attachCard } from "./card.ts";
 import { Channel } from "./channel.ts";
 import { listenForClients } from "./clients.ts";
-import { watchClock } from "./clock-watch.ts";
 import { restore, saveTemplate } from "./copies.ts";
 import { BEGINS_WITHIN_MS, FAILED, Machine } from "./machine.ts";
 import { servePorts } from "./ports.ts";
 import { type Raised, raise, STREAMS } from "./raise.ts";
 import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
-
-/** What a machine's randomness begins with; helper/guest.c takes as much. */
-const SEED_BYTES = 64;
-
-/** What we tell a machine has no answer that we would want. */
-const UNHEARD = { room() {}, data() {}, end() {}, reset() {} };
+import { keepTime, prepare } from "./tell.ts";
 
 const cardWords = process.env["SKERRY_CARD"];
 const [folder = "", ...words] = process.argv.slice(2);
@@ -73,8 +66,7 @@ void raised.stream("port").connected.then((socket) => {
     linked() {
       if (app !== undefined) return;
       prepare(made);
-      // Nobody is told who stood still with us: a machine that is frozen, or whose host slept, gets the time again.
-      watchClock(() => tellTime(made));
+      keepTime(made);
       app = new App(made, {
         // What has begun may take as long as it likes.
         begun: () => clearTimeout(beginning),
@@ -94,16 +86,6 @@ const how = await raised.ended;
 if (end !== undefined && "code" in end) process.exit(end.code);
 if (isOff) process.exit(SWITCHED_OFF);
 await machine.fail(end?.because ?? `it ended before the app did (${how})`);
-
-/** Before anything of the owner's runs in it: time and randomness come from here. */
-function prepare(into: Channel): void {
-  tellTime(into);
-  into.open(`seed ${randomBytes(SEED_BYTES).toString("hex")}`, UNHEARD);
-}
-
-function tellTime(into: Channel): void {
-  into.open(`clock ${Math.round(Date.now() / 1000)}`, UNHEARD);
-}
 
 async function raiseNew(command: readonly string[]): Promise<Raised> {
   if (cardWords !== undefined) await (await attachCard(`${folder}/card`, cardWords)).begin();

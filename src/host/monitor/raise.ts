@@ -8,8 +8,8 @@ const TAIL_BYTES = 4096;
 /** Of a machine with an app of ours; `port` is the channel. One that others are copied from, and a copy, has `go` as well. */
 export const STREAMS = ["port", "console", "qmp"] as const;
 
-/** Of a machine that is a system of its own. */
-export const SYSTEM_STREAMS = ["control", "out", "console", "qmp"] as const;
+/** Of a machine that is a whole system: a way for its own words and its journal besides. */
+export const SYSTEM_STREAMS = [...STREAMS, "control", "out"] as const;
 
 export type StreamName = (typeof STREAMS)[number] | (typeof SYSTEM_STREAMS)[number] | "go" | "card";
 

@@ -1,18 +1,22 @@
 /**
- * Service: the monitor of a machine that is a service in a system of its own: `service.ts FOLDER VMM [ARGUMENT…]`. It stands beside it as
- * main.ts does beside a machine with an app of ours, and listens to lines instead of frames: no program of ours is in it.
+ * Service: the monitor of a machine whose image is a whole system: `service.ts FOLDER VMM [ARGUMENT…]`. It stands beside it as
+ * main.ts does beside a machine with an app of ours. That the system is up and that it has ended is said in lines, and
+ * its journal is a stream; our control end in it (system-disk.ts) is one of its services, and may begin anew.
  *
  * Invariant: nothing that the machine says is believed: its journal is passed on as it is, the console is kept in part and
- * escaped, and one word out of order on the control stream ends the machine.
+ * escaped, and one word or frame out of order ends the machine.
  */
 import type { Socket } from "node:net";
 import { attachCard } from "./card.ts";
+import { Channel } from "./channel.ts";
+import { listenForClients } from "./clients.ts";
 import { ControlReader, type Said } from "./control.ts";
 import { BEGINS_WITHIN_MS, Machine } from "./machine.ts";
 import { servePorts } from "./ports.ts";
 import { raise, SYSTEM_STREAMS } from "./raise.ts";
 import { passOn } from "./streams.ts";
 import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
+import { keepTime, prepare } from "./tell.ts";
 
 /** Handed on to the app. SIGUSR1 is Node's own. */
 const PASSED_ON = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
@@ -21,6 +25,8 @@ const [folder = "", ...words] = process.argv.slice(2);
 const cardWords = process.env["SKERRY_CARD"];
 await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
 if (cardWords !== undefined) await (await attachCard(`${folder}/card`, cardWords)).begin();
+const { promise: channel, resolve: stands } = Promise.withResolvers<Channel>();
+await listenForClients(`${folder}/channel`, channel);
 const raised = await raise(folder, words, SYSTEM_STREAMS);
 const machine = new Machine(raised);
 
@@ -57,6 +63,19 @@ void raised.stream("control").connected.then((socket) => {
     said = all.find(({ kind }) => kind !== "up");
     if (said !== undefined) machine.end();
   });
+});
+void raised.stream("port").connected.then((socket) => {
+  const made = new Channel(socket, {
+    linked() {
+      prepare(made);
+      stands(made);
+    },
+    astray() {
+      said ??= { kind: "astray" };
+      machine.end();
+    },
+  });
+  keepTime(made);
 });
 const passedOn = Promise.race([raised.stream("out").connected, raised.ended]).then(async (socket) => {
   if (typeof socket !== "string") await passOn(socket, process.stdout);
