@@ -50,7 +50,7 @@ interface Line {
   readonly ended: Promise<unknown>;
 }
 
-function openLine(workshop: Workshop, options: readonly string[], words: readonly string[]): Line {
+export function openLine(workshop: Workshop, options: readonly string[], words: readonly string[]): Line {
   const child = spawn(workshop.helper, ["guest", ...options, "--", ...words], {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
   });

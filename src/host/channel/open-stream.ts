@@ -48,8 +48,11 @@ const ANSWER_BYTES_LIMIT = 300;
  */
 export async function openStream(of: ProcessName, label: string): Promise<Result<Stream, NoStream>> {
   const connected = await connectInside(of, "channel");
-  if (!connected.ok) return connected;
-  const socket = connected.value;
+  return connected.ok ? await openStreamOn(connected.value, label) : connected;
+}
+
+/** @param socket - connected to the monitor, with nothing said on it yet */
+export async function openStreamOn(socket: Socket, label: string): Promise<Result<Stream, NoStream>> {
   // From the answer on, nothing is waited for: an end that comes with it would be told to nobody.
   const answer = await askFor(socket, Buffer.from(label)).catch((error: unknown) => `-${String(error)}`);
   const id = /^\+([1-9]\d{0,9})$/.exec(answer)?.[1];

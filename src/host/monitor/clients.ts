@@ -5,7 +5,7 @@
  * there on the connection is the stream. The socket lies where only this machine's owner can reach it
  * (src/host/channel/, docs/decisions/0015-one-channel-into-a-machine.md).
  */
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { type Channel, Feed, pour } from "./channel.ts";
 import { FRAME_BYTES_LIMIT } from "./mux-frames.ts";
 
@@ -17,7 +17,8 @@ const LENGTH_BYTES = 4;
 /** A label is said at once. */
 const LABEL_WITHIN_MS = 30_000;
 
-export async function listenForClients(path: string, channel: Promise<Channel>): Promise<void> {
+/** @returns what listens, which a monitor keeps for its machine's life */
+export async function listenForClients(path: string, channel: Promise<Channel>): Promise<Server> {
   const server = createServer({ allowHalfOpen: true }, (client) => {
     client.on("error", () => {});
     client.setTimeout(LABEL_WITHIN_MS, () => client.destroy());
@@ -40,6 +41,7 @@ export async function listenForClients(path: string, channel: Promise<Channel>):
     server.once("error", reject);
     server.listen(path, resolve);
   });
+  return server;
 }
 
 function serve(client: Socket, label: Buffer, channel: Channel): void {
