@@ -349,6 +349,7 @@ export function explain(problem: AgentProblem): Explained {
     case "needs-machine":
     case "provides-no-network":
     case "ports-taken":
+    case "same-tag":
       return refused(...machineWords(problem));
     case "no-machine":
     case "no-copies":

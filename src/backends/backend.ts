@@ -143,7 +143,7 @@ export interface Weaker {
 /** Exit code of a wall that does not stand because the instance runs already: EX_TEMPFAIL of sysexits(3). */
 export const RUNS_ALREADY = 75;
 
-export const LIMIT_NAMES = ["memory", "tasks", "cpu"] as const;
+export const LIMIT_NAMES = ["memory", "tasks", "cpu", "io", "disk"] as const;
 
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
@@ -178,6 +178,8 @@ export type BackendProblem =
   | { readonly kind: "backend-unavailable"; readonly backend: string; readonly missing: readonly string[] }
   | { readonly kind: "vmm-lacks"; readonly vmm: VmmName; readonly lacks: readonly string[] }
   | { readonly kind: "machine-full"; readonly backend: string; readonly wanted: number; readonly limit: number }
+  /** Two folders would have one name, by which a system of its own finds them. */
+  | { readonly kind: "same-tag"; readonly name: string; readonly tag: string; readonly places: readonly string[] }
   | { readonly kind: "cannot-enforce"; readonly backend: string; readonly contribution: Contribution["kind"] }
   | { readonly kind: "network-unavailable"; readonly backend: string; readonly missing: readonly string[] }
   | { readonly kind: "limit-unenforceable"; readonly limit: LimitName; readonly because: string };

@@ -13,6 +13,7 @@ import { bytesOf, resolveHome } from "./schema-parts.ts";
 import { deploymentSchema } from "./schemas.ts";
 import { checkSecrets, toSecrets } from "./secret.ts";
 import { checkService, toService } from "./service.ts";
+import { toStorage } from "./storage-limits.ts";
 
 type DeploymentFile = z.output<typeof deploymentSchema>;
 type GrantFile = NonNullable<DeploymentFile["answers"]>[string];
@@ -60,6 +61,7 @@ export function parseDeployment(
       memoryBytes: limits.memory === undefined ? undefined : bytesOf(limits.memory),
       tasks: limits.tasks,
       cpuPercent: limits.cpu === undefined ? undefined : Number.parseInt(limits.cpu, 10),
+      ...toStorage(limits),
     },
     environment,
     ...(file.value.secrets === undefined ? {} : { secrets: toSecrets(file.value.secrets, context.home) }),

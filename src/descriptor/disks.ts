@@ -13,35 +13,7 @@ import {
 import type { PathFinding } from "./check.ts";
 import { quote } from "./complaint.ts";
 import type { PlainData } from "./read-yaml.ts";
-import {
-  bytesOf,
-  hostFile,
-  mapOf,
-  name,
-  pattern,
-  resolveHome,
-  saying,
-  shortenHome,
-  sizeOf,
-  wants,
-} from "./schema-parts.ts";
-
-const MEBIBYTE = 1024 * 1024;
-const MOST_DISK_BYTES = 4 * 1024 * 1024 * MEBIBYTE;
-
-const diskSize = z
-  .string(wants("a size such as 20 GiB"))
-  .check(
-    pattern(
-      /^[1-9][0-9]{0,9} ?(MiB|GiB|TiB)$/,
-      (text) => `${quote(text)} is no size of a disk. Write whole numbers of MiB, GiB or TiB`,
-    ),
-  )
-  .check(
-    saying((text) =>
-      bytesOf(text) <= MOST_DISK_BYTES ? undefined : `${quote(text)} is out of range. A disk has 1 MiB to 4 TiB`,
-    ),
-  );
+import { bytesOf, diskSize, hostFile, mapOf, name, resolveHome, shortenHome, sizeOf, wants } from "./schema-parts.ts";
 
 const disk = z
   .strictObject(

@@ -201,6 +201,22 @@ export function sizeOf(bytes: number): string | undefined {
   return unit === undefined ? undefined : `${bytes / (SIZE_UNITS[unit] ?? Number.NaN)} ${unit}`;
 }
 
+const MOST_DISK_BYTES = 4 * KIB ** 4;
+
+export const diskSize = z
+  .string(wants("a size such as 20 GiB"))
+  .check(
+    pattern(
+      /^[1-9][0-9]{0,9} ?(MiB|GiB|TiB)$/,
+      (text) => `${quote(text)} is no size of a disk. Write whole numbers of MiB, GiB or TiB`,
+    ),
+  )
+  .check(
+    saying((text) =>
+      bytesOf(text) <= MOST_DISK_BYTES ? undefined : `${quote(text)} is out of range. A disk has 1 MiB to 4 TiB`,
+    ),
+  );
+
 export const tasks = z.int(wants("a whole number from 1 to 100000")).min(1).max(100_000);
 
 export const cpuShare = z

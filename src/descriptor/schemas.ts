@@ -49,6 +49,7 @@ import { rulesSchema } from "./network-rule.ts";
 import { publishSchema } from "./publish.ts";
 import { secretsSchema } from "./secret.ts";
 import { readySchema, SERVICE_KEYS } from "./service.ts";
+import { STORAGE_KEYS } from "./storage-limits.ts";
 
 /** The formats, with the versions that this program reads; the newest is last and is the one written. */
 export const FORMAT_VERSIONS = {
@@ -244,6 +245,7 @@ export const deploymentSchema = titled("a deployment", {
     memory: memorySize.optional().describe("16 MiB to 1 TiB. Default: a limit that is preferred, not promised"),
     tasks: tasks.optional().describe("Processes and threads. Default: a limit that is preferred, not promised"),
     cpu: cpuShare.optional().describe("100 % is one processor. Default: none"),
+    ...STORAGE_KEYS,
   }).optional(),
   environment: mapOf(variableName, variableValue, "variables", 100)
     .optional()

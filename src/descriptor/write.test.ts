@@ -90,6 +90,8 @@ limits:
   memory: 512 MiB
   # tasks: 256
   cpu: 150 %
+  # io: { read: 20 MiB/s, write: 10 MiB/s }
+  # disk: 20 GiB
 
 # Variables that are set inside.
 environment: {}

@@ -24,6 +24,7 @@ import type { PlainData, PlainMap } from "./read-yaml.ts";
 import { shortenHome, sizeOf } from "./schema-parts.ts";
 import { secretData } from "./secret.ts";
 import { readyData, serviceLines } from "./service.ts";
+import { storageLines } from "./storage-limits.ts";
 
 /** Longer lines are broken into one for each key or entry. */
 const LINE_WIDTH = 120;
@@ -65,10 +66,11 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     ...unasked.flatMap((name) => block(name, grantIn(answers, name, context.home), "  ")),
     "",
     "# Limits that are written are enforced, or nothing starts.",
-    memory === undefined && limits.tasks === undefined && limits.cpuPercent === undefined ? "limits: {}" : "limits:",
+    Object.values(limits).every((one) => one === undefined) ? "limits: {}" : "limits:",
     memory === undefined ? "  # memory: 512 MiB" : `  memory: ${memory}`,
     limits.tasks === undefined ? "  # tasks: 256" : `  tasks: ${limits.tasks}`,
     limits.cpuPercent === undefined ? "  # cpu: 150 %" : `  cpu: ${limits.cpuPercent} %`,
+    ...storageLines(limits),
     "",
     "# Variables that are set inside.",
     ...block("environment", environment, ""),

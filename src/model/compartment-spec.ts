@@ -77,6 +77,8 @@ export type Contribution =
       readonly file: DiskFile;
       readonly below?: DiskFile;
       readonly access: "read" | "write";
+      /** Of the instance's own: bytes that it and its snapshots can ever hold. */
+      readonly mostBytes?: number;
     }
   /** One TCP port of its own is reached from the host, at that place and no other. */
   | ({ readonly kind: "publish" } & Publish);

@@ -5,6 +5,7 @@
  */
 import type { Answer } from "./answer.ts";
 import type { Disk } from "./disk.ts";
+import type { IoLimits } from "./io-limits.ts";
 import type { NetworkRule } from "./network-rule.ts";
 import type { CardGrant } from "./pci.ts";
 import type { Publish } from "./publish.ts";
@@ -78,4 +79,8 @@ export interface Limits {
   readonly tasks: number | undefined;
   /** Whole percent of one CPU: 150 is one and a half. */
   readonly cpuPercent: number | undefined;
+  /** Something of it is limited, where it is there. */
+  readonly io?: IoLimits;
+  /** Whole bytes that its own data may take. */
+  readonly diskBytes?: number;
 }

@@ -8,6 +8,7 @@ export * from "./desktop.ts";
 export * from "./display.ts";
 export * from "./disk.ts";
 export * from "./host-facts.ts";
+export * from "./io-limits.ts";
 export * from "./ip-address.ts";
 export * from "./lock.ts";
 export * from "./migration.ts";

@@ -83,6 +83,15 @@ test("what a system has written comes and goes with snapshots of its disks", { s
     await refused(["disk", "snapshot", "kept", "--", label], /is no label for a snapshot/);
   await refused(["disk", "snapshot", "nobody"], /there is no deployment named/);
 
+  // Each of the two snapshots can hold as much as the disks, which have 2 MiB.
+  const limited = (size: string) =>
+    writeFileSync(file, DEPLOYMENT(`{ ${system}, ${work} }`).replace("256 MiB }", `256 MiB, disk: ${size} }`));
+  limited("7 MiB");
+  await refused(["disk", "snapshot", "kept", "more"], /could take 8 MiB, and its limit on disk is 7 MiB/);
+  limited("5 MiB");
+  await refused(["run", "kept"], /can take 6 MiB \(system 3 MiB, work 3 MiB\), and the limit is 5 MiB/);
+  writeFileSync(file, DEPLOYMENT(`{ ${system}, ${work} }`));
+
   // As if the system had written since then.
   execFileSync(QEMU_IO, ["-c", "write -P 0x6c 512 512", nodeOf("system")], { stdio: "ignore" });
   assert.match(second(), /^llll/);

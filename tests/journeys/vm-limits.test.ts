@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done, listed, until } from "./life.fixture.ts";
+import { commandOf, done, listed, until } from "./life.fixture.ts";
+import { vmmOf } from "./machine.fixture.ts";
 import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
@@ -51,4 +52,62 @@ test("memory that an app in a machine has given back is the host's again", { ski
   await done(trial, ["exec", "hungry", "--", "/bin/rm", "/tmp/held"], { timeoutMs });
   await until("the host has it", async () => (await residentMiB("hungry")) < holding - 300, timeoutMs);
   await done(trial, ["kill", "hungry"]);
+});
+
+/** The words that its VMM was started with. */
+async function wordsOf(name: string): Promise<string> {
+  const [row] = (await listed(trial)).filter((one) => one.name === name);
+  assert.ok(row !== undefined, `${name} runs`);
+  return commandOf(vmmOf(row.pid) ?? 0);
+}
+
+const BOX = `requests:
+  box: { service: folder, why: to write, need: optional, verbs: [read, write], inside: /mnt/box }
+  other: { service: folder, why: to write, need: optional, verbs: [read, write], inside: /mnt/other }
+`;
+
+/** Bytes in a second, by the machine's own clock: a host with other work makes that less, and never more. */
+const MEASURE = `
+rate() {
+  began=$(date +%s%N)
+  dd bs=1M count=16 "$@" 2>/dev/null || echo failed
+  echo "$NAME $((16 * 1048576 * 1000 / (($(date +%s%N) - began) / 1000000)))"
+}
+NAME=write rate if=/dev/zero of=/mnt/box/made
+NAME=read rate if=/mnt/box/made of=/dev/null
+echo measured
+exec sleep 1000`;
+
+test("a machine reads and writes no faster than its limit says, and without one nothing is in its way", {
+  skip,
+}, async () => {
+  for (const folder of ["box", "other"]) mkdirSync(`${trial.files}/${folder}`);
+  const answers = `answers: { box: { answer: real, folder: ${trial.files}/box }, other: { answer: real, folder: ${trial.files}/other } }\n`;
+  deploy(
+    "slow",
+    `${BOX}${answers}limits: { io: { read: 4 MiB/s, write: 2 MiB/s, read-ops: 5000, write-ops: 4000 } }\n`,
+  );
+  await done(trial, ["start", "-q", "slow", "--", "-c", MEASURE], { timeoutMs });
+  const log = async () => (await done(trial, ["logs", "slow"])).stdout;
+  await until("it has measured", async () => /^(measured|failed)$/m.test(await log()), timeoutMs);
+  const said = await log();
+  const rate = (what: string) => Number(new RegExp(`^${what} (\\d+)$`, "m").exec(said)?.[1] ?? Number.NaN);
+  // A little more passes at first.
+  assert.ok(rate("write") < 3 << 20, said);
+  assert.ok(rate("read") < 5 << 20, said);
+  const words = await wordsOf("slow");
+  const limits =
+    "throttling.bps-read=4194304,throttling.bps-write=2097152,throttling.iops-read=5000,throttling.iops-write=4000";
+  assert.equal(
+    words.split(limits).length,
+    words.split(/ -drive | -fsdev /).length,
+    "it counts for each disk and folder",
+  );
+  assert.equal(words.split(`throttling.group=io,${limits}`).length, words.split(" -drive ").length, words);
+  await done(trial, ["kill", "slow"]);
+  deploy("fast", `${BOX}${answers}`);
+  await done(trial, ["start", "-q", "fast", "--", "-c", "exec sleep 1000"], { timeoutMs });
+  await until("it is up", async () => (await listed(trial)).some((one) => one.name === "fast"), timeoutMs);
+  assert.ok(!(await wordsOf("fast")).includes("throttling"));
+  await done(trial, ["kill", "fast"]);
 });

@@ -19,7 +19,7 @@ import { type AgentContext, QUIET, type Work } from "../context.ts";
 import { instanceFolder } from "../launch/launch.ts";
 import type { DiskStateProblem } from "./disk-state-words.ts";
 import { DISK_WALL_ENVIRONMENT, diskWall, type SnapshotAct } from "./disk-wall.ts";
-import { type DiskProblem, halfRestored, lookAt, RESTORING } from "./find-disks.ts";
+import { type DiskProblem, halfRestored, lookAt, mostBytesOf, RESTORING } from "./find-disks.ts";
 
 /** Each costs the tables of its disk, and time at each start. */
 const MOST_SNAPSHOTS = 200;
@@ -45,6 +45,8 @@ type Answer<Value> = Promise<Result<Value, Problem>>;
 interface OwnDisk {
   readonly disk: string;
   readonly snapshots: readonly { readonly label: string; readonly seconds: number }[];
+  /** With one snapshot more. */
+  readonly mostBytes: number;
 }
 
 export class DiskSnapshots {
@@ -107,6 +109,9 @@ export class DiskSnapshots {
     if (act === "snapshot") {
       if (known !== undefined) return state(name, { fault: "label-taken", label });
       if (before.length >= MOST_SNAPSHOTS) return state(name, { fault: "too-many", most: MOST_SNAPSHOTS });
+      const bytes = disks.value.reduce((sum, { mostBytes }) => sum + mostBytes, 0);
+      const limitBytes = deployment.limits.diskBytes ?? Number.POSITIVE_INFINITY;
+      if (bytes > limitBytes) return state(name, { fault: "beyond-limit", bytes, limitBytes });
     } else if (known === undefined)
       return state(name, { fault: "no-label", label, known: before.map((one) => one.label) });
     if (act === "restore" && known !== undefined && known.lacking.length > 0)
@@ -171,7 +176,7 @@ export class DiskSnapshots {
       });
       if (!looked.ok)
         return refusal({ kind: "bad-disk", deployment: name, disk, file: path, because: { fault: "own" } });
-      out.push({ disk, snapshots: looked.value.snapshots });
+      out.push({ disk, snapshots: looked.value.snapshots, mostBytes: mostBytesOf(looked.value, 1) });
     }
     return success(out);
   }

@@ -16,6 +16,8 @@ export interface DiskStateProblem {
     /** It is of some of the disks that there are by now. */
     | { readonly fault: "in-part"; readonly label: string; readonly lacking: readonly string[] }
     | { readonly fault: "too-many"; readonly most: number }
+    /** With one more, its disks could take that much. */
+    | { readonly fault: "beyond-limit"; readonly bytes: number; readonly limitBytes: number }
     /** A restore has ended before it was done with all disks. */
     | { readonly fault: "half-restored"; readonly label: string };
 }
@@ -66,6 +68,11 @@ function linesOf(name: string, because: DiskStateProblem["because"]): readonly [
       return [
         `the disks of ${name} have ${because.most} snapshots, and that is the most`,
         `remove one: skerry disk forget ${name} LABEL`,
+      ];
+    case "beyond-limit":
+      return [
+        `with one snapshot more the disks of ${name} could take ${Math.ceil(because.bytes / 2 ** 20)} MiB, and its limit on disk is ${because.limitBytes / 2 ** 20} MiB; no snapshot was made`,
+        `remove one (skerry disk forget ${name} LABEL), or write a larger limit (skerry edit ${name})`,
       ];
     case "half-restored":
       return [

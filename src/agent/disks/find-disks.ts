@@ -118,10 +118,14 @@ async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> 
   const ownFile = { path: `${own}/${name}.qcow2`, format: "qcow2" } as const;
   const fresh = await isMissing(ownFile.path);
   if (answer === "empty") {
-    const looked = fresh ? success(undefined) : await looksAsOurs(wanted, ownFile.path, undefined);
+    const bytes = disk.sizeBytes ?? 0;
+    const looked = fresh ? success(bytes) : await looksAsOurs(wanted, ownFile.path, undefined);
     if (!looked.ok) return looked;
-    const steps = fresh ? [once(ownFile.path, newQcow2(disk.sizeBytes ?? 0, undefined))] : [];
-    return success({ disk: { kind: "disk", name, as, file: ownFile, access: "write" }, steps });
+    const steps = fresh ? [once(ownFile.path, newQcow2(bytes, undefined))] : [];
+    return success({
+      disk: { kind: "disk", name, as, file: ownFile, access: "write", mostBytes: looked.value },
+      steps,
+    });
   }
   const file = await findFile(wanted);
   if (!file.ok) return file;
@@ -131,15 +135,19 @@ async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> 
     return success({ disk: { kind: "disk", name, as, file: { path, format }, access: writes }, steps: [] });
   }
   const below = { path, format };
-  const copied: DiskContribution = { kind: "disk", name, as, file: ownFile, below, access: "write" };
+  const copied = { kind: "disk", name, as, file: ownFile, below, access: "write" } as const;
   if (fresh) {
     const content = newQcow2(looked.virtualBytes, { path: belowInside(name), format });
-    return success({ disk: copied, steps: [once(ownFile.path, content)], mark });
+    return success({
+      disk: { ...copied, mostBytes: looked.virtualBytes },
+      steps: [once(ownFile.path, content)],
+      mark,
+    });
   }
   const known = wanted.marks[name];
   if (known === undefined || JSON.stringify(known) !== JSON.stringify(mark)) return bad(wanted, path, "changed");
   const ours = await looksAsOurs(wanted, ownFile.path, belowInside(name));
-  return ours.ok ? success({ disk: copied, steps: [] }) : ours;
+  return ours.ok ? success({ disk: { ...copied, mostBytes: ours.value }, steps: [] }) : ours;
 }
 
 interface FoundFile {
@@ -163,17 +171,26 @@ async function findFile(wanted: Wanted): Promise<Result<FoundFile, DiskProblem>>
   return success({ path, format, looked: looked.value, mark });
 }
 
-/** Whoever has broken out of a machine could write its own disks as well: each start looks at them anew. */
+/**
+ * Whoever has broken out of a machine could write its own disks as well: each start looks at them anew.
+ *
+ * @returns bytes that it can ever hold, with its snapshots
+ */
 async function looksAsOurs(
   wanted: Wanted,
   path: string,
   below: string | undefined,
-): Promise<Result<void, DiskProblem>> {
+): Promise<Result<number, DiskProblem>> {
   const looked = await lookAt(path, {
     ...{ as: "disk", written: true, format: "qcow2" },
     ...(below === undefined ? {} : { below }),
   });
-  return looked.ok ? success(undefined) : bad(wanted, path, "own");
+  return looked.ok ? success(mostBytesOf(looked.value)) : bad(wanted, path, "own");
+}
+
+/** A snapshot holds as much as the disk at most. */
+export function mostBytesOf({ virtualBytes, snapshots }: LookedAt, more = 0): number {
+  return virtualBytes * (1 + snapshots.length + more);
 }
 
 export async function lookAt(

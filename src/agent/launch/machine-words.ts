@@ -1,6 +1,7 @@
 /** Words for what virtual machines cannot do, or not here. */
 import { type BackendProblem, MOST_STATIONS } from "../../backends/index.ts";
 import type { GuestProblem } from "../../image/index.ts";
+import { escapeText } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { PortProblem } from "../network/stations.ts";
 import type { CannotEnter, MachineProblem } from "./machine.ts";
@@ -10,7 +11,7 @@ type Worded = Extract<
   {
     readonly kind:
       | ("no-guest" | "vmm-lacks" | "machine-full" | "cannot-see-ready" | "cannot-enter")
-      | ("needs-machine" | "provides-no-network" | "ports-taken");
+      | ("needs-machine" | "provides-no-network" | "ports-taken" | "same-tag");
   }
 >;
 
@@ -48,6 +49,11 @@ export function machineWords(problem: Worded): readonly [string, string] {
           ? `${problem.name} is a system of its own, which ${problem.backend} cannot start`
           : `${problem.name} has a part in a network of machines, which ${problem.backend} cannot join`,
         "write isolation: vm into its deployment",
+      ];
+    case "same-tag":
+      return [
+        `${problem.name} would have ${problem.places.length} folders of one name, "${escapeText(problem.tag, 80)}", and a system of its own finds them by that: ${problem.places.map((place) => escapeText(place, 200)).join(", ")}`,
+        "write an inside: for one of the requests that ends in another name",
       ];
     case "provides-no-network":
       return [

@@ -18,6 +18,7 @@ import {
   type WallPlan,
 } from "../backend.ts";
 import { type Furnishing, furnish, plainRoom } from "./furnish.ts";
+import { spaceOfFolders, speedOfProcesses } from "../storage-limits.ts";
 import { type LimitPlan, planLimits } from "./limits.ts";
 import { mountPointLayer } from "./mount-points.ts";
 import { planNetwork } from "./network.ts";
@@ -59,6 +60,9 @@ export const container: Backend = {
   plan(spec, context): Result<WallPlan, BackendProblem> {
     const limits = planLimits(spec, context.facts);
     if (!limits.ok) return limits;
+    const [space, speed] = [spaceOfFolders(spec, context.places), speedOfProcesses(spec)];
+    if (!space.ok) return space;
+    if (!speed.ok) return speed;
     const folder = `${context.places.runtime}/compartments/${spec.id}`;
     const network = planNetwork(spec, context, folder);
     if (!network.ok) return network;
@@ -87,7 +91,7 @@ export const container: Backend = {
         ...bubblewrapPart(wall, network.value.shared),
       ]),
       cgroups: limits.value.cgroups,
-      weaker: limits.value.weaker,
+      weaker: [...limits.value.weaker, ...speed.value, ...space.value],
     });
   },
 

@@ -25,8 +25,11 @@ export interface LimitPlan {
   readonly weaker: readonly Weaker[];
 }
 
+/** Those that a process is held to; of others see ../storage-limits.ts. */
+type ProcessLimit = Exclude<LimitName, "io" | "disk">;
+
 interface Wish {
-  readonly limit: LimitName;
+  readonly limit: ProcessLimit;
   readonly value: number;
   readonly written: boolean;
 }
@@ -72,7 +75,7 @@ export function planLimits(spec: CompartmentSpec, facts: HostFacts): Result<Limi
   });
 }
 
-function wish(limit: LimitName, value: number | undefined, otherwise: number): Wish {
+function wish(limit: ProcessLimit, value: number | undefined, otherwise: number): Wish {
   return { limit, value: value ?? otherwise, written: value !== undefined };
 }
 
@@ -95,7 +98,7 @@ function settingsFor({ limit, value }: Wish, { cgroup }: HostFacts): Readonly<Re
   }
 }
 
-function whyNot(limit: LimitName, { cgroup }: HostFacts): string {
+function whyNot(limit: ProcessLimit, { cgroup }: HostFacts): string {
   const where =
     cgroup.mode === "none"
       ? "there are no control groups"

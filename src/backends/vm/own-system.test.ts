@@ -160,3 +160,63 @@ test("what such a machine cannot have is refused by name", () => {
   const app = planWith(machines, { ...SEALED, contributions: [REAL] }, CONTEXT);
   assert.ok(!app.ok && app.problem.kind === "cannot-enforce", "an app has no disks");
 });
+
+test("two folders of one name are refused, for the system would find either of them", () => {
+  const bind = (target: string, source = "/home/owner/in"): Contribution => ({
+    ...({ kind: "bind", access: "read" } as const),
+    ...{ source, target },
+  });
+  const refused = planWith(
+    machines,
+    { ...SYSTEM, contributions: [COPY, bind("/in/notes"), bind("/other"), bind("/out/notes")] },
+    WITH_TPM,
+  );
+  assert.deepEqual(!refused.ok && refused.problem, {
+    ...{ kind: "same-tag", name: SYSTEM.name, tag: "notes", places: ["/in/notes", "/out/notes"] },
+  });
+  planOf({ ...SYSTEM, contributions: [COPY, bind("/in/notes"), bind("/out/others")] });
+});
+
+test("all disks have one budget for reading and writing, and each folder one of its own", () => {
+  const io = { readBytes: 20 << 20, writeOperations: 500 };
+  const folder: Contribution = { kind: "bind", source: "/home/owner/in", target: "/in", access: "read" };
+  const argv = planOf({
+    ...SYSTEM,
+    contributions: [...SYSTEM.contributions, folder],
+    limits: { ...SYSTEM.limits, io },
+  });
+  const group = JSON.parse(after(argv, "-object").find((text) => text.startsWith("{")) ?? "{}");
+  assert.deepEqual(group, {
+    "qom-type": "throttle-group",
+    id: "io",
+    limits: { "bps-read": 20 << 20, "iops-write": 500 },
+  });
+  const rates = nodes(argv).filter(({ driver }) => driver === "throttle");
+  assert.deepEqual(
+    rates.map((node) => [node["node-name"], node["throttle-group"], node["file"], node["read-only"]]),
+    [
+      ["disk0.rate", "io", "disk0", false],
+      ["disk1.rate", "io", "disk1", false],
+      ["disk2.rate", "io", "disk2", true],
+    ],
+  );
+  for (const device of after(argv, "-device").filter((one) => /^(virtio-blk|ide)/.test(one)))
+    assert.match(device, /,drive=disk\d\.rate,/);
+  assert.match(after(argv, "-fsdev").join(), /,throttling\.bps-read=20971520,throttling\.iops-write=500$/);
+  const free = planOf({ ...SYSTEM, contributions: [...SYSTEM.contributions, folder] }).join(" ");
+  assert.doesNotMatch(free, /throttl/);
+});
+
+test("what its own disks and their snapshots can ever hold is within the limit, or the start is refused", () => {
+  const own: Contribution = { ...COPY, mostBytes: 30 << 20 };
+  const limited = (diskBytes: number, contributions: readonly Contribution[], acceptWeaker: readonly string[] = []) =>
+    planWith(machines, { ...SYSTEM, contributions, acceptWeaker, limits: { ...SYSTEM.limits, diskBytes } }, WITH_TPM);
+  assert.ok(limited(30 << 20, [own, REAL, CDROM]).ok, "the owner's own files are not counted");
+  const refused = limited(29 << 20, [own]);
+  assert.ok(!refused.ok && refused.problem.kind === "limit-unenforceable" && refused.problem.limit === "disk");
+  assert.match(refused.problem.because, /can take 30 MiB \(system 30 MiB\), and the limit is 29 MiB/);
+  const accepted = limited(29 << 20, [own], ["disk"]);
+  assert.ok(accepted.ok && accepted.value.weaker.some(({ limit, written }) => limit === "disk" && written));
+  const copy: Contribution = { kind: "copy", request: "notes", source: "/home/owner/notes", target: "/notes" };
+  assert.ok(!limited(2 ** 40, [own, copy]).ok, "what is written to a copy of a folder lies on this host");
+});

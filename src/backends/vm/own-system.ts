@@ -17,6 +17,7 @@ import { behind, claimed, filterFor } from "../container/container.ts";
 import { planLimits } from "../container/limits.ts";
 import { qemu } from "./qemu.ts";
 import { CARD_ADDRESS, planCard } from "./network-card.ts";
+import { spaceOfDisks } from "./own-space.ts";
 import { INSIDE, type OuterShares, type Share, sharesOf } from "./shares.ts";
 import { type SystemDisk, type SystemFolder, systemCommand, tpmCommand } from "./system-command.ts";
 import { monitorCommand, monitorFiles, type Shown } from "./monitor.ts";
@@ -77,6 +78,8 @@ function planSystem(
   const memoryMiB = spec.limits.memoryBytes === undefined ? DEFAULT_MEMORY_MIB : memory.value.memoryMiB;
   const limits = planLimits(outside(spec), facts);
   if (!limits.ok) return limits;
+  const space = spaceOfDisks(spec);
+  if (!space.ok) return space;
   const folder = `${places.runtime}/compartments/${spec.id}`;
   const filter = filterFor({ ownSandbox: false }, context, context.streams === "passed-on");
   const stage = `${folder}/stage`;
@@ -87,6 +90,8 @@ function planSystem(
   if (alone) return refusal({ kind: "cannot-enforce", backend, contribution: "empty-folder" });
   // Nor one that could show a folder later.
   const folders = [...granted.of.values()].filter(({ slot }) => slot !== "bare");
+  const twice = sameTag(folders);
+  if (twice !== undefined) return refusal({ kind: "same-tag", name: spec.name, ...twice });
   const wanted = attached.disks.length + folders.length;
   if (wanted > qemu.mostPlaces) return refusal({ kind: "machine-full", backend, wanted, limit: qemu.mostPlaces });
   const card = planCard(spec, context, { folder, stage, backend, asks: true });
@@ -110,6 +115,7 @@ function planSystem(
   const command = systemCommand(
     {
       ...sizeOf(spec, memoryMiB, facts),
+      ...(spec.limits.io === undefined ? {} : { io: spec.limits.io }),
       accelerator: facts.accelerator.kind,
       system,
       disks: attached.disks,
@@ -133,7 +139,7 @@ function planSystem(
       ...[...monitor, ...tpm, "--", ...command],
     ]),
     cgroups: limits.value.cgroups,
-    weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
+    weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker, ...space.value],
   });
 }
 
@@ -148,6 +154,15 @@ function isForApps(one: Contribution): boolean {
 /** In such a system nothing has a place yet; the last part of the wanted one is the name. */
 function tagOf(target: string): string {
   return target.slice(target.lastIndexOf("/") + 1);
+}
+
+/** Of two folders with one tag the system would find the one that its kernel happens to see first. */
+function sameTag(folders: readonly Share[]): { readonly tag: string; readonly places: readonly string[] } | undefined {
+  const places = folders.map(({ seen }) => seen.target);
+  const second = places.find((place, index) => places.findIndex((one) => tagOf(one) === tagOf(place)) !== index);
+  if (second === undefined) return undefined;
+  const tag = tagOf(second);
+  return { tag, places: places.filter((place) => tagOf(place) === tag) };
 }
 
 function asFolder({ name, seen, written }: Share): SystemFolder {

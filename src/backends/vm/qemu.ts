@@ -6,6 +6,7 @@
  */
 import type { Argv } from "../../step/index.ts";
 import { CARD_PLACE } from "./pass-through.ts";
+import { driveWords, folderRate } from "./throttle.ts";
 import type { Machine, Vmm, VmmPlan } from "./vmm.ts";
 
 /** It never needs a right that it has not at its start, nor another program. */
@@ -17,7 +18,7 @@ export const qemu: Vmm = {
   package: "qemu-system-x86",
   can: new Set([
     ...(["emulation", "disk-names", "folders-9p", "folders-virtiofs", "ports", "console-socket", "card"] as const),
-    ...(["vsock", "sandbox", "snapshots", "balloon", "pass-through", "hotplug"] as const),
+    ...(["vsock", "sandbox", "snapshots", "balloon", "pass-through", "throttle", "hotplug"] as const),
   ]),
   // A q35 has 31 places on its bus, and a microvm 24. Beside these are streams, cards, and what gives memory back.
   mostPlaces: 20,
@@ -39,12 +40,12 @@ function argvOf(machine: Machine, program: string): Argv {
       ? []
       : ["-chardev", `socket,id=commands,path=${machine.commands}`, "-mon", "chardev=commands,mode=control"]),
     ...disks.flatMap(({ name, file }) => [
-      ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}`],
+      ...["-drive", `id=${name},if=none,format=raw,readonly=on,file=${file}${driveWords(machine.io)}`],
       ...["-device", `${device(machine, "virtio-blk")},drive=${name},serial=${name}`],
     ]),
     ...folders.flatMap(({ name, folder, writable }) => [
       "-fsdev",
-      `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}`,
+      `local,id=${name},path=${folder},security_model=none,multidevs=remap${writable ? "" : ",readonly=on"}${folderRate(machine.io)}`,
       ...["-device", `${device(machine, "virtio-9p")},fsdev=${name},mount_tag=${name}`],
     ]),
     // Each a stream of frames to one socket; nobody else is on it.

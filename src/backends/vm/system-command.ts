@@ -8,6 +8,7 @@
  */
 import type { DiskFile, OwnMachine } from "../../model/index.ts";
 import type { Argv } from "../../step/index.ts";
+import { folderRate, groupWords, throttledNode } from "./throttle.ts";
 import type { Machine } from "./vmm.ts";
 
 export interface SystemDisk {
@@ -19,7 +20,7 @@ export interface SystemDisk {
   readonly below: DiskFile | undefined;
 }
 
-export interface SystemMachine extends Pick<Machine, "accelerator" | "memoryMiB" | "processors"> {
+export interface SystemMachine extends Pick<Machine, "accelerator" | "io" | "memoryMiB" | "processors"> {
   readonly system: OwnMachine;
   /** In the order in which the firmware tries them. */
   readonly disks: readonly SystemDisk[];
@@ -66,9 +67,10 @@ export function systemCommand(machine: SystemMachine, program: string): Argv {
     ...["-chardev", `socket,id=console,path=${sockets}/console`, "-serial", "chardev:console"],
     ...["-chardev", `socket,id=control,path=${sockets}/control`, "-mon", "chardev=control,mode=control"],
     ...["-object", "rng-builtin,id=random", "-device", "virtio-rng-pci,rng=random"],
-    ...machine.disks.flatMap((disk, index) => diskWords(disk, index, system.devices)),
+    ...groupWords(machine.io),
+    ...machine.disks.flatMap((disk, index) => diskWords(disk, index, machine)),
     ...(machine.card === undefined ? [] : card(machine.card, system.devices, sockets)),
-    ...machine.folders.flatMap(folderWords),
+    ...machine.folders.flatMap((folder, index) => folderWords(folder, index, machine.io)),
     ...(system.tpm ? tpm(sockets) : []),
   ];
 }
@@ -97,8 +99,8 @@ function card(address: string, devices: OwnMachine["devices"], sockets: string):
   ];
 }
 
-function folderWords({ tag, folder, writable }: SystemFolder, index: number): readonly string[] {
-  const access = writable ? "" : ",readonly=on";
+function folderWords({ tag, folder, writable }: SystemFolder, index: number, io: Machine["io"]): readonly string[] {
+  const access = `${writable ? "" : ",readonly=on"}${folderRate(io)}`;
   return [
     ...["-fsdev", `local,id=folder${index},path=${folder},security_model=none,multidevs=remap${access}`],
     ...["-device", `virtio-9p-pci,fsdev=folder${index},mount_tag=${tag}`],
@@ -112,14 +114,20 @@ function tpm(sockets: string): readonly string[] {
   ];
 }
 
-function diskWords(disk: SystemDisk, index: number, devices: OwnMachine["devices"]): readonly string[] {
+function diskWords(
+  disk: SystemDisk,
+  index: number,
+  { system: { devices }, io }: Pick<SystemMachine, "system" | "io">,
+): readonly string[] {
   const { as, writable, file, below } = disk;
   const id = `disk${index}`;
+  const top = io === undefined ? id : `${id}.rate`;
   const lower = below === undefined ? [] : nodes(`${id}.below`, below, false, null);
   return [
     ...lower,
     ...nodes(id, file, writable, below === undefined ? null : `${id}.below`),
-    ...["-device", `${place(as, devices, index)},drive=${id},bootindex=${index + 1}${serial(disk)}`],
+    ...(io === undefined ? [] : throttledNode(top, id, writable)),
+    ...["-device", `${place(as, devices, index)},drive=${top},bootindex=${index + 1}${serial(disk)}`],
   ];
 }
 

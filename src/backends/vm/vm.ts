@@ -25,6 +25,7 @@ import type {
 } from "../backend.ts";
 import { behind, claimed, container, filterFor, helperOf } from "../container/container.ts";
 import { DEFAULT_TASKS, planLimits } from "../container/limits.ts";
+import { spaceOfFolders } from "../storage-limits.ts";
 import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card.ts";
 import { cardUse } from "./pass-through.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
@@ -125,6 +126,8 @@ export const vm: Backend = {
     if (!memory.ok) return memory;
     const limits = planLimits(outside(spec), context.facts);
     if (!limits.ok) return limits;
+    const space = spaceOfFolders(spec, context.places);
+    if (!space.ok) return space;
     const use = context.card && cardUse(context.card, spec.user, memory.value.memoryMiB * MEBIBYTE);
     const wish = machine.template;
     const making = wish?.kind === "make";
@@ -145,6 +148,7 @@ export const vm: Backend = {
     const described: Machine = {
       ...machineOf(machine, size, { shares: shares.of, ports, cards, way, ways: WAYS[shape] }, context.facts),
       // A card of the host's works with memory by itself, which therefore stays where it is.
+      ...(spec.limits.io === undefined ? {} : { io: spec.limits.io }),
       ...(context.card === undefined ? {} : { passed: context.card.device.address, givesBack: false }),
     };
     const lacks = lacksOf(vmm, wish === undefined ? described : asTemplate(described, wish.kind));
@@ -214,7 +218,11 @@ export const vm: Backend = {
       ...(copied ? { template: { key: key(), program, version } } : {}),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
-      weaker: [...limits.value.weaker.filter(({ limit }) => limit !== "memory"), ...memory.value.weaker],
+      weaker: [
+        ...limits.value.weaker.filter(({ limit }) => limit !== "memory"),
+        ...memory.value.weaker,
+        ...space.value,
+      ],
     });
   },
 

@@ -6,7 +6,7 @@
  *
  * Invariant: what a machine needs and a VMM cannot do is refused by name (`lacksOf`), before anything is planned.
  */
-import type { VmmName } from "../../model/index.ts";
+import type { IoLimits, VmmName } from "../../model/index.ts";
 import type { Argv } from "../../step/index.ts";
 
 /** A network card, and where the other end of its stream of frames listens. */
@@ -49,6 +49,8 @@ export interface Machine {
   readonly givesBack?: boolean;
   /** Address of a PCI device of the host's that it has whole. */
   readonly passed?: string;
+  /** How fast it may read and write: all disks together, and each folder. */
+  readonly io?: IoLimits;
 }
 
 /** What a VMM can do, in the words of a refusal. */
@@ -65,6 +67,7 @@ export const CAPABILITIES = {
   snapshots: "write down a running machine, and go on from that",
   balloon: "take memory back from a running machine",
   "pass-through": "be given a card of the host's",
+  throttle: "hold reading and writing to a rate (limits: io)",
   hotplug: "attach something to a running machine",
 } as const;
 
@@ -100,6 +103,7 @@ export function lacksOf({ can }: Pick<Vmm, "can">, machine: Machine): readonly C
     ["card", machine.cards.length > 0],
     ["snapshots", machine.memory !== undefined],
     ["pass-through", machine.passed !== undefined],
+    ["throttle", machine.io !== undefined],
   ];
   return needed.flatMap(([capability, needs]) => (needs && !can.has(capability) ? [capability] : []));
 }
