@@ -4,7 +4,10 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { done, until } from "./life.fixture.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { openStream } from "../../src/host/channel/open-stream.ts";
+import { processOf } from "../../src/host/processes.ts";
+import { done, listed, until } from "./life.fixture.ts";
 import { endOf, environmentFor, lacksForMachines, makeTrial, ROOT, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const SCRIPT = "/usr/bin/script";
@@ -15,6 +18,9 @@ after(async () => await trial.close());
 
 /** Emulated, and on a machine with other work. */
 const LIMIT_MS = 120_000;
+
+/** More than a monitor takes for a busy host (host/monitor/clock-watch.ts). */
+const STANDS_STILL_MS = 8_000;
 
 mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
 
@@ -90,6 +96,19 @@ test("programs beside the app have its rights and no more; the machine outlives 
   await exec("tr a-z A-Z </tmp/in.txt >/tmp/out.txt");
   await done(trial, ["cp", "entered:/tmp/out.txt", "."], { timeoutMs: LIMIT_MS });
   assert.equal(readFileSync(`${trial.files}/out.txt`, "utf8"), "COPIED\n");
+
+  // A clock that is wrong is set right when the machine stood still, which nobody tells it.
+  const [entered] = await listed(trial);
+  const first = entered === undefined ? undefined : processOf(entered.pid);
+  assert.ok(first !== undefined);
+  const set = await openStream(first, "clock 1000000000");
+  assert.ok(set.ok, JSON.stringify(set));
+  set.value.socket.destroy();
+  const time = async () => Number((await exec("date +%s")).stdout);
+  await done(trial, ["freeze", "entered"]);
+  await pause(STANDS_STILL_MS);
+  await done(trial, ["thaw", "entered"]);
+  await until("the clock is right", async () => (await time()) > 1_700_000_000, LIMIT_MS);
 
   const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
   assert.ok(info.ok);
