@@ -35,6 +35,7 @@ import { patienceFor, poweredOff, type Stopped, stepOf } from "./machines/power-
 import { type AgentContext, QUIET } from "./context.ts";
 import { copySize } from "./changes/copies.ts";
 import { instanceStateFile } from "./instance-state.ts";
+import { giveBack } from "./launch/give-back.ts";
 import { readSpooled, spoolFolder } from "./launch/spool.ts";
 import type { Start, StartRecord } from "./start-record.ts";
 
@@ -91,7 +92,7 @@ export class Compartments {
       if (this.#starts.get(id)?.state === "running") continue;
       const known = this.#starts.get(id);
       if (known !== undefined) {
-        // Its end is on record; the agent before this one had no time to clear up.
+        // Its end is on record, with all that was to be given back; the agent before this one had no time to clear up.
         await this.#clear(known.record);
         continue;
       }
@@ -145,7 +146,9 @@ export class Compartments {
   async forget(id: string): Promise<void> {
     const start = this.#starts.get(id);
     this.#starts.delete(id);
-    if (start !== undefined) await this.#clear(start.record);
+    if (start === undefined) return;
+    await giveBack(start.record, this.#context.performer);
+    await this.#clear(start.record);
   }
 
   running(name: string): Start | undefined {
@@ -389,7 +392,8 @@ export class Compartments {
   }
 
   async #ended(id: string, start: Start, state: "ended" | "lost", exitCode: number | undefined): Promise<void> {
-    const notes = start.record.passing ? await lostWith(start.record.spec, this.#context) : [];
+    const kept = await giveBack(start.record, this.#context.performer);
+    const notes = [...kept, ...(start.record.passing ? await lostWith(start.record.spec, this.#context) : [])];
     const ended: Start = { ...start, state, exitCode, ended: new Date().toISOString(), notes };
     const { audit, performer, places } = this.#context;
     await audit.append({ kind: "end", instance: start.record.spec.name, id, code: exitCode, signal: undefined });
@@ -410,10 +414,9 @@ export class Compartments {
     for (const done of this.#waiting) done();
   }
 
-  async #clear({ spec, cgroups, undo = [], passing, log }: StartRecord): Promise<void> {
+  async #clear({ spec, cgroups, passing, log }: StartRecord): Promise<void> {
     const { performer, places } = this.#context;
     await removeCgroups(cgroups);
-    for (const step of undo) await performer.perform(step, QUIET);
     await performer.perform({ kind: "drop-secrets", id: spec.id }, QUIET);
     const logs = log === undefined ? [] : [log, `${log}.1`];
     const data = [`${places.data}/volumes/${spec.name}`, `${places.data}/copies/${spec.name}`];

@@ -52,7 +52,8 @@ test("a device that vfio-pci has already stays there untouched", async () => {
 
 test("given back, a device is the host's to choose a driver for; one that another driver has by now is left to it", async () => {
   const said = await told("vfio-pci", async (root) => await bindDevice(giveBack, root));
-  assert.deepEqual(said, { failed: undefined, override: "\n", unbound: address, probed: address });
+  const failed = `Error: vfio-pci has ${address} still`;
+  assert.deepEqual(said, { failed, override: "\n", unbound: address, probed: address }, "no kernel has heard it");
   const taken = await told("e1000e", async (root) => await bindDevice(giveBack, root));
   assert.deepEqual([taken.failed, taken.override, taken.probed], [undefined, "(null)\n", undefined]);
 });

@@ -32,8 +32,9 @@ export async function bindDevice(
     if (before !== undefined) await writeFile(`${at}/driver/unbind`, address);
     await writeFile(`${bus}/drivers_probe`, address);
   }
-  if (driver !== undefined && (await driverOf(at)) !== driver)
-    throw new Error(`the kernel did not give ${address} to ${driver}`);
+  const after = await driverOf(at);
+  if (driver !== undefined && after !== driver) throw new Error(`the kernel did not give ${address} to ${driver}`);
+  if (driver === undefined && after === HANDING_ON) throw new Error(`${after} has ${address} still`);
   if (group === undefined || owner === undefined) return;
   const node = `${root}/dev/vfio/${group}`;
   if ((await lstat(node)).isSymbolicLink()) throw new Error(`${node} is a link`);
