@@ -104,6 +104,7 @@ export function explain(problem: AgentProblem): Explained {
     case "own-system":
     case "disks-astray":
     case "bad-disk":
+    case "bad-seed":
       return explainDisk(problem);
     case "disk-state":
       return explainDiskState(problem);

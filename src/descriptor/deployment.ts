@@ -5,6 +5,7 @@ import { type Result, success } from "../result.ts";
 import { type PathFinding, readChecked } from "./check.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
 import { toCard } from "./card.ts";
+import { checkCloudInit, toCloudInit } from "./cloud-init.ts";
 import { checkDisks, toDisks } from "./disks.ts";
 import { checkRules, toRule, zonesOf } from "./network-rule.ts";
 import { checkPublish, toPublish } from "./publish.ts";
@@ -67,6 +68,7 @@ export function parseDeployment(
     ...(file.value.secrets === undefined ? {} : { secrets: toSecrets(file.value.secrets, context.home) }),
     ...toPublish(file.value.publish ?? [], context.home),
     ...toDisks(file.value.disks, context.home),
+    ...toCloudInit(file.value["cloud-init"], context.home),
     service: toService(file.value),
   });
 }
@@ -95,6 +97,7 @@ function checkDeploymentFile(file: DeploymentFile): readonly PathFinding[] {
     ...answers,
     ...checkSecrets(file.secrets ?? {}),
     ...checkDisks(file.disks ?? {}),
+    ...checkCloudInit(file["cloud-init"], Object.keys(file.disks ?? {})),
     ...checkService(file),
   ];
 }

@@ -22,6 +22,7 @@ import {
   VMM_NAMES,
 } from "../model/index.ts";
 import { cardSchema } from "./card.ts";
+import { cloudInitSchema } from "./cloud-init.ts";
 import { found, noneOf, quote } from "./complaint.ts";
 import { desktopSchema } from "./desktop.ts";
 import { disksSchema, machineSchema } from "./disks.ts";
@@ -253,6 +254,7 @@ export const deploymentSchema = titled("a deployment", {
   secrets: secretsSchema,
   publish: publishSchema,
   disks: disksSchema,
+  "cloud-init": cloudInitSchema,
   ...SERVICE_KEYS,
 });
 

@@ -16,6 +16,7 @@ import {
 } from "../model/index.ts";
 import { cardData } from "./card.ts";
 import { desktopData } from "./desktop.ts";
+import { cloudInitData } from "./cloud-init.ts";
 import { diskData } from "./disks.ts";
 import { inline, inlineText } from "./inline.ts";
 import { ruleData } from "./network-rule.ts";
@@ -78,6 +79,7 @@ export function writeDeployment(deployment: Deployment, recipe: Recipe, context:
     ...secretLines(deployment.secrets ?? {}, context.home),
     ...publishLines(deployment.publish ?? [], context.home),
     ...diskLines(deployment.disks, recipe, context.home),
+    ...cloudInitLines(deployment.cloudInit, recipe, context.home),
     ...serviceLines(deployment.service),
   ];
   return `${lines.join("\n")}\n`;
@@ -117,6 +119,15 @@ function diskLines(disks: Deployment["disks"], { system }: Recipe, home: string)
     "disks: {}",
     "",
   ];
+}
+
+function cloudInitLines(cloudInit: Deployment["cloudInit"], { system }: Recipe, home: string): readonly string[] {
+  const says = "# Data for cloud-init, as cloud images read it at their first start.";
+  if (cloudInit !== undefined) {
+    const data = cloudInitData(cloudInit, home);
+    return [says, ...block("cloud-init", data, ""), ""];
+  }
+  return system === undefined ? [] : [says, "# cloud-init: { user-data: ~/images/user-data.yaml }", ""];
 }
 
 /** The text of a new recipe. */

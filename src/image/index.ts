@@ -4,6 +4,7 @@ export * from "./build-image.ts";
 export { readLayerRecord } from "./build-layer.ts";
 export { type BadDisk, type DiskFault, lookAtDisk, type LookedAt } from "./disk/look-at-disk.ts";
 export { newQcow2 } from "./disk/new-qcow2.ts";
+export { seedIso } from "./disk/seed-iso.ts";
 export type { Image, LayerRecord } from "./image.ts";
 export { type ImageProblem, type ImageWanted, lockImage, readLockFile } from "./lock-image.ts";
 export { type ComponentCircle, orderComponents } from "./order-components.ts";

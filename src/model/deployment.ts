@@ -4,6 +4,7 @@
  * Complete, not a diff: what is not written is denied. Plain data, checked in descriptor/.
  */
 import type { Answer } from "./answer.ts";
+import type { CloudInit } from "./cloud-init.ts";
 import type { Disk } from "./disk.ts";
 import type { IoLimits } from "./io-limits.ts";
 import type { NetworkRule } from "./network-rule.ts";
@@ -38,6 +39,8 @@ export interface Deployment {
   readonly publish?: readonly Publish[];
   /** By name, in the order in which the machine looks for what it boots: disks of a system of its own. */
   readonly disks?: Readonly<Record<string, Disk>>;
+  /** What a system of its own is told at its first start. */
+  readonly cloudInit?: CloudInit;
   /** How it lives in the background. */
   readonly service: Service;
 }

@@ -1,6 +1,7 @@
 /** Model: the nouns that all rooms share. Types and their invariants, no behaviour that touches a host. */
 export * from "./address-class.ts";
 export * from "./answer.ts";
+export * from "./cloud-init.ts";
 export * from "./compartment-spec.ts";
 export * from "./deployment.ts";
 export * from "./file-pattern.ts";

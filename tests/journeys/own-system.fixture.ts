@@ -54,8 +54,19 @@ const LEASE = `#!/bin/busybox sh
 echo "nameserver $dns" >/etc/resolv.conf
 `;
 
-/** Drivers of a network card and of folders by 9p, each after what it needs. */
-const DRIVERS = ["failover", "net_failover", "virtio_net", "netfs", "9pnet", "9pnet_virtio", "9p"] as const;
+/** Drivers of a network card, of folders by 9p and of disks, each after what it needs. */
+const DRIVERS = [
+  "failover",
+  "net_failover",
+  "virtio_net",
+  "netfs",
+  "9pnet",
+  "9pnet_virtio",
+  "9p",
+  "virtio_blk",
+  "cdrom",
+  "isofs",
+] as const;
 
 /** For the firmware's own shell. */
 const STARTUP = "fs0:\r\nvmlinuz.efi initrd=\\initrd console=ttyS0 quiet panic=-1\r\n";

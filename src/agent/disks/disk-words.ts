@@ -4,9 +4,10 @@ import type { ImageProblem } from "../../image/index.ts";
 import { escapeText } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { DiskProblem } from "./find-disks.ts";
+import { seedWords } from "./seed-words.ts";
 
 type Worded =
-  | Extract<DiskProblem, { readonly kind: "bad-disk" | "disks-astray" }>
+  | Extract<DiskProblem, { readonly kind: "bad-disk" | "bad-seed" | "disks-astray" }>
   | Extract<ImageProblem, { readonly kind: "own-system" }>;
 
 export function explainDisk(problem: Worded): { readonly code: Code; readonly text: string } {
@@ -28,9 +29,11 @@ function linesOf(problem: Worded): readonly [string, string] {
             `write under disks: in deployments/${problem.deployment}.yaml (skerry edit ${problem.deployment}): system: { answer: copy, file: ~/images/debian.qcow2 }`,
           ]
         : [
-            `deployments/${problem.deployment}.yaml names disks, and its recipe is no system of its own (image: disk)`,
-            `take disks: out (skerry edit ${problem.deployment}); an app gets folders, by requests`,
+            `deployments/${problem.deployment}.yaml names disks or data for cloud-init, and its recipe is no system of its own (image: disk)`,
+            `take disks: and cloud-init: out (skerry edit ${problem.deployment}); an app gets folders, by requests`,
           ];
+    case "bad-seed":
+      return seedWords(problem);
     case "bad-disk":
       return badDisk(problem);
     default:

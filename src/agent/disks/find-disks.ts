@@ -23,6 +23,7 @@ import { type Result, refusal, success } from "../../result.ts";
 import type { Step } from "../../step/index.ts";
 import type { AgentContext } from "../context.ts";
 import type { DiskStateProblem } from "./disk-state-words.ts";
+import { findSeed, SEED_FILE, type SeedProblem } from "./find-seed.ts";
 
 export type DiskProblem =
   | { readonly kind: "host-lacks"; readonly what: string; readonly fix: string }
@@ -36,6 +37,7 @@ export type DiskProblem =
         | { readonly fault: "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own" };
     }
   | DiskStateProblem
+  | SeedProblem
   | { readonly kind: "disks-astray"; readonly deployment: string; readonly because: "none" | "no-system" };
 
 /** Beside an instance's disks while they are brought back to a snapshot: its label. */
@@ -76,13 +78,13 @@ interface FoundDisk {
 
 export async function findDisks(
   { system }: Recipe,
-  { name: instance, disks = {} }: Pick<Deployment, "name" | "disks">,
-  deployment: string,
+  { name: instance, disks = {}, cloudInit }: Pick<Deployment, "name" | "disks" | "cloudInit">,
+  { deployment, machineId }: { readonly deployment: string; readonly machineId: string },
   context: AgentContext,
   ownFolders: readonly string[],
 ): Promise<Result<FoundDisks, DiskProblem>> {
   const wanted = Object.entries(disks).filter(([, { answer }]) => answer !== "deny");
-  if (system === undefined && wanted.length === 0) return success({ disks: [], steps: [] });
+  if (system === undefined && wanted.length === 0 && cloudInit === undefined) return success({ disks: [], steps: [] });
   if (system === undefined) return refusal({ kind: "disks-astray", deployment, because: "no-system" });
   if (wanted.length === 0) return refusal({ kind: "disks-astray", deployment, because: "none" });
   const half = await halfRestored(instance, context);
@@ -99,6 +101,12 @@ export async function findDisks(
     if (!one.ok) return one;
     found.push(one.value);
   }
+  const seed =
+    cloudInit === undefined
+      ? success(undefined)
+      : await findSeed(cloudInit, system, { deployment, instance, machineId, folder }, ownFolders);
+  if (!seed.ok) return seed;
+  const left = seed.value === undefined && !(await isMissing(`${folder}/${SEED_FILE}`));
   const fresh = found.flatMap(({ disk, mark }) => (mark === undefined ? [] : [[disk.name, mark] as const]));
   const steps: readonly Step[] = [
     { kind: "make-folder", path: folder, mode: 0o700 },
@@ -108,8 +116,15 @@ export async function findDisks(
     // Before what they speak of: a copy without a mark would be one of which nothing is known.
     ...(fresh.length === 0 ? [] : [marksStep(folder, { ...marks, ...Object.fromEntries(fresh) })]),
     ...found.flatMap((one) => one.steps),
+    ...(seed.value?.steps ?? []),
+    // What its owner took out of the deployment is not kept.
+    ...(left ? [{ kind: "remove-tree", path: `${folder}/${SEED_FILE}` } as const] : []),
   ];
-  return success({ disks: found.map(({ disk }) => disk), steps });
+  // The last: whatever else can be booted from comes first.
+  return success({
+    disks: [...found.map(({ disk }) => disk), ...(seed.value === undefined ? [] : [seed.value.disk])],
+    steps,
+  });
 }
 
 async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> {

@@ -243,7 +243,13 @@ export async function prepare(
   if (!state.ok) return state;
   // What is only written down is nobody's start, and must not be in the way of one.
   const making = options.machine?.template?.kind === "make";
-  const disks = await findDisks(recipe, deployment, chosen.deployment.name, context, ownFoldersOf(context).ownFolders);
+  const disks = await findDisks(
+    recipe,
+    deployment,
+    { deployment: chosen.deployment.name, machineId: state.value.machineId },
+    context,
+    ownFoldersOf(context).ownFolders,
+  );
   if (!disks.ok) return disks;
   const start: StartWanted = {
     id: `${deployment.name}.${randomBytes(4).toString("hex")}`,

@@ -34,7 +34,7 @@ export class Lines {
       case "secret":
         return all(this.in(deployment, ["secrets", reason.secret]));
       case "disk":
-        return all(this.in(deployment, ["disks", reason.disk]));
+        return all(this.in(deployment, ["disks", reason.disk]) ?? this.in(deployment, ["cloud-init"]));
       case "publish":
         return all(this.in(deployment, ["publish", reason.index]));
       case "link":

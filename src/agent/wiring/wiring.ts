@@ -7,7 +7,7 @@
 import { coveredBy, type Effective, type JoinContext, joinGrants, type WiredApp } from "../../grant/index.ts";
 import { BACKENDS } from "../../backends/index.ts";
 import { realOrSelf } from "../../host/index.ts";
-import type { Deployment, Publish, Recipe, Request } from "../../model/index.ts";
+import { type Deployment, type Publish, type Recipe, type Request, SEED_DISK } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { deploymentNames, type Found, findDeployment, findRecipe } from "../catalogue.ts";
 import type { AgentContext } from "../context.ts";
@@ -77,13 +77,20 @@ export async function readWired(
     secretFiles: Object.entries(thing.secrets ?? {}).flatMap(([secret, source]) =>
       source.kind === "file" ? [{ secret, path: realOrSelf(source.path) }] : [],
     ),
-    disks: Object.entries(thing.disks ?? {}).flatMap(([disk, { answer, file }]) =>
-      // What is written to a copy stays with the instance.
-      file === undefined || answer === "deny" ? [] : [{ disk, path: realOrSelf(file), writable: answer === "real" }],
-    ),
+    disks: ofDisks(thing),
     blocked: whole.ok ? unconnected(thing) : explain(whole.problem).text.split("\n")[0],
   };
   return success({ app, deployment: deployment.value, recipe: recipe.value });
+}
+
+/** Files of the owner's that a system of its own has as disks, or what is on one. */
+function ofDisks({ disks = {}, cloudInit }: Deployment): WiredApp["disks"] {
+  const named = Object.entries(disks).flatMap(([disk, { answer, file }]) =>
+    // What is written to a copy stays with the instance.
+    file === undefined || answer === "deny" ? [] : [{ disk, path: realOrSelf(file), writable: answer === "real" }],
+  );
+  const { userData } = cloudInit ?? {};
+  return userData === undefined ? named : [...named, { disk: SEED_DISK, path: realOrSelf(userData), writable: false }];
 }
 
 function realPlace({ port, at }: Publish): Publish {
