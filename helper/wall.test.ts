@@ -312,8 +312,11 @@ describe("wall", { skip: CANNOT_HERE }, () => {
       [["wall", "--", "/nowhere/a\nb"], "wall: /nowhere/a?b: No such file or directory"],
       [["wall", "--uid", "5", ...end], "wall: --uid and --gid: both are needed"],
       [["wall", "--uid", "0", "--gid", "5", ...end], "--uid: 0: number out of range"],
-      [["walls"], "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, version"],
-      [[], "start: : not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, version"],
+      [
+        ["walls"],
+        "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, ask, version",
+      ],
+      [[], "start: : not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, ask, version"],
     ];
     for (const [words, complaint] of cases) refused(workshop, words, complaint);
     assert.equal(runHelper(workshop, ["version"]).stdout, "skerry-helper 1\n");

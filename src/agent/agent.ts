@@ -56,6 +56,13 @@ interface LaunchFrom {
   readonly linkedNames: readonly string[];
 }
 
+export interface EntryWanted {
+  readonly command: readonly string[];
+  readonly directory: string;
+  readonly terminal: string;
+  readonly purpose: string;
+}
+
 export class Agent {
   readonly context: AgentContext;
   readonly asks: Asks;
@@ -390,16 +397,14 @@ export class Agent {
     return started.ok ? success(undefined) : started;
   }
 
-  /** The command line that runs one more program in a running compartment. */
-  async enter(
-    name: string,
-    wanted: {
-      readonly command: readonly string[];
-      readonly directory: string;
-      readonly terminal: string;
-      readonly purpose: string;
-    },
-  ): Answer<Argv> {
+  /** The command line that runs one more program in a running compartment, which is recorded. */
+  async enter(name: string, wanted: EntryWanted): Answer<Argv> {
+    const entered = await this.entered(name, wanted);
+    return entered.ok ? success(await entered.value.record()) : entered;
+  }
+
+  /** The same in two steps, for who may not go on: nothing is recorded until it is asked for. */
+  async entered(name: string, wanted: EntryWanted): Answer<{ readonly argv: Argv; record(): Promise<Argv> }> {
     const standing = await this.compartments.standing(name);
     if (!standing.ok) return standing;
     const { wall, start } = standing.value;
@@ -407,11 +412,17 @@ export class Agent {
     if (start.state === "frozen") return refusal({ kind: "is-frozen", name });
     const [program, ...rest] = wanted.command;
     const command: Argv = program === undefined ? [SHELL, ...SHELL_ARGUMENTS] : [program, ...rest];
-    await this.context.audit.append({ kind: "exec", instance: name, id: wall.spec.id, command });
-    const argv = await this.#entry(start, { command, directory: wanted.directory, terminal: wanted.terminal });
-    if (!argv.ok) return argv;
-    if (argv.value === undefined) throw new Error(`${name} stands, and has no first process`);
-    return success(argv.value);
+    const entry = await this.#entry(start, { ...wanted, command });
+    if (!entry.ok) return entry;
+    const argv = entry.value;
+    if (argv === undefined) throw new Error(`${name} stands, and has no first process`);
+    return success({
+      argv,
+      record: async () => {
+        await this.context.audit.append({ kind: "exec", instance: name, id: wall.spec.id, command });
+        return argv;
+      },
+    });
   }
 
   /** What runs a command in a compartment that stands; undefined before it does. Records nothing. */

@@ -19,6 +19,7 @@ import { Agent } from "./agent.ts";
 import { screenRoutes } from "./display/screen-routes.ts";
 import { asksRoutes } from "./asks/asks-routes.ts";
 import { readAnswers } from "./asks/asks-world.ts";
+import { answerQuickEntry, offerQuickEntry } from "./entry/quick-entry.ts";
 import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
@@ -89,7 +90,7 @@ async function main(): Promise<void> {
     helper,
   });
   // An update of the sources may have left an old one; what starts meanwhile waits for it.
-  helper.state().catch(() => {});
+  offerQuickEntry(agent).catch(() => {});
   await agent.life.adopt();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });
 
@@ -111,7 +112,7 @@ async function main(): Promise<void> {
   const server = createServer((request, response) => {
     const answered = asked.begin();
     response.once("close", () => answered(performance.now()));
-    handler(request, response);
+    if (!answerQuickEntry(agent, request, response)) handler(request, response);
   });
   // `wait` may take as long as an app runs.
   server.requestTimeout = 0;

@@ -87,6 +87,8 @@ for (const stream of [process.stdout, process.stderr]) {
   );
 }
 process.on("uncaughtException", onFault);
+// To have nothing left to wait for is not to be done: it must not look like a command that has ended well.
+process.once("beforeExit", () => onFault(new Error("what was waited for never came")));
 
 // No await up here: a bundle has none.
 void main(process.argv.slice(2))

@@ -4,6 +4,7 @@
  * The command line opens some files beside this door, one at a time: to load all of them takes longer than most commands.
  */
 export { whyEmulated } from "./accelerator/words.ts";
+export { attachedBy } from "./channel/attached-by.ts";
 export { openStream } from "./channel/open-stream.ts";
 export { runInMachine } from "./channel/run-in-machine.ts";
 export * from "./debian-packages.ts";

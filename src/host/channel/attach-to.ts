@@ -11,7 +11,7 @@ import type { Writable } from "node:stream";
 import type { ProcessName } from "../processes.ts";
 import { openStream, type Stream, untilAsked } from "./open-stream.ts";
 
-const ATTACH = "src/host/channel/attach.ts";
+export { attachedBy } from "./attached-by.ts";
 
 /** Ours, when there is no exit code of the command's: the same as the helper's. */
 const FAILED = 125;
@@ -23,13 +23,6 @@ const LABEL_BYTES_LIMIT = 65_000;
 const PASSED_ON = { SIGTERM: 15, SIGINT: 2, SIGHUP: 1, SIGQUIT: 3, SIGUSR2: 12 } as const;
 
 const { stdin, stdout, stderr } = process;
-
-/** Where the words that enter a compartment begin this program: what it would do, which can be done without it. */
-export function attachedBy(argv: readonly string[], program: string) {
-  const [, , file, pid = "", startTicks = "", , ...command] = argv;
-  if (file !== `${program}/${ATTACH}`) return undefined;
-  return { machine: { pid: Number(pid), startTicks }, command };
-}
 
 /** Why a stream could not be opened. */
 class NotAttached extends Error {}
@@ -125,6 +118,8 @@ async function writeTo(target: Writable, socket: Socket): Promise<void> {
   socket.on("error", () => {});
   await new Promise<void>((resolve) => {
     const flush = () => target.write("", () => resolve());
+    // One that has said nothing may have ended while the others were opened, and says so once.
+    if (socket.readableEnded) flush();
     socket.once("end", flush).once("close", flush);
     socket.pipe(target, { end: false });
   });
