@@ -354,6 +354,7 @@ export function explain(problem: AgentProblem): Explained {
       return refused(...machineWords(problem));
     case "no-machine":
     case "no-copies":
+    case "machine-memory":
     case "no-snapshot":
     case "snapshot-failed":
     case "snapshot-no-room":

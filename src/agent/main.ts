@@ -25,6 +25,7 @@ import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
 import { learnRoutes } from "./learn/learn-routes.ts";
 import { diskRoutes } from "./disks/disk-routes.ts";
+import { machineRoutes } from "./machines/machine-routes.ts";
 import { snapshotRoutes } from "./machines/snapshot-routes.ts";
 import { agentRoutes } from "./routes.ts";
 import { settingsMark } from "./settings-mark.ts";
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
       storeRoutes(agent)(router);
       asksRoutes(agent.asks)(router);
       screenRoutes(agent)(router);
+      machineRoutes(agent)(router);
       grantRoutes(agent)(router);
       learnRoutes(agent)(router);
       snapshotRoutes(agent.snapshots)(router);

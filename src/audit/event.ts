@@ -123,6 +123,8 @@ export type AuditEvent =
       readonly code: number | undefined;
       readonly signal: string | undefined;
     }
+  /** The system in its machine was asked to have so much memory. */
+  | { readonly kind: "machine-memory"; readonly instance: string; readonly id: string; readonly wantedMiB: number }
   | { readonly kind: "kill" | "freeze" | "thaw"; readonly instance: string; readonly id: string }
   /** `by` is `asked`, `powered-off` for a machine that was switched off, or `killed`. */
   | { readonly kind: "stop"; readonly instance: string; readonly id: string; readonly by?: string }

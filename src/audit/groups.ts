@@ -29,6 +29,7 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   start: ["grants", "life"],
   end: ["life"],
   snapshot: ["life"],
+  "machine-memory": ["life"],
   "disk-snapshot": ["life"],
   "disk-restore": ["life"],
   "disk-forget": ["life"],

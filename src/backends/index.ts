@@ -10,7 +10,7 @@ export { RESOLVER_ADDRESS } from "./container/resolver-address.ts";
 export { CARD_DRIVERS, CARD_MODULES, type CardFault, type FoundCard, judgeCard } from "./vm/pass-through.ts";
 export * from "./vm/stations.ts";
 export { planWith } from "./plan-with.ts";
-export { DEFAULT_MEMORY_MIB } from "./vm/vm.ts";
+export { DEFAULT_MEMORY_MIB, memoryRange } from "./vm/vm.ts";
 export { belowInside } from "./vm/own-system.ts";
 export { UEFI } from "./vm/system-command.ts";
 

@@ -148,7 +148,7 @@ export const COMMANDS: CommandTable = {
     load: () => import("./commands/restart.ts"),
   },
   vm: {
-    brief: "Look after snapshots of virtual machines, from which starts go on.",
+    brief: "Look after virtual machines: snapshots from which starts go on, and memory.",
     standard: "snapshots",
     commands: {
       snapshot: {
@@ -157,6 +157,10 @@ export const COMMANDS: CommandTable = {
       },
       snapshots: { brief: "List them, and what they take.", load: () => import("./commands/vm-snapshots.ts") },
       forget: { brief: "Remove an instance's snapshot.", load: () => import("./commands/vm-forget.ts") },
+      memory: {
+        brief: "Show how much memory a running machine has, and ask it for some back.",
+        load: () => import("./commands/vm-memory.ts"),
+      },
     },
   },
   disk: {

@@ -4,6 +4,7 @@ export * from "./skerry/agent/v1/asks_pb.ts";
 export * from "./skerry/agent/v1/disks_pb.ts";
 export * from "./skerry/agent/v1/grants_pb.ts";
 export * from "./skerry/agent/v1/learn_pb.ts";
+export * from "./skerry/agent/v1/machines_pb.ts";
 export * from "./skerry/agent/v1/screens_pb.ts";
 export * from "./skerry/agent/v1/snapshots_pb.ts";
 export * from "./skerry/agent/v1/store_pb.ts";

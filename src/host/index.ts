@@ -5,6 +5,7 @@
  */
 export { whyEmulated } from "./accelerator/words.ts";
 export { attachedBy } from "./channel/attached-by.ts";
+export { machineMemory } from "./channel/machine-memory.ts";
 export { openStream } from "./channel/open-stream.ts";
 export { runInMachine } from "./channel/run-in-machine.ts";
 export * from "./debian-packages.ts";

@@ -111,3 +111,40 @@ test("a machine reads and writes no faster than its limit says, and without one 
   assert.ok(!(await wordsOf("fast")).includes("throttling"));
   await done(trial, ["kill", "fast"]);
 });
+
+test("a running machine is asked for memory by hand, has it back, and never more than it was started with", {
+  skip,
+}, async () => {
+  deploy("asked", "limits: { memory: 640 MiB }\n");
+  await done(trial, ["start", "-q", "asked", "--", "-c", "exec sleep 1000"], { timeoutMs });
+  const inside = async () => {
+    const { stdout } = await done(trial, ["exec", "asked", "--", "/bin/grep", "MemTotal", "/proc/meminfo"], {
+      timeoutMs,
+    });
+    return Number(/\d+/.exec(stdout)?.[0]) / 1024;
+  };
+  const seen = async (...size: readonly string[]) =>
+    JSON.parse((await done(trial, ["vm", "memory", "asked", ...size, "--json"], { timeoutMs })).stdout);
+  const before = await inside();
+  assert.ok(before > 512, String(before));
+  assert.deepEqual(await seen(), { name: "asked", memoryMiB: 640, mostMiB: 640 });
+  await seen("320MiB");
+  await until("it has given it back", async () => (await seen()).memoryMiB === 320, timeoutMs);
+  assert.ok((await inside()) < 320);
+  await seen("640MiB");
+  await until("it has it again", async () => (await seen()).memoryMiB === 640, timeoutMs);
+  assert.equal(await inside(), before);
+  for (const [size, says] of [
+    ["641MiB", /can have 192 MiB to 640 MiB/],
+    ["1MiB", /can have 192 MiB to 640 MiB/],
+    ["much", /is no size/],
+    ["0MiB", /is no size/],
+  ] as const) {
+    const { code, stderr } = await trial.skerry(["vm", "memory", "asked", size]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, says);
+  }
+  assert.match((await done(trial, ["audit", "--json"])).stdout, /"machine-memory".*320/);
+  await done(trial, ["kill", "asked"]);
+  assert.match((await trial.skerry(["vm", "memory", "asked"])).stderr, /does not run|not run/);
+});

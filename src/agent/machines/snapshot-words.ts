@@ -1,7 +1,10 @@
 /** Words for what snapshots of machines cannot do, or not here. */
 import { unreachable } from "../../result.ts";
+import type { MemoryProblem } from "./machine-memory.ts";
+import { memoryWords } from "./memory-words.ts";
 
 export type SnapshotProblem =
+  | MemoryProblem
   | { readonly kind: "no-machine"; readonly name: string; readonly isolation: string }
   | { readonly kind: "no-copies"; readonly name: string }
   | { readonly kind: "no-snapshot"; readonly name: string }
@@ -18,6 +21,8 @@ const MEBIBYTE = 1024 * 1024;
 /** @returns the sentence, and the way out */
 export function snapshotWords(problem: SnapshotProblem): readonly [string, string] {
   switch (problem.kind) {
+    case "machine-memory":
+      return memoryWords(problem);
     case "no-machine":
       return [
         `${problem.name} has no machine of its own (isolation: ${problem.isolation})`,

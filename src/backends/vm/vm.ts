@@ -71,7 +71,17 @@ const MONITOR_FILES = [
     "mux.ts",
     "streams.ts",
   ],
-  ...["service.ts", "switch-off.ts", "control.ts", "copies.ts", "qmp.ts", "raise.ts", "card.ts", "card-frames.ts"],
+  ...[
+    "service.ts",
+    "switch-off.ts",
+    "control.ts",
+    "copies.ts",
+    "qmp.ts",
+    "raise.ts",
+    "memory.ts",
+    "card.ts",
+    "card-frames.ts",
+  ],
   ...["ports.ts", "wire.ts", "hub.ts", "frames.ts", "stations.ts"],
 ];
 
@@ -276,6 +286,12 @@ export function memoryOf({
   const because = `a virtual machine needs ${LEAST_MEMORY_MIB} MiB for itself`;
   if (!acceptWeaker.includes("memory")) return refusal({ kind: "limit-unenforceable", limit: "memory", because });
   return success({ memoryMiB: LEAST_MEMORY_MIB, weaker: [{ limit: "memory", because, written: true }] });
+}
+
+/** What the system of a machine that runs may be asked to have. */
+export function memoryRange({ limits: { memoryBytes } }: Pick<CompartmentSpec, "limits">) {
+  const mostMiB = memoryBytes === undefined ? DEFAULT_MEMORY_MIB : Math.floor(memoryBytes / MEBIBYTE);
+  return { leastMiB: LEAST_MEMORY_MIB, mostMiB: Math.max(mostMiB, LEAST_MEMORY_MIB) };
 }
 
 function filesOf(machine: MachineFiles, monitor: "main" | "service", start: string): readonly Shown[] {

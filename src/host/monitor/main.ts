@@ -19,6 +19,7 @@ import { Channel } from "./channel.ts";
 import { listenForClients } from "./clients.ts";
 import { restore, saveTemplate } from "./copies.ts";
 import { BEGINS_WITHIN_MS, FAILED, Machine } from "./machine.ts";
+import { serveMemory } from "./memory.ts";
 import { servePorts } from "./ports.ts";
 import { type Raised, raise, STREAMS } from "./raise.ts";
 import { SWITCHED_OFF, switchOff } from "./switch-off.ts";
@@ -44,6 +45,7 @@ const { promise: channel, resolve: stands } = Promise.withResolvers<Channel>();
 await listenForClients(`${folder}/channel`, channel);
 const raised = words[0] === "--copy" ? await raiseCopy(words.slice(1)) : await raiseNew(words);
 const machine = new Machine(raised);
+await serveMemory(`${folder}/memory`, raised);
 
 // Between asking the app and killing all of us, its owner may have the machine switched off.
 let isOff = false;

@@ -12,6 +12,7 @@ import { Channel } from "./channel.ts";
 import { listenForClients } from "./clients.ts";
 import { ControlReader, type Said } from "./control.ts";
 import { BEGINS_WITHIN_MS, Machine } from "./machine.ts";
+import { serveMemory } from "./memory.ts";
 import { servePorts } from "./ports.ts";
 import { raise, SYSTEM_STREAMS } from "./raise.ts";
 import { passOn } from "./streams.ts";
@@ -29,6 +30,7 @@ const { promise: channel, resolve: stands } = Promise.withResolvers<Channel>();
 await listenForClients(`${folder}/channel`, channel);
 const raised = await raise(folder, words, SYSTEM_STREAMS);
 const machine = new Machine(raised);
+await serveMemory(`${folder}/memory`, raised);
 
 // Between asking the system and killing all of us, its owner may have the machine switched off.
 let isOff = false;
