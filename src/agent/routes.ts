@@ -6,6 +6,7 @@
  */
 import { ConnectError, type ConnectRouter } from "@connectrpc/connect";
 import { AgentService, Progress_Kind } from "../contract/index.ts";
+import { limitWords } from "../descriptor/index.ts";
 import { type Problem, type Result, unreachable } from "../result.ts";
 import type { Progress } from "../step/index.ts";
 import type { Agent } from "./agent.ts";
@@ -117,6 +118,7 @@ export function agentRoutes(agent: Agent, shutdown: () => void) {
           })),
           volumes: volumesOf(found.thing, recipe, context.places),
           copies: [...(await listCopies(context, name))],
+          limits: [...limitWords(found.thing.limits)],
           state: compartments.newest(name)?.state ?? "never started",
           ...livingOf(name, agent.life),
           published: publishedOf(

@@ -9,6 +9,7 @@ export { keyLines } from "./key-lines.ts";
 export { jsonSchemas } from "./json-schemas.ts";
 export { parseRecipe } from "./recipe.ts";
 export { ruleWord } from "./rule-word.ts";
+export { limitWords } from "./storage-limits.ts";
 export { type FactOverrides, type Mirrors, type Settings, parseBase, parseFacts, parseMigration } from "./settings.ts";
 export { parseMirrors, parseSettings } from "./settings.ts";
 export { type KeyPath, removeKey, setAnswer, setValue } from "./edit.ts";

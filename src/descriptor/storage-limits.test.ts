@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Limits } from "../model/index.ts";
 import { showComplaint } from "./complaint.ts";
 import { parseDeployment } from "./deployment.ts";
-import { storageLines } from "./storage-limits.ts";
+import { limitWords, storageLines } from "./storage-limits.ts";
 
 const MIB = 1024 * 1024;
 
@@ -70,4 +70,14 @@ test("what is written is what is read again", () => {
       assert.deepEqual(limitsOf(["  tasks: 10", ...lines].join("\n")), one);
     }),
   );
+});
+
+test("what is written is told in the words of the file", () => {
+  const io = { readBytes: 20 * MIB, writeOperations: 100 };
+  assert.deepEqual(limitWords({ memoryBytes: 512 * MIB, tasks: 5, cpuPercent: 150, io, diskBytes: 2048 * MIB }), [
+    ...["memory: 512 MiB", "tasks: 5", "cpu: 150 %"],
+    "io: read: 20 MiB/s, write-ops: 100; for all disks together, and for each folder",
+    "disk: 2 GiB",
+  ]);
+  assert.deepEqual(limitWords({ memoryBytes: undefined, tasks: undefined, cpuPercent: undefined }), []);
 });

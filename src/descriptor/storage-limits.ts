@@ -90,6 +90,18 @@ export function storageLines({ io, diskBytes }: Limits): readonly string[] {
   ];
 }
 
+/** All that is written, one line each, for a person. */
+export function limitWords(limits: Limits): readonly string[] {
+  const { memoryBytes, tasks, cpuPercent, io, diskBytes } = limits;
+  return [
+    ...(memoryBytes === undefined ? [] : [`memory: ${written(memoryBytes)}`]),
+    ...(tasks === undefined ? [] : [`tasks: ${tasks}`]),
+    ...(cpuPercent === undefined ? [] : [`cpu: ${cpuPercent} %`]),
+    ...(io === undefined ? [] : [`io: ${ioWords(io).join(", ")}; for all disks together, and for each folder`]),
+    ...(diskBytes === undefined ? [] : [`disk: ${written(diskBytes)}`]),
+  ];
+}
+
 function ioWords({ readBytes, writeBytes, readOperations, writeOperations }: IoLimits): readonly string[] {
   return [
     ...(readBytes === undefined ? [] : [`read: ${written(readBytes)}/s`]),
@@ -104,5 +116,5 @@ function written(bytes: number): string {
 }
 
 function noSize(bytes: number): never {
-  throw new Error(`a limit has whole MiB, not ${bytes} bytes`);
+  throw new Error(`a limit has whole KiB, not ${bytes} bytes`);
 }

@@ -82,6 +82,33 @@ test("defaults that cannot be kept are named once for the host, and keep nobody 
   }
 });
 
+test("limits on speed and on space that nothing here holds are refused by name, and one can go without", async () => {
+  for (const [limits, name] of [
+    ["io: { read: 20 MiB/s }", "io"],
+    ["io: { write-ops: 500 }", "io"],
+  ] as const) {
+    const refused = await limited(limits, "echo started");
+    assert.deepEqual([refused.code, refused.stdout], [125, ""], limits);
+    assert.match(
+      refused.stderr,
+      new RegExp(`the limit on ${name} cannot be enforced here.*isolation: vm.*\\n.*--accept-weaker=${name}`),
+    );
+    assert.equal((await limited(limits, "echo started", [`--accept-weaker=${name}`])).stdout, "started\n");
+  }
+  const refused = await limited("disk: 1 GiB", "echo started");
+  assert.deepEqual([refused.code, refused.stdout], [125, ""], "it has a volume");
+  assert.match(refused.stderr, /the limit on disk cannot be enforced here: its volumes and copies/);
+  assert.equal((await limited("disk: 1 GiB", "echo started", ["--accept-weaker=disk"])).stdout, "started\n");
+  // What has neither keeps nothing on disks.
+  const deployment = "skerry: deployment/1\nrecipe: ripgrep\nlimits: { disk: 1 GiB }\n";
+  writeFileSync(`${trial.home}/config/deployments/ripgrep.yaml`, deployment);
+  const kept = await trial.skerry(["run", "ripgrep", "--", "--version"]);
+  assert.equal(kept.code, 0, kept.stderr);
+  const copied = await trial.skerry(["run", "ripgrep", "--folder", `${trial.files}:/mnt/work=copy`, "--", "--version"]);
+  assert.equal(copied.code, 125, copied.stdout);
+  assert.match(copied.stderr, /the limit on disk cannot be enforced here/);
+});
+
 const BOMB = `
 import os, sys, time
 made = 0

@@ -87,6 +87,9 @@ test("a machine reads and writes no faster than its limit says, and without one 
     "slow",
     `${BOX}${answers}limits: { io: { read: 4 MiB/s, write: 2 MiB/s, read-ops: 5000, write-ops: 4000 } }\n`,
   );
+  const told = (await done(trial, ["describe", "slow", "--effective"])).stdout;
+  assert.match(told, /^limit io: read: 4 MiB\/s, write: 2 MiB\/s, read-ops: 5000, write-ops: 4000; for all disks/m);
+  assert.match((await done(trial, ["plan", "slow"])).stdout, /throttling\.bps-write=2097152/);
   await done(trial, ["start", "-q", "slow", "--", "-c", MEASURE], { timeoutMs });
   const log = async () => (await done(trial, ["logs", "slow"])).stdout;
   await until("it has measured", async () => /^(measured|failed)$/m.test(await log()), timeoutMs);

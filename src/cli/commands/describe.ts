@@ -35,6 +35,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
       ready = "",
       service,
       published = [],
+      limits = [],
     } = answer.value;
     if (flags.json) {
       printJson(world, answer.value);
@@ -64,6 +65,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
     for (const { name: volume = "", inside = "", folder = "" } of volumes)
       print(world, `volume ${volume} at ${inside}: ${folder === "" ? "in memory" : folder}`);
     for (const one of published) print(world, `published ${publishedText(one)}`);
+    for (const one of limits) print(world, `limit ${one}`);
     for (const { request = "", folder = "", files = 0, bytes = 0, more = false } of copies) {
       const waits =
         files === 0
