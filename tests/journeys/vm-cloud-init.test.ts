@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done } from "./life.fixture.ts";
-import { debianDisk, kernelPackage } from "./own-system.fixture.ts";
+import { commandOf, done, listed, until } from "./life.fixture.ts";
+import { vmmOf } from "./machine.fixture.ts";
+import { debianDisk, kernelPackage, smallDisk } from "./own-system.fixture.ts";
 import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
 
 const NEEDED = [
@@ -12,6 +13,8 @@ const NEEDED = [
 ];
 const lacking = NEEDED.find((file) => !existsSync(file));
 const skip = lacksForMachines() || (lacking !== undefined && `cannot here: ${lacking} is not installed`);
+
+const skipOld = lacksForMachines() || (existsSync("/usr/bin/as") ? false : "cannot here: binutils are not installed");
 
 const trial = makeTrial();
 after(async () => await trial.close());
@@ -109,4 +112,26 @@ test("a file that cannot be handed on is refused by name, and so are such data f
   const { code, stderr } = await trial.skerry(["run", "cloud", "--", "-c", "true"]);
   assert.notEqual(code, 0);
   assert.match(stderr, /is no system of its own/);
+});
+
+test("an older machine has them as a disc, which every system knows", { skip: skipOld }, async () => {
+  mkdirSync(`${trial.home}/config/recipes`, { recursive: true });
+  mkdirSync(`${trial.home}/config/deployments`, { recursive: true });
+  const image = `${trial.files}/old.raw`;
+  writeFileSync(image, smallDisk(trial.files));
+  writeFileSync(
+    `${trial.home}/config/recipes/old.yaml`,
+    "skerry: recipe/1\nsummary: An old system\nimage: disk\nmachine: { firmware: bios, devices: emulated }\n",
+  );
+  writeFileSync(
+    `${trial.home}/config/deployments/old.yaml`,
+    `skerry: deployment/1\nrecipe: old\nisolation: vm\nlimits: { memory: 256 MiB, io: { read: 50 MiB/s } }\ndisks: { system: { answer: copy, file: ${image} } }\ncloud-init: {}\n`,
+  );
+  await done(trial, ["start", "-q", "old"], { timeoutMs: LIMIT_MS });
+  await until("it is up", async () => /^up$/m.test((await done(trial, ["logs", "old"])).stdout), LIMIT_MS);
+  const [row] = (await listed(trial)).filter((one) => one.name === "old");
+  const words = commandOf(vmmOf(row?.pid ?? 0) ?? 0);
+  assert.match(words, /"filename":"\/vm\/disk-cidata","read-only":true/);
+  assert.match(words, /ide-cd,bus=ide\.1,drive=disk1\.rate,bootindex=2/);
+  await done(trial, ["kill", "old"]);
 });

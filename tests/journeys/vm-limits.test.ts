@@ -1,9 +1,10 @@
 /** Limits of virtual machines, seen from inside and from the host: what an app has given back is the host's again. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { commandOf, done, listed, until } from "./life.fixture.ts";
 import { vmmOf } from "./machine.fixture.ts";
+import { debianDisk, kernelPackage } from "./own-system.fixture.ts";
 import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 const skip = lacksForMachines();
@@ -150,4 +151,44 @@ test("a running machine is asked for memory by hand, has it back, and never more
   assert.match((await done(trial, ["audit", "--json"])).stdout, /"machine-memory".*320/);
   await done(trial, ["kill", "asked"]);
   assert.match((await trial.skerry(["vm", "memory", "asked"])).stderr, /does not run|not run/);
+});
+
+const FOR_UEFI = [
+  ...["/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/bin/busybox", "/usr/sbin/mkfs.vfat", "/usr/bin/mcopy"],
+  "/usr/bin/xz",
+];
+const lacking = FOR_UEFI.find((file) => !existsSync(file));
+
+/** Reads from two disks at once. */
+const BOTH = `
+b=/bin/busybox
+$b mount -t devtmpfs dev /dev 2>/dev/null
+now() { $b awk '{ print int($1 * 1000) }' /proc/uptime; }
+began=$(now)
+$b dd if=/dev/vda of=/dev/null bs=1M count=16 2>/dev/null &
+$b dd if=/dev/vdb of=/dev/null bs=1M count=16 2>/dev/null
+wait
+echo "both read $((32 * 1048576 / ($(now) - began) * 1000))"
+`;
+
+test("the disks of a system of its own share one budget", {
+  skip: skip || (lacking !== undefined && `cannot here: ${lacking} is not installed`),
+}, async (context) => {
+  const kernel = kernelPackage();
+  if (kernel === undefined) return context.skip("cannot here: no kernel was fetched for machines");
+  mkdirSync(`${trial.files}/debian`);
+  const disk = debianDisk(kernel, `${trial.files}/debian`, BOTH);
+  writeFileSync(
+    `${trial.home}/config/deployments/shared.yaml`,
+    `skerry: deployment/1
+recipe: own-system
+isolation: vm
+limits: { memory: 512 MiB, io: { read: 6 MiB/s }, disk: 64 MiB }
+disks: { system: { answer: subset, file: ${disk} }, more: { answer: empty, size: 64 MiB } }
+`,
+  );
+  const { stdout } = await done(trial, ["run", "-q", "shared"], { timeoutMs });
+  const rate = Number(/^both read (\d+)/m.exec(stdout)?.[1] ?? Number.NaN);
+  // With a budget for each it would be twice as much.
+  assert.ok(rate > 0 && rate < 8 << 20, stdout);
 });
