@@ -15,6 +15,9 @@ static const struct option OPTIONS[] = {
     { "--child", 1, false }, { "--start-ticks", 1, false }, { "--place", 1, false }, { NULL, 0, false },
 };
 
+/* As guest/init mounts them. */
+static const char SHARED[] = "trans=virtio,version=9p2000.L,cache=mmap,msize=512000";
+
 static dev_t folder;
 
 static bool is_of_it(const char *path) {
@@ -160,6 +163,11 @@ int slot_main(char **words) {
         await_root(app); /* what bubblewrap has still to mount would lie over what is shown now */
     } else
         place = given("--place")[0];
+    /* A machine that is written down has nothing of the host's attached (`detach`), and gets it again as it goes on. */
+    if (strcmp(words[0], "detach") == 0)
+        return must("slot", share, umount2(share, UMOUNT_NOFOLLOW));
+    if (strcmp(words[0], "attach") == 0)
+        return must("slot", share, mount(words[1], share, "9p", MS_NOSUID | MS_NODEV, SHARED));
     must("slot", share, stat(share, &found));
     folder = found.st_dev;
     while (place == slot && umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)

@@ -34,6 +34,7 @@ import { Launchers } from "./launch/launchers.ts";
 import type { Stopped } from "./machines/power-off.ts";
 import { DiskSnapshots } from "./disks/disk-snapshots.ts";
 import { Snapshots } from "./machines/snapshots.ts";
+import { Suspended } from "./machines/suspended.ts";
 import { Keeper } from "./store/keeper.ts";
 import { noteOnce, sayOnce } from "./note-once.ts";
 import { publishLines } from "./network/publish-words.ts";
@@ -72,6 +73,7 @@ export class Agent {
   readonly deployments: Deployments;
   readonly answers: AnswerChanges;
   readonly snapshots: Snapshots;
+  readonly suspended: Suspended;
   readonly disks: DiskSnapshots;
   readonly #images: Images;
   readonly #launchers: Launchers;
@@ -95,6 +97,7 @@ export class Agent {
     this.changes = new Changes(context, this.life.compartments);
     this.#images = new Images(context);
     this.snapshots = new Snapshots(context, this.#images);
+    this.suspended = new Suspended(context, this.life.compartments, (name) => this.life.services.stopping(name));
     this.disks = new DiskSnapshots(context, this.life.compartments);
     this.#launchers = new Launchers(context, this.#images);
     this.deployments = new Deployments(context, this.life, this.changes, this.#launchers);
@@ -271,6 +274,9 @@ export class Agent {
         await prepare(words, chosen, image, this.context, { ...options, machine: files });
       prepared = await this.snapshots.prepared(words.clone === true, chosen, machine.value, preparedFrom);
       if (!prepared.ok) return prepared;
+      const may = background && words.clone !== true && !isPassing(words);
+      prepared = await this.suspended.goesOn(prepared.value, machine.value, may, preparedFrom);
+      if (!prepared.ok) return prepared;
     }
     const { name } = prepared.value.spec;
     try {
@@ -284,7 +290,9 @@ export class Agent {
         prepared = await prepare(words, chosen, image, this.context, options);
         if (!prepared.ok) return prepared;
       }
-      return await this.#launchPrepared(prepared.value, screen.value, from, work);
+      const launched = await this.#launchPrepared(prepared.value, screen.value, from, work);
+      const on = launched.ok ? await this.suspended.wentOn(prepared.value, work) : launched;
+      return on.ok ? launched : on;
     } finally {
       this.life.screens.begun(name);
     }
@@ -347,6 +355,7 @@ export class Agent {
       isolation: deployment.isolation,
       cgroups: plan.cgroups,
       ...(plan.undo === undefined ? {} : { undo: plan.undo }),
+      ...(plan.suspends === undefined ? {} : { suspends: plan.suspends }),
       started: new Date().toISOString(),
       background,
       caller: processOf(caller ?? process.pid),

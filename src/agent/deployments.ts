@@ -11,6 +11,7 @@ import { parseDeployment, writeDeployment } from "../descriptor/index.ts";
 import { NAME_PATTERN } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { deploymentFile, findDeployment, findRecipe } from "./catalogue.ts";
+import { suspendedFolder } from "./machines/suspended.ts";
 import type { Changes } from "./changes/changes.ts";
 import { type AgentContext, QUIET } from "./context.ts";
 import { type Enabled, setEnabled } from "./services/enabling.ts";
@@ -136,6 +137,7 @@ export class Deployments {
       grantsFile(this.#context, name),
       instanceFolder(name, places),
       `${this.#context.store.templates}/${name}`,
+      suspendedFolder(this.#context, name),
       ...(withData
         ? [
             ...data,

@@ -93,6 +93,7 @@ async function main(): Promise<void> {
   // An update of the sources may have left an old one; what starts meanwhile waits for it.
   offerQuickEntry(agent).catch(() => {});
   await agent.life.adopt();
+  await agent.suspended.sweep();
   await audit.value.append({ kind: "agent-started", pid: process.pid, version });
 
   const asked = new Idle(performance.now());
@@ -105,7 +106,7 @@ async function main(): Promise<void> {
       machineRoutes(agent)(router);
       grantRoutes(agent)(router);
       learnRoutes(agent)(router);
-      snapshotRoutes(agent.snapshots)(router);
+      snapshotRoutes(agent.snapshots, agent.suspended)(router);
       diskRoutes(agent.disks)(router);
       wiringRoutes(agent)(router);
     },

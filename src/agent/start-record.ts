@@ -1,4 +1,5 @@
 /** Start record: what is known of one start of an instance, from before its wall stands until it is forgotten. */
+import type { WallPlan } from "../backends/index.ts";
 import type { StartState } from "../compartment/index.ts";
 import type { ProcessName } from "../host/index.ts";
 import type { CompartmentSpec, Readiness } from "../model/index.ts";
@@ -25,6 +26,8 @@ export interface StartRecord {
   readonly demanded?: boolean;
   /** The snapshot of its machine that it was started from. */
   readonly snapshot?: string;
+  /** Of its machine: by what another one can go on from it, or why none can. */
+  readonly suspends?: WallPlan["suspends"];
   /** The sign that it can be used; undefined where there is none. */
   readonly ready?: Readiness | undefined;
   readonly log: string | undefined;

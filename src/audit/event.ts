@@ -108,6 +108,10 @@ export type AuditEvent =
     }
   /** A deployment's machine was written down before it knew of any start, and its memory takes so many bytes on the disk. */
   | { readonly kind: "snapshot"; readonly instance: string; readonly snapshot: string; readonly bytes: number }
+  /** Its machine was written down as it ran, with its memory, and ended; a later start went on from there; or it is let go. */
+  | { readonly kind: "suspend"; readonly instance: string; readonly id: string; readonly bytes: number }
+  | { readonly kind: "resume"; readonly instance: string; readonly id: string }
+  | { readonly kind: "suspend-discard"; readonly instance: string }
   /** What these disks of a system of its own held was kept under that label, brought back, or let go. */
   | {
       readonly kind: "disk-snapshot" | "disk-restore" | "disk-forget";

@@ -29,7 +29,27 @@ export interface Backend {
   readonly enter?: (wall: StandingWall, wanted: Entry, context: EntryContext) => Entrance;
   /** Of a machine that runs: what its control end does for one folder, as words; undefined: nothing can be done there. */
   readonly slot?: (spec: CompartmentSpec, request: string, change: SlotChange) => readonly string[] | undefined;
+  /** Of a machine that can be suspended: what of the host's is attached to it. */
+  readonly attachments?: (spec: CompartmentSpec) => readonly Attachment[];
 }
+
+/** Something of the host's in a machine, with what its control end does for it, as words. */
+export interface Attachment {
+  /** Where it is seen. */
+  readonly target: string;
+  /** Whose answer it is; undefined where it is the instance's own. */
+  readonly request: string | undefined;
+  /** Something is shown from the start. */
+  readonly filled: boolean;
+  /** To take what is shown, which says how many programs hold something of it; and then to let go of the device. */
+  readonly hide: readonly string[];
+  readonly detach: readonly string[];
+  readonly attach: readonly string[];
+  readonly show: readonly string[];
+}
+
+/** Why a machine cannot be suspended. */
+export type NotSuspended = "app" | "disks" | "provider" | "card" | "secret" | "vmm";
 
 /**
  * What becomes of a folder's place in a machine: what is behind it now is shown; or nothing is, and who still has something
@@ -93,6 +113,8 @@ export interface MachineFiles {
   readonly monitors?: string;
   /** For a machine that is written down before it knows of any start, and for one that goes on from there. */
   readonly template?: TemplateWish;
+  /** With the memory and state of a machine that was suspended, which goes on from there. */
+  readonly resume?: string;
   /** Where a screen is granted: what leads to it from within the machine, in a root of its own. */
   readonly way?: WayFiles;
 }
@@ -129,6 +151,8 @@ export interface WallPlan {
     readonly program: string;
     readonly version: string;
   };
+  /** Of what boots: digest of all that must be the same when it goes on after a suspend, or why it cannot. */
+  readonly suspends?: { readonly key: string } | { readonly because: NotSuspended };
   /** Limits that will not hold, by name, with the reason. Written ones are here only where the owner accepted it. */
   readonly weaker: readonly Weaker[];
 }

@@ -148,7 +148,7 @@ export const COMMANDS: CommandTable = {
     load: () => import("./commands/restart.ts"),
   },
   vm: {
-    brief: "Look after virtual machines: snapshots from which starts go on, and memory.",
+    brief: "Look after virtual machines: snapshots from which starts go on, memory, and what is suspended.",
     standard: "snapshots",
     commands: {
       snapshot: {
@@ -160,6 +160,15 @@ export const COMMANDS: CommandTable = {
       memory: {
         brief: "Show how much memory a running machine has, and ask it for some back.",
         load: () => import("./commands/vm-memory.ts"),
+      },
+      suspend: {
+        brief: "Write down a machine as it runs, and end it; its next start goes on from there.",
+        load: () => import("./commands/vm-suspend.ts"),
+      },
+      suspended: { brief: "List machines that were suspended.", load: () => import("./commands/vm-suspended.ts") },
+      discard: {
+        brief: "Let go of what a suspended machine had in memory.",
+        load: () => import("./commands/vm-discard.ts"),
       },
     },
   },

@@ -7,6 +7,7 @@ export { whyEmulated } from "./accelerator/words.ts";
 export { attachedBy } from "./channel/attached-by.ts";
 export { machineMemory } from "./channel/machine-memory.ts";
 export { openStream } from "./channel/open-stream.ts";
+export { takeState } from "./channel/take-state.ts";
 export { runInMachine } from "./channel/run-in-machine.ts";
 export * from "./debian-packages.ts";
 export * from "./files.ts";

@@ -4,8 +4,9 @@ import { SnapshotService } from "../../contract/index.ts";
 import { progressOf, valueOf } from "../routes.ts";
 import { withProgress } from "../with-progress.ts";
 import type { Snapshot, Snapshots } from "./snapshots.ts";
+import type { Suspended, SuspendedMachine } from "./suspended.ts";
 
-export function snapshotRoutes(snapshots: Snapshots) {
+export function snapshotRoutes(snapshots: Snapshots, suspended: Suspended) {
   return (router: ConnectRouter) =>
     router.service(SnapshotService, {
       async *makeSnapshot({ name }, { signal }) {
@@ -19,9 +20,24 @@ export function snapshotRoutes(snapshots: Snapshots) {
         valueOf(await snapshots.remove(name));
         return {};
       },
+      async *suspend({ name }, { signal }) {
+        for await (const event of withProgress((work) => suspended.suspend(name, work), signal)) {
+          if (event.kind === "progress") yield { progress: progressOf(event.progress) };
+          else yield { done: suspendedOf(valueOf(event.result)) };
+        }
+      },
+      listSuspended: async () => ({ machines: (await suspended.list()).map(suspendedOf) }),
+      async discardSuspended({ name }) {
+        valueOf(await suspended.discard(name));
+        return {};
+      },
     });
 }
 
 function wireOf({ unfit, ...rest }: Snapshot) {
   return { ...rest, unfit: unfit ?? "" };
+}
+
+function suspendedOf({ name, since, bytes }: SuspendedMachine) {
+  return { name, since, bytes };
 }

@@ -70,6 +70,11 @@ export function slotShare(spec: CompartmentSpec, request: string): Share | undef
   return slot === undefined || spec.system !== undefined ? undefined : groupsOf(spec).of.get(slot);
 }
 
+/** All that a machine has of the host's folders. */
+export function allShares(spec: CompartmentSpec): readonly Share[] {
+  return [...groupsOf(spec).of.values()];
+}
+
 /** Which shares there are, and where each contribution lies behind the outer wall that is in one. */
 function groupsOf({ contributions }: CompartmentSpec) {
   const of = new Map<Contribution, Share>();

@@ -4,7 +4,8 @@
  * There is no wall inside, so a program runs as its root, in nothing but the machine; and a folder is mounted at its place
  * itself. Which words are run is written here, and the image's env(1) is as little believed as the rest of the machine.
  */
-import type { Entry, SlotChange } from "../backend.ts";
+import { type CompartmentSpec, isWithin } from "../../model/index.ts";
+import type { Attachment, Entry, SlotChange } from "../backend.ts";
 import type { Share } from "./shares.ts";
 
 /** Where our programs lie in the machine. */
@@ -34,11 +35,30 @@ export function systemEntry({ command, directory, environment }: Entry): readonl
 }
 
 /** What the machine's control end starts to change what is shown at a place (helper/slots.c). */
-export function systemSlot({ name, seen }: Share, change: SlotChange): readonly string[] {
+export function systemSlot(share: Share, change: SlotChange): readonly string[] {
+  const { name } = share;
   const words = {
     show: ["show", name],
     "hide-and-end": ["hide", name, "end"],
     "hide-and-count": ["hide", name, "count"],
   };
-  return [HELPER, "slot", "--place", seen.target, "--", ...words[change]];
+  return slotWords(share, words[change]);
+}
+
+function slotWords({ seen }: Share, words: readonly string[]): readonly string[] {
+  return [HELPER, "slot", "--place", seen.target, "--", ...words];
+}
+
+/** What is attached to such a machine by 9p, which QEMU does not write down with it. */
+export function systemAttachments({ contributions }: CompartmentSpec, shares: Iterable<Share>): readonly Attachment[] {
+  const slots = contributions.filter((one) => one.kind === "slot");
+  return [...shares].map((share) => ({
+    target: share.seen.target,
+    request: slots.find(({ target }) => isWithin(share.seen.target, target))?.request,
+    filled: share.slot !== "bare",
+    hide: systemSlot(share, "hide-and-count"),
+    detach: slotWords(share, ["detach", share.name]),
+    attach: slotWords(share, ["attach", share.name]),
+    show: systemSlot(share, "show"),
+  }));
 }

@@ -30,10 +30,11 @@ import { CARD_ADDRESS, type CardPlan, cardWords, planCard } from "./network-card
 import { cardUse } from "./pass-through.ts";
 import { jointsOf, portCards, portEntries, RULES_SHARE } from "./ports.ts";
 import { type ScreenWay, screenWay } from "./screen-way.ts";
-import { INSIDE, type OuterShares, type Share, sharesOf, slotShare } from "./shares.ts";
+import { INSIDE, type OuterShares, type Share, sharesOf, allShares, slotShare } from "./shares.ts";
 import { monitorCommand, monitorFiles, type Shown } from "./monitor.ts";
 import { enterWords, slotWords, startDisk } from "./start-disk.ts";
-import { systemEntry, systemSlot } from "./system-entry.ts";
+import { resumeWords, SUSPENDED, suspendsOf } from "./suspends.ts";
+import { systemAttachments, systemEntry, systemSlot } from "./system-entry.ts";
 import { systemDisk } from "./system-disk.ts";
 import {
   asTemplate,
@@ -67,6 +68,8 @@ const MONITOR_FILES = [
     "clients.ts",
     "clock-watch.ts",
     "tell.ts",
+    "suspend.ts",
+    "ask-machine.ts",
     "mux-frames.ts",
     "mux.ts",
     "streams.ts",
@@ -199,16 +202,17 @@ export const vm: Backend = {
     const files = [
       ...filesOf(machine, monitor, start),
       ...(way?.disks ?? []),
+      ...(machine.resume === undefined ? [] : [{ file: machine.resume, inside: SUSPENDED }]),
       ...(command.settings === undefined ? [] : [{ file: settings, inside: `${INSIDE}/settings` }]),
     ];
     const joints = [...jointsOf(spec, `${folder}/stage`, ports), ...(way === undefined ? [] : [way.joint])];
     const template = wish === undefined ? undefined : shownTemplate(wish, spec.user, `${folder}/stage`);
     const outer: Outer = { folder, files, shares: seen, joints, template, card: card.value, mounts: use?.mounts };
     const version = context.facts.programs[vmm.program]?.version ?? "";
+    const suspends = suspendsOf(spec, machine, vmm, version, { words: command.argv, startBytes: fillBytes });
+    const boots = machine.resume === undefined ? command.argv : resumeWords(spec, command.argv);
     const words =
-      wish === undefined
-        ? command.argv
-        : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv);
+      wish === undefined ? boots : monitorWords(wish, commandFor(asTemplate(described, wish.kind)).argv, command.argv);
     // A system's services and a port's frames begin before a machine could be told that it is a copy.
     const copied = vmm.can.has("snapshots") && shape === "app" && cards.length === (networked ? 1 : 0);
     const key = () => templateKey(commandFor(asTemplate(described, "copy")).argv, machine, version, fillBytes);
@@ -226,6 +230,7 @@ export const vm: Backend = {
       ),
       ...(use === undefined ? {} : { undo: use.undo }),
       ...(copied ? { template: { key: key(), program, version } } : {}),
+      ...(making ? {} : { suspends }),
       cgroups: limits.value.cgroups,
       // The machine's size is its limit on memory, whatever the host can do.
       weaker: [
@@ -251,6 +256,8 @@ export const vm: Backend = {
     if (share === undefined) return undefined;
     return spec.guest === "system" ? systemSlot(share, change) : slotWords(share.name, change);
   },
+
+  attachments: (spec) => systemAttachments(spec, allShares(spec)),
 };
 
 function vmmOf({ vmm = VMM_NAMES[0] }: Pick<CompartmentSpec, "vmm">): Vmm {

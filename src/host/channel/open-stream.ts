@@ -109,11 +109,12 @@ async function askFor(socket: Socket, label: Buffer): Promise<string> {
     };
     const done = () => {
       clearTimeout(timer);
-      socket.off("readable", look).off("close", gone);
+      socket.off("readable", look).off("close", gone).off("end", gone);
       resolve(answer);
     };
     const gone = () => reject(new Error("the machine has ended"));
-    socket.once("error", reject).once("close", gone).on("readable", look);
+    // Half-open is as good as closed: who has ended answers no more.
+    socket.once("error", reject).once("close", gone).once("end", gone).on("readable", look);
     socket.write(Buffer.concat([length, label]));
   });
 }

@@ -14,7 +14,234 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file skerry/agent/v1/snapshots.proto.
  */
 export const file_skerry_agent_v1_snapshots: GenFile = /*@__PURE__*/
-  fileDesc("Ch9za2VycnkvYWdlbnQvdjEvc25hcHNob3RzLnByb3RvEg9za2VycnkuYWdlbnQudjEiIwoTTWFrZVNuYXBzaG90UmVxdWVzdBIMCgRuYW1lGAEgASgJImwKFE1ha2VTbmFwc2hvdFJlc3BvbnNlEisKCHByb2dyZXNzGAEgASgLMhkuc2tlcnJ5LmFnZW50LnYxLlByb2dyZXNzEicKBGRvbmUYAiABKAsyGS5za2VycnkuYWdlbnQudjEuU25hcHNob3QiUQoIU25hcHNob3QSDAoEbmFtZRgBIAEoCRIMCgRtYWRlGAIgASgJEg0KBWJ5dGVzGAMgASgBEgsKA3ZtbRgEIAEoCRINCgV1bmZpdBgFIAEoCSIWChRMaXN0U25hcHNob3RzUmVxdWVzdCJFChVMaXN0U25hcHNob3RzUmVzcG9uc2USLAoJc25hcHNob3RzGAEgAygLMhkuc2tlcnJ5LmFnZW50LnYxLlNuYXBzaG90IiUKFVJlbW92ZVNuYXBzaG90UmVxdWVzdBIMCgRuYW1lGAEgASgJIhgKFlJlbW92ZVNuYXBzaG90UmVzcG9uc2UyswIKD1NuYXBzaG90U2VydmljZRJdCgxNYWtlU25hcHNob3QSJC5za2VycnkuYWdlbnQudjEuTWFrZVNuYXBzaG90UmVxdWVzdBolLnNrZXJyeS5hZ2VudC52MS5NYWtlU25hcHNob3RSZXNwb25zZTABEl4KDUxpc3RTbmFwc2hvdHMSJS5za2VycnkuYWdlbnQudjEuTGlzdFNuYXBzaG90c1JlcXVlc3QaJi5za2VycnkuYWdlbnQudjEuTGlzdFNuYXBzaG90c1Jlc3BvbnNlEmEKDlJlbW92ZVNuYXBzaG90EiYuc2tlcnJ5LmFnZW50LnYxLlJlbW92ZVNuYXBzaG90UmVxdWVzdBonLnNrZXJyeS5hZ2VudC52MS5SZW1vdmVTbmFwc2hvdFJlc3BvbnNlYgZwcm90bzM", [file_skerry_agent_v1_agent]);
+  fileDesc("Ch9za2VycnkvYWdlbnQvdjEvc25hcHNob3RzLnByb3RvEg9za2VycnkuYWdlbnQudjEiHgoOU3VzcGVuZFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJvCg9TdXNwZW5kUmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSLwoEZG9uZRgCIAEoCzIhLnNrZXJyeS5hZ2VudC52MS5TdXNwZW5kZWRNYWNoaW5lIj4KEFN1c3BlbmRlZE1hY2hpbmUSDAoEbmFtZRgBIAEoCRINCgVzaW5jZRgCIAEoCRINCgVieXRlcxgDIAEoASIWChRMaXN0U3VzcGVuZGVkUmVxdWVzdCJMChVMaXN0U3VzcGVuZGVkUmVzcG9uc2USMwoIbWFjaGluZXMYASADKAsyIS5za2VycnkuYWdlbnQudjEuU3VzcGVuZGVkTWFjaGluZSInChdEaXNjYXJkU3VzcGVuZGVkUmVxdWVzdBIMCgRuYW1lGAEgASgJIhoKGERpc2NhcmRTdXNwZW5kZWRSZXNwb25zZSIjChNNYWtlU25hcHNob3RSZXF1ZXN0EgwKBG5hbWUYASABKAkibAoUTWFrZVNuYXBzaG90UmVzcG9uc2USKwoIcHJvZ3Jlc3MYASABKAsyGS5za2VycnkuYWdlbnQudjEuUHJvZ3Jlc3MSJwoEZG9uZRgCIAEoCzIZLnNrZXJyeS5hZ2VudC52MS5TbmFwc2hvdCJRCghTbmFwc2hvdBIMCgRuYW1lGAEgASgJEgwKBG1hZGUYAiABKAkSDQoFYnl0ZXMYAyABKAESCwoDdm1tGAQgASgJEg0KBXVuZml0GAUgASgJIhYKFExpc3RTbmFwc2hvdHNSZXF1ZXN0IkUKFUxpc3RTbmFwc2hvdHNSZXNwb25zZRIsCglzbmFwc2hvdHMYASADKAsyGS5za2VycnkuYWdlbnQudjEuU25hcHNob3QiJQoVUmVtb3ZlU25hcHNob3RSZXF1ZXN0EgwKBG5hbWUYASABKAkiGAoWUmVtb3ZlU25hcHNob3RSZXNwb25zZTLMBAoPU25hcHNob3RTZXJ2aWNlEl0KDE1ha2VTbmFwc2hvdBIkLnNrZXJyeS5hZ2VudC52MS5NYWtlU25hcHNob3RSZXF1ZXN0GiUuc2tlcnJ5LmFnZW50LnYxLk1ha2VTbmFwc2hvdFJlc3BvbnNlMAESXgoNTGlzdFNuYXBzaG90cxIlLnNrZXJyeS5hZ2VudC52MS5MaXN0U25hcHNob3RzUmVxdWVzdBomLnNrZXJyeS5hZ2VudC52MS5MaXN0U25hcHNob3RzUmVzcG9uc2USYQoOUmVtb3ZlU25hcHNob3QSJi5za2VycnkuYWdlbnQudjEuUmVtb3ZlU25hcHNob3RSZXF1ZXN0Gicuc2tlcnJ5LmFnZW50LnYxLlJlbW92ZVNuYXBzaG90UmVzcG9uc2USTgoHU3VzcGVuZBIfLnNrZXJyeS5hZ2VudC52MS5TdXNwZW5kUmVxdWVzdBogLnNrZXJyeS5hZ2VudC52MS5TdXNwZW5kUmVzcG9uc2UwARJeCg1MaXN0U3VzcGVuZGVkEiUuc2tlcnJ5LmFnZW50LnYxLkxpc3RTdXNwZW5kZWRSZXF1ZXN0GiYuc2tlcnJ5LmFnZW50LnYxLkxpc3RTdXNwZW5kZWRSZXNwb25zZRJnChBEaXNjYXJkU3VzcGVuZGVkEiguc2tlcnJ5LmFnZW50LnYxLkRpc2NhcmRTdXNwZW5kZWRSZXF1ZXN0Gikuc2tlcnJ5LmFnZW50LnYxLkRpc2NhcmRTdXNwZW5kZWRSZXNwb25zZWIGcHJvdG8z", [file_skerry_agent_v1_agent]);
+
+/**
+ * @generated from message skerry.agent.v1.SuspendRequest
+ */
+export type SuspendRequest = Message<"skerry.agent.v1.SuspendRequest"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.SuspendRequest
+ */
+export type SuspendRequestJson = {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.SuspendRequest.
+ * Use `create(SuspendRequestSchema)` to create a new message.
+ */
+export const SuspendRequestSchema: GenMessage<SuspendRequest, {jsonType: SuspendRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 0);
+
+/**
+ * @generated from message skerry.agent.v1.SuspendResponse
+ */
+export type SuspendResponse = Message<"skerry.agent.v1.SuspendResponse"> & {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.SuspendedMachine done = 2;
+   */
+  done?: SuspendedMachine | undefined;
+};
+
+/**
+ * @generated from message skerry.agent.v1.SuspendResponse
+ */
+export type SuspendResponseJson = {
+  /**
+   * @generated from field: skerry.agent.v1.Progress progress = 1;
+   */
+  progress?: ProgressJson;
+
+  /**
+   * In the last answer.
+   *
+   * @generated from field: skerry.agent.v1.SuspendedMachine done = 2;
+   */
+  done?: SuspendedMachineJson;
+};
+
+/**
+ * Describes the message skerry.agent.v1.SuspendResponse.
+ * Use `create(SuspendResponseSchema)` to create a new message.
+ */
+export const SuspendResponseSchema: GenMessage<SuspendResponse, {jsonType: SuspendResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 1);
+
+/**
+ * @generated from message skerry.agent.v1.SuspendedMachine
+ */
+export type SuspendedMachine = Message<"skerry.agent.v1.SuspendedMachine"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * ISO time, UTC.
+   *
+   * @generated from field: string since = 2;
+   */
+  since: string;
+
+  /**
+   * On the disk.
+   *
+   * @generated from field: double bytes = 3;
+   */
+  bytes: number;
+};
+
+/**
+ * @generated from message skerry.agent.v1.SuspendedMachine
+ */
+export type SuspendedMachineJson = {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * ISO time, UTC.
+   *
+   * @generated from field: string since = 2;
+   */
+  since?: string;
+
+  /**
+   * On the disk.
+   *
+   * @generated from field: double bytes = 3;
+   */
+  bytes?: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/**
+ * Describes the message skerry.agent.v1.SuspendedMachine.
+ * Use `create(SuspendedMachineSchema)` to create a new message.
+ */
+export const SuspendedMachineSchema: GenMessage<SuspendedMachine, {jsonType: SuspendedMachineJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 2);
+
+/**
+ * @generated from message skerry.agent.v1.ListSuspendedRequest
+ */
+export type ListSuspendedRequest = Message<"skerry.agent.v1.ListSuspendedRequest"> & {
+};
+
+/**
+ * @generated from message skerry.agent.v1.ListSuspendedRequest
+ */
+export type ListSuspendedRequestJson = {
+};
+
+/**
+ * Describes the message skerry.agent.v1.ListSuspendedRequest.
+ * Use `create(ListSuspendedRequestSchema)` to create a new message.
+ */
+export const ListSuspendedRequestSchema: GenMessage<ListSuspendedRequest, {jsonType: ListSuspendedRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 3);
+
+/**
+ * @generated from message skerry.agent.v1.ListSuspendedResponse
+ */
+export type ListSuspendedResponse = Message<"skerry.agent.v1.ListSuspendedResponse"> & {
+  /**
+   * @generated from field: repeated skerry.agent.v1.SuspendedMachine machines = 1;
+   */
+  machines: SuspendedMachine[];
+};
+
+/**
+ * @generated from message skerry.agent.v1.ListSuspendedResponse
+ */
+export type ListSuspendedResponseJson = {
+  /**
+   * @generated from field: repeated skerry.agent.v1.SuspendedMachine machines = 1;
+   */
+  machines?: SuspendedMachineJson[];
+};
+
+/**
+ * Describes the message skerry.agent.v1.ListSuspendedResponse.
+ * Use `create(ListSuspendedResponseSchema)` to create a new message.
+ */
+export const ListSuspendedResponseSchema: GenMessage<ListSuspendedResponse, {jsonType: ListSuspendedResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 4);
+
+/**
+ * @generated from message skerry.agent.v1.DiscardSuspendedRequest
+ */
+export type DiscardSuspendedRequest = Message<"skerry.agent.v1.DiscardSuspendedRequest"> & {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * @generated from message skerry.agent.v1.DiscardSuspendedRequest
+ */
+export type DiscardSuspendedRequestJson = {
+  /**
+   * The instance.
+   *
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+};
+
+/**
+ * Describes the message skerry.agent.v1.DiscardSuspendedRequest.
+ * Use `create(DiscardSuspendedRequestSchema)` to create a new message.
+ */
+export const DiscardSuspendedRequestSchema: GenMessage<DiscardSuspendedRequest, {jsonType: DiscardSuspendedRequestJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 5);
+
+/**
+ * @generated from message skerry.agent.v1.DiscardSuspendedResponse
+ */
+export type DiscardSuspendedResponse = Message<"skerry.agent.v1.DiscardSuspendedResponse"> & {
+};
+
+/**
+ * @generated from message skerry.agent.v1.DiscardSuspendedResponse
+ */
+export type DiscardSuspendedResponseJson = {
+};
+
+/**
+ * Describes the message skerry.agent.v1.DiscardSuspendedResponse.
+ * Use `create(DiscardSuspendedResponseSchema)` to create a new message.
+ */
+export const DiscardSuspendedResponseSchema: GenMessage<DiscardSuspendedResponse, {jsonType: DiscardSuspendedResponseJson}> = /*@__PURE__*/
+  messageDesc(file_skerry_agent_v1_snapshots, 6);
 
 /**
  * @generated from message skerry.agent.v1.MakeSnapshotRequest
@@ -45,7 +272,7 @@ export type MakeSnapshotRequestJson = {
  * Use `create(MakeSnapshotRequestSchema)` to create a new message.
  */
 export const MakeSnapshotRequestSchema: GenMessage<MakeSnapshotRequest, {jsonType: MakeSnapshotRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 0);
+  messageDesc(file_skerry_agent_v1_snapshots, 7);
 
 /**
  * @generated from message skerry.agent.v1.MakeSnapshotResponse
@@ -86,7 +313,7 @@ export type MakeSnapshotResponseJson = {
  * Use `create(MakeSnapshotResponseSchema)` to create a new message.
  */
 export const MakeSnapshotResponseSchema: GenMessage<MakeSnapshotResponse, {jsonType: MakeSnapshotResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 1);
+  messageDesc(file_skerry_agent_v1_snapshots, 8);
 
 /**
  * @generated from message skerry.agent.v1.Snapshot
@@ -173,7 +400,7 @@ export type SnapshotJson = {
  * Use `create(SnapshotSchema)` to create a new message.
  */
 export const SnapshotSchema: GenMessage<Snapshot, {jsonType: SnapshotJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 2);
+  messageDesc(file_skerry_agent_v1_snapshots, 9);
 
 /**
  * @generated from message skerry.agent.v1.ListSnapshotsRequest
@@ -192,7 +419,7 @@ export type ListSnapshotsRequestJson = {
  * Use `create(ListSnapshotsRequestSchema)` to create a new message.
  */
 export const ListSnapshotsRequestSchema: GenMessage<ListSnapshotsRequest, {jsonType: ListSnapshotsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 3);
+  messageDesc(file_skerry_agent_v1_snapshots, 10);
 
 /**
  * @generated from message skerry.agent.v1.ListSnapshotsResponse
@@ -219,7 +446,7 @@ export type ListSnapshotsResponseJson = {
  * Use `create(ListSnapshotsResponseSchema)` to create a new message.
  */
 export const ListSnapshotsResponseSchema: GenMessage<ListSnapshotsResponse, {jsonType: ListSnapshotsResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 4);
+  messageDesc(file_skerry_agent_v1_snapshots, 11);
 
 /**
  * @generated from message skerry.agent.v1.RemoveSnapshotRequest
@@ -246,7 +473,7 @@ export type RemoveSnapshotRequestJson = {
  * Use `create(RemoveSnapshotRequestSchema)` to create a new message.
  */
 export const RemoveSnapshotRequestSchema: GenMessage<RemoveSnapshotRequest, {jsonType: RemoveSnapshotRequestJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 5);
+  messageDesc(file_skerry_agent_v1_snapshots, 12);
 
 /**
  * @generated from message skerry.agent.v1.RemoveSnapshotResponse
@@ -265,7 +492,7 @@ export type RemoveSnapshotResponseJson = {
  * Use `create(RemoveSnapshotResponseSchema)` to create a new message.
  */
 export const RemoveSnapshotResponseSchema: GenMessage<RemoveSnapshotResponse, {jsonType: RemoveSnapshotResponseJson}> = /*@__PURE__*/
-  messageDesc(file_skerry_agent_v1_snapshots, 6);
+  messageDesc(file_skerry_agent_v1_snapshots, 13);
 
 /**
  * @generated from service skerry.agent.v1.SnapshotService
@@ -296,6 +523,34 @@ export const SnapshotService: GenService<{
     methodKind: "unary";
     input: typeof RemoveSnapshotRequestSchema;
     output: typeof RemoveSnapshotResponseSchema;
+  },
+  /**
+   * Writes down a machine as it runs, with its memory, and ends it; the next start in the background goes on from there.
+   *
+   * @generated from rpc skerry.agent.v1.SnapshotService.Suspend
+   */
+  suspend: {
+    methodKind: "server_streaming";
+    input: typeof SuspendRequestSchema;
+    output: typeof SuspendResponseSchema;
+  },
+  /**
+   * @generated from rpc skerry.agent.v1.SnapshotService.ListSuspended
+   */
+  listSuspended: {
+    methodKind: "unary";
+    input: typeof ListSuspendedRequestSchema;
+    output: typeof ListSuspendedResponseSchema;
+  },
+  /**
+   * Lets go of what an instance had in memory.
+   *
+   * @generated from rpc skerry.agent.v1.SnapshotService.DiscardSuspended
+   */
+  discardSuspended: {
+    methodKind: "unary";
+    input: typeof DiscardSuspendedRequestSchema;
+    output: typeof DiscardSuspendedResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_skerry_agent_v1_snapshots, 0);

@@ -1,0 +1,27 @@
+/** `vm discard`. */
+import { ask } from "../ask-agent.ts";
+import { defineCommand, JSON_FLAG } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { proposeDeployments } from "../names.ts";
+import { print, printJson } from "../print.ts";
+
+export default defineCommand<{ readonly json: boolean }, [string]>({
+  parameters: {
+    flags: { json: JSON_FLAG },
+    positional: {
+      kind: "tuple",
+      parameters: [
+        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
+      ],
+    },
+  },
+  description: "The next start boots. What is in its volumes stays.",
+  examples: ["vm discard builder"],
+  async run(world, { json }, name) {
+    const answer = await ask(world, "SnapshotService/DiscardSuspended", { name });
+    if (!answer.ok) return answer.problem.exit;
+    if (json) printJson(world, { name });
+    else print(world, `what ${name} had in memory is gone; it boots from now on`);
+    return EXIT.done;
+  },
+});
