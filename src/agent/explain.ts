@@ -24,7 +24,6 @@ import type { ImageImportProblem } from "./store/import.ts";
 import type { LaunchProblem } from "./launch/launch.ts";
 import { displayWords, type ScreenProblem } from "./display/display-words.ts";
 import { machineWords } from "./launch/machine-words.ts";
-import { type SuspendProblem, suspendWords } from "./machines/suspend-words.ts";
 import { snapshotWords } from "./machines/snapshot-words.ts";
 import type { CannotEnter } from "./launch/machine.ts";
 import type { PendingProblem } from "./grants/pending.ts";
@@ -44,7 +43,6 @@ export type AgentProblem =
   | ScreenProblem
   | LearnRefused
   | LaunchProblem
-  | SuspendProblem
   | CannotEnter
   | LinkProblem
   | NotPublished
@@ -360,12 +358,11 @@ export function explain(problem: AgentProblem): Explained {
     case "no-snapshot":
     case "snapshot-failed":
     case "snapshot-no-room":
-      return refused(...snapshotWords(problem));
     case "cannot-suspend":
     case "not-suspended":
     case "is-suspended":
     case "suspend-failed":
-      return refused(...suspendWords(problem));
+      return refused(...snapshotWords(problem));
     case "helper-missing":
       return { code: Code.Unavailable, text: `${problem.path} has not been built\n  run ./skerry setup` };
     case "helper-stale":

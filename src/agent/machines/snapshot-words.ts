@@ -1,9 +1,11 @@
 /** Words for what snapshots of machines cannot do, or not here. */
 import { unreachable } from "../../result.ts";
+import { type SuspendProblem, suspendWords } from "./suspend-words.ts";
 import type { MemoryProblem } from "./machine-memory.ts";
 import { memoryWords } from "./memory-words.ts";
 
 export type SnapshotProblem =
+  | SuspendProblem
   | MemoryProblem
   | { readonly kind: "no-machine"; readonly name: string; readonly isolation: string }
   | { readonly kind: "no-copies"; readonly name: string }
@@ -45,6 +47,11 @@ export function snapshotWords(problem: SnapshotProblem): readonly [string, strin
         `${problem.folder} has room for ${Math.floor(problem.freeBytes / MEBIBYTE)} MiB, and a snapshot may take ${Math.ceil(problem.neededBytes / MEBIBYTE)}`,
         "make room (skerry purge --unused), and try again",
       ];
+    case "cannot-suspend":
+    case "not-suspended":
+    case "is-suspended":
+    case "suspend-failed":
+      return suspendWords(problem);
     default:
       return unreachable(problem);
   }

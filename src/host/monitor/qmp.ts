@@ -53,14 +53,29 @@ export class Qmp {
 
   /** Takes the greeting and leaves the phase of negotiation, where nobody has done so. */
   async begin(withinMs: number): Promise<void> {
-    if (this.#begun) return;
-    if (this.#greeting === undefined) await this.#wait(undefined, "greeting", withinMs);
-    await this.execute("qmp_capabilities", {}, withinMs);
-    this.#begun = true;
+    await this.#inTurn(async () => {
+      if (this.#begun) return;
+      if (this.#greeting === undefined) await this.#wait(undefined, "greeting", withinMs);
+      await this.#executeNow("qmp_capabilities", {}, withinMs);
+      this.#begun = true;
+    });
   }
 
-  /** @throws where QEMU refuses, ends, says what it must not say, or does not answer in time; one call at a time */
+  /** @throws where QEMU refuses, ends, says what it must not say, or does not answer in time */
   async execute(command: string, values: Values, withinMs: number): Promise<Values> {
+    return await this.#inTurn(async () => await this.#executeNow(command, values, withinMs));
+  }
+
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Several parts of a monitor speak with the one VMM. */
+  async #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
+    const done = this.#turn.then(act);
+    this.#turn = done.catch(() => {});
+    return await done;
+  }
+
+  async #executeNow(command: string, values: Values, withinMs: number): Promise<Values> {
     const id = this.#next++;
     const answer = this.#wait(id, command, withinMs);
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: values, id })}\n`);
