@@ -1,7 +1,9 @@
-/* In a machine that is a copy: the clock, and random numbers that no other copy has. */
+/* In a machine that is a copy: the clock, and random numbers that no other copy has; then what its start disk holds. */
 #include "helper.h"
+#include <dirent.h>
 #include <linux/random.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <time.h>
 
 enum { SEED_BYTES = 64, LINE_BYTES = 160 };
@@ -16,11 +18,23 @@ static void read_line(char *line, size_t size) {
     line[length - 1] = '\0';
 }
 
-/* Says that it waits, reads `MILLISECONDS SEED`, and says that the machine goes on. Nobody can see the seed among its words. */
+/* The host's folders, each at the place of its name. */
+static void attach_folders(const char *places, const char *options) {
+    must("reseed", places, chdir(places));
+    DIR *all = opendir(".");
+    for (struct dirent *one; all != NULL && (one = readdir(all)) != NULL;)
+        if (one->d_name[0] != '.')
+            must("reseed", one->d_name, mount(one->d_name, one->d_name, "9p", MS_NOSUID | MS_NODEV, options));
+}
+
+/* Says that it waits, reads `MILLISECONDS SEED`, and says that the machine goes on, where it reads its start disk. Nobody can see the seed among its words. */
 int reseed_main(char **words) {
     struct { struct rand_pool_info info; unsigned char bytes[SEED_BYTES]; } seed = { { SEED_BYTES * 8, SEED_BYTES }, { 0 } };
     char line[LINE_BYTES];
-    refuse_if(words[0] != NULL, "reseed", "usage", "skerry-helper reseed");
+    size_t count = 0;
+    while (words[count] != NULL)
+        count++;
+    refuse_if(count != 5, "reseed", "usage", "skerry-helper reseed DISK FOLDER OVERLAY FOLDERS NINE");
     must("reseed", "stdout", write(1, "waits\n", 6));
     read_line(line, sizeof line);
     char *digits = strchr(line, ' ');
@@ -38,5 +52,13 @@ int reseed_main(char **words) {
     must("reseed", "add", ioctl(random, RNDADDENTROPY, &seed));
     must("reseed", "begin anew", ioctl(random, RNDRESEEDCRNG));
     must("reseed", "stdout", write(1, "goes\n", 5));
+    unpack(words[0], words[1]);
+    must("reseed", "root", mount("overlay", "/root", "overlay", MS_RDONLY, words[2]));
+    /* What is mounted on one of these places later is handed on to the app. */
+    if (access("slots", F_OK) == 0) {
+        must("reseed", "slots", mount("slots", "slots", NULL, MS_BIND, NULL));
+        must("reseed", "slots", mount(NULL, "slots", NULL, MS_SHARED, NULL));
+    }
+    attach_folders(words[3], words[4]);
     return 0;
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { CANNOT_HERE, closeWorkshop, openWorkshop, refused, runHelper } from "./helper.fixture.ts";
 
+const WORDS = ["/nowhere", "/nowhere", "lowerdir=/nowhere", "/nowhere", "trans=virtio"];
+
 /** What is right would set the clock: it is tried in machines (tests/journeys/vm-snapshot.test.ts). */
 describe("reseed", { skip: CANNOT_HERE }, () => {
   const workshop = openWorkshop();
@@ -15,14 +17,15 @@ describe("reseed", { skip: CANNOT_HERE }, () => {
       ...[`1700000000000  ${seed.slice(1)}\n`, `1700000000000 ${seed}${" ".repeat(1000)}\n`],
     ];
     for (const line of lines) {
-      const { status, stdout, stderr } = runHelper(workshop, ["reseed"], line);
+      const { status, stdout, stderr } = runHelper(workshop, ["reseed", ...WORDS], line);
       assert.equal(status, 125, JSON.stringify(line));
       assert.equal(stdout, "waits\n");
       assert.match(stderr, /^skerry-helper: reseed: [^\n]*\n$/);
     }
   });
 
-  test("takes no words: whoever sees a program's words would see the seed", () => {
+  test("takes neither from its words: whoever sees a program's words would see the seed", () => {
     refused(workshop, ["reseed", "1700000000000", seed], /usage/);
+    refused(workshop, ["reseed", ...WORDS, seed], /usage/);
   });
 });

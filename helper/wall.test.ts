@@ -314,9 +314,12 @@ describe("wall", { skip: CANNOT_HERE }, () => {
       [["wall", "--uid", "0", "--gid", "5", ...end], "--uid: 0: number out of range"],
       [
         ["walls"],
-        "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, ask, version",
+        "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, unpack, ask, version",
       ],
-      [[], "start: : not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, ask, version"],
+      [
+        [],
+        "start: : not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, unpack, ask, version",
+      ],
     ];
     for (const [words, complaint] of cases) refused(workshop, words, complaint);
     assert.equal(runHelper(workshop, ["version"]).stdout, "skerry-helper 1\n");

@@ -1,7 +1,7 @@
 /** `exec` with and without a Node of its own: the same in a container and in a machine, recorded alike, refused alike. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { done, killAgent, recorded, until } from "./life.fixture.ts";
 import {
@@ -19,6 +19,8 @@ after(async () => await trial.close());
 
 /** Emulated, and on a machine with other work. */
 const LIMIT_MS = 120_000;
+
+const SCRIPT = "/usr/bin/script";
 
 /** No Node starts with it. */
 const WITHOUT_NODE = { NODE_OPTIONS: "--no-such-option" };
@@ -103,12 +105,44 @@ async function sameIn(name: string, way: string, environment: Readonly<Record<st
   begun.kill("SIGTERM");
   assert.equal((await ended).code, 6, way);
 
+  if (existsSync(SCRIPT)) await onTerminal(name, environment);
+
   await done(trial, ["freeze", name]);
   const frozen = await trial.skerry(["exec", name, "--", "true"], {
     environment: environment === WITHOUT_NODE ? {} : environment,
   });
   assert.deepEqual([frozen.code, /frozen/.test(frozen.stderr)], [125, true], frozen.stderr);
   await done(trial, ["thaw", name]);
+}
+
+/** On a terminal of a size of its own: it is seen inside, keys are the command's, and ours is left as it was. */
+async function onTerminal(name: string, environment: Readonly<Record<string, string>>): Promise<void> {
+  const line = `stty rows 33 cols 99; "${ROOT}/skerry" exec ${name} -- bash --norc; echo "code $?"; stty -a`;
+  const child = spawn(SCRIPT, ["--quiet", "--command", line, "/dev/null"], {
+    env: { ...environmentFor(trial.home), ...environment, SHELL: "/bin/bash", TERM: "xterm" },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = endOf(child, LIMIT_MS);
+  let screen = "";
+  child.stdout.on("data", (piece) => (screen += String(piece)));
+  const type = async (behind: string, keys: string) => {
+    await until(
+      () => `the screen shows ${behind}: ${screen}`,
+      () => screen.includes(behind),
+      LIMIT_MS,
+    );
+    child.stdin.write(keys);
+  };
+  // What is typed is seen as well, so what a program says is written otherwise.
+  await type("$ ", "stty size; echo has a $TERM\r");
+  await type("has a xterm", "sh -c 'echo is-\"\"up; exec sleep 1000'\r");
+  await type("is-up", "\x03");
+  await type("^C", "exit 9\r");
+  const { stdout } = await ended;
+  assert.match(stdout, /33 99/);
+  assert.match(stdout, /code 9/);
+  assert.match(stdout, / icanon /);
+  assert.match(stdout, /opost /);
 }
 
 /** What each app sees, however it is entered. */

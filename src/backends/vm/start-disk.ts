@@ -65,15 +65,23 @@ export function startDisk(
     if (!mounted.some((above) => isWithin(path, above))) points.push({ path, type });
     mounted.push(path);
   };
+  /** Of the image's root, by their places. */
+  const own = new Map<string, ArchiveEntry>();
   const slots: ArchiveEntry[] = [];
   const furnished = spec.contributions.flatMap((contribution): readonly string[] => {
     // What lies in another's share is seen with it.
     if (shares.within.has(contribution)) return [];
     switch (contribution.kind) {
       case "file": {
+        const { target, content } = contribution;
+        // In the image's root, which is read-only, as one of its own: a mount for each takes an emulated machine milliseconds.
+        if (!mounted.some((above) => isWithin(target, above))) {
+          own.set(target, { kind: "file", path: `points${target}`, mode: 0o644, content });
+          return [];
+        }
         const path = `files/${files.length}`;
-        files.push({ kind: "file", path, mode: 0o644, content: contribution.content });
-        place(contribution.target, "file");
+        files.push({ kind: "file", path, mode: 0o644, content });
+        mounted.push(target);
         return ["--ro-bind", `${START}/${path}`, contribution.target];
       }
       case "variable":
@@ -143,7 +151,8 @@ export function startDisk(
     ...(slots.length === 0 ? [] : [{ kind: "folder", path: SLOTS, mode: 0o711 } as const]),
     ...slots,
     { kind: "folder", path: "points", mode: 0o755 },
-    ...pointEntries(points),
+    ...pointEntries(points.filter(({ path }) => !own.has(path))),
+    ...own.values(),
   ];
 }
 

@@ -28,7 +28,7 @@ const SEED_BYTES = 64;
 
 const ANSWERS_WITHIN_MS = 30_000;
 const SAVES_WITHIN_MS = 120_000;
-const LOOK_EVERY_MS = 10;
+const LOOK_EVERY_MS = 3;
 
 /** Its streams end just before it does. */
 const HEARD_WITHIN_MS = 500;

@@ -43,6 +43,8 @@ if (words[0] === "--template") {
 await servePorts(folder, (line) => process.stderr.write(`skerry: ${line}\n`));
 const { promise: channel, resolve: stands } = Promise.withResolvers<Channel>();
 await listenForClients(`${folder}/channel`, channel);
+/** A copy has been told the time, and got its seed, before it went on. */
+let told = false;
 const raised = words[0] === "--copy" ? await raiseCopy(words.slice(1)) : await raiseNew(words);
 const machine = new Machine(raised);
 await serveMemory(`${folder}/memory`, raised);
@@ -67,7 +69,7 @@ void raised.stream("port").connected.then((socket) => {
   const made = new Channel(socket, {
     linked() {
       if (app !== undefined) return;
-      prepare(made);
+      if (!told) prepare(made);
       keepTime(made);
       app = new App(made, {
         // What has begun may take as long as it likes.
@@ -101,6 +103,7 @@ async function raiseCopy([file = "", withinMs = "", ...rest]: readonly string[])
   const copy = await raise(folder, rest.slice(0, orElse), [...STREAMS, "go"]);
   try {
     await restore(copy, { folder, file, withinMs: Number(withinMs) });
+    told = true;
     await card?.begin();
     return copy;
   } catch (error) {
