@@ -36,7 +36,7 @@ const BUSYBOX_NAMES = [
     "awk",
     "cat",
     "cp",
-    "cpio",
+    "find",
     "insmod",
     "ip",
     "kill",
