@@ -10,11 +10,13 @@
  * - What is in force stands in the start's folder and in the kernel's tables, and what is begun as well, so that any later
  *   agent can go on from there.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Effective } from "../../grant/index.ts";
 import {
   clearSlot,
   type Gone,
   holdersOf,
+  isAlive,
   type Mount,
   mountsOf,
   type ProcessName,
@@ -56,6 +58,10 @@ export interface FolderChange {
 
 /** A killed process waits for the kernel at most. */
 const ENDS_WITHIN_MS = 5000;
+
+/** On a busy host. */
+const MOUNTS_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 20;
 
 /** Times that is looked for holders: each sees what one that was ended has left to another. */
 const LOOKS = 3;
@@ -133,7 +139,7 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const { spec } = start.record;
   const slots = `${context.places.runtime}/slots`;
   const view = await viewOf(start, context);
-  const mount = view === undefined ? undefined : slotMount(view, slots, request);
+  const mount = view === undefined ? undefined : await untilMounted(view, slots, request);
   // What is more of the same is no reason to take anything away first.
   const kept = before.length === 0 || isMore(before, effective.contributions);
   const machine = boots(start.record);
@@ -197,6 +203,17 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   const ended = whole ? "instance" : held > 0 ? "processes" : undefined;
   const outcome = because === undefined ? "in-force" : "taken-away";
   return { request, gets: effective.gets, outcome, because, held, ended };
+}
+
+/** bubblewrap names its first process before that has its mounts: what has just begun is waited for. */
+async function untilMounted(view: View, slots: string, request: string): Promise<Mount | undefined> {
+  const deadline = performance.now() + MOUNTS_WITHIN_MS;
+  for (;;) {
+    const mount = slotMount(view, slots, request);
+    const stands = isAlive(view.first) && isAlive(view.wall);
+    if (mount !== undefined || !stands || performance.now() > deadline) return mount;
+    await pause(LOOK_EVERY_MS);
+  }
 }
 
 /**
