@@ -147,7 +147,7 @@ export class Life {
     for (const { record, state } of this.compartments.all())
       if (record.learning === true && (state === "running" || state === "frozen"))
         void this.compartments.stop(record.spec.name, LEFT_ALONE_GRACE_MS).catch(() => {});
-    this.screens.sweep();
+    await this.screens.adopt();
     await this.services.adopt(this.compartments.all());
     // What was left half done is whole before anything else is asked for.
     await this.live.settled();

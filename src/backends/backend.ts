@@ -83,6 +83,8 @@ export interface BackendContext {
 export interface ScreenSocket {
   readonly folder: string;
   readonly name: string;
+  /** Nothing else is in the folder, and another socket may take this one's place while it runs. */
+  readonly renewed?: boolean;
 }
 
 /** What the agent has settled for machines whose way leads through another. */

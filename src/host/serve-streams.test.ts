@@ -29,6 +29,15 @@ test("a connection is the standard streams of a program, and nobody else can mak
   assert.equal(existsSync(served.folder), false);
 });
 
+test("who is shown the folder reaches the socket that a later one has in it", async () => {
+  const first = await serveStreams(`${folder}/again`, async () => ["/usr/bin/tr", "a-z", "A-Z"]);
+  const inode = statSync(first.folder).ino;
+  const later = await serveStreams(`${folder}/again`, async () => ["/usr/bin/tr", "a-z", "x"]);
+  assert.equal(statSync(later.folder).ino, inode);
+  assert.equal(await answer(`${later.folder}/${later.name}`, "said"), "xxxx");
+  later.close();
+});
+
 test("where no program can be started, and beyond sixteen at once, who connects is hung up on", async () => {
   let able = false;
   const program = async () => (able ? (["/usr/bin/cat"] as const) : undefined);

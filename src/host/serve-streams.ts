@@ -21,20 +21,22 @@ const NAME = "app";
 export interface ServedStreams {
   readonly folder: string;
   readonly name: string;
-  /** Nobody connects any more, and the folder goes; what is connected stays. */
+  /** Nobody connects any more, and what is in the folder goes; what is connected stays. */
   readonly close: () => void;
 }
 
 /**
- * @param folder - of Skerry's own, made anew; what the programs complain of is in there as well
+ * @param folder - of Skerry's own; a socket that an earlier one has left in it gives way to this one
  * @param program - what is started for a connection; undefined where it cannot be now
  */
 export async function serveStreams(
   folder: string,
   program: () => Promise<readonly [string, ...string[]] | undefined>,
 ): Promise<ServedStreams> {
-  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  rmSync(`${folder}/${NAME}`, { force: true });
+  // Beside it: whoever is shown the folder is not shown what those programs say.
+  const complaints = `${folder}.complaints`;
   let [now, all] = [0, 0];
   const serve = async (socket: Socket) => {
     if (now >= AT_ONCE || all >= IN_ALL) return;
@@ -42,7 +44,7 @@ export async function serveStreams(
     all += 1;
     const argv = await program().catch(() => undefined);
     if (argv === undefined || socket.destroyed) now -= 1;
-    else startWith(socket, argv, `${folder}/complaints`, () => (now -= 1));
+    else startWith(socket, argv, complaints, () => (now -= 1));
   };
   // Paused, so that no byte is read here.
   const server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -56,7 +58,7 @@ export async function serveStreams(
   server.unref();
   const close = () => {
     server.close();
-    rmSync(folder, { recursive: true, force: true });
+    for (const one of [folder, complaints]) rmSync(one, { recursive: true, force: true });
   };
   return { folder, name: NAME, close };
 }

@@ -65,6 +65,11 @@ test("windows of others are on one screen, each under its instance's name, and g
   // Windows do not hang on the agent.
   await trial.client.shutdown();
   await showsAll("green", [[0, 255, 0]]);
+  // Nor do new ones: the next agent opens the way again.
+  const more = ["exec", "green", "--", "foot", "--title=of green, later", "/bin/sleep", "600"];
+  const later = trial.begin(more);
+  await until("a second window", async () => (await titles("gui")).join() === "green: of green,green: of green, later");
+  later.kill();
   assert.match((await done(trial, ["graph"])).stdout, /green: [^]*can hand something to gui/);
   await done(trial, ["kill", "green"]);
   await done(trial, ["kill", "gui"]);

@@ -12,10 +12,13 @@ import {
   type Deployment,
   isCleanAbsolutePath,
   isOfSession,
+  isWithin,
+  type Places,
   type Recipe,
 } from "../../model/index.ts";
 import type { AgentContext } from "../context.ts";
 import { environmentOfProcess } from "../grants/session-variables.ts";
+import { seatsFolder } from "./seats.ts";
 
 /** What a compositor has that makes a socket as strangers have it. */
 const IN_PART = "wp_security_context_manager_v1";
@@ -58,14 +61,14 @@ export function screenAsItIs(
   { contributions }: Pick<CompartmentSpec, "contributions">,
   inMachine: boolean,
   socket: string | undefined,
+  places: Places,
 ): ScreenSocket | undefined {
   const whole = contributions.some((one) => one.kind === "display" && one.screen === "own");
-  return whole && !inMachine && socket !== undefined ? placeOf(socket) : undefined;
-}
-
-function placeOf(socket: string): ScreenSocket {
+  if (!whole || inMachine || socket === undefined) return undefined;
   const cut = socket.lastIndexOf("/");
-  return { folder: socket.slice(0, cut) || "/", name: socket.slice(cut + 1) };
+  const folder = socket.slice(0, cut) || "/";
+  // An agent that comes later listens there anew.
+  return { folder, name: socket.slice(cut + 1), renewed: isWithin(folder, seatsFolder(places)) };
 }
 
 /** In a plan that starts nothing. */

@@ -124,6 +124,17 @@ export class Screens {
     if (this.#beginning.delete(name)) this.sweep();
   }
 
+  /** Takes over what an earlier agent left: windows that are led elsewhere are opened anew, and what nobody needs is ended. */
+  async adopt(): Promise<void> {
+    this.sweep();
+    for (const { record, state } of this.#compartments.all()) {
+      const shown = record.spec.contributions.find((one) => one.kind === "display");
+      if (shown?.through === undefined || (state !== "running" && state !== "frozen")) continue;
+      const seat = await this.#seats.open(record.spec.name, shown.through);
+      if (!seat.ok) process.stderr.write(`${record.spec.name} opens no windows on ${shown.through} any more\n`);
+    }
+  }
+
   /** Ends screens whose app has ended. */
   sweep(): void {
     const running = this.#compartments.all().filter(({ state }) => state === "running" || state === "frozen");

@@ -7,7 +7,7 @@
  * - The agent starts that program and reads nothing of what goes over it; windows stay when the agent ends.
  */
 import { realOrSelf, type ServedStreams, serveStreams } from "../../host/index.ts";
-import type { CompartmentSpec } from "../../model/index.ts";
+import type { CompartmentSpec, Places } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Argv } from "../../step/index.ts";
 import { type CatalogueProblem, findDeployment, findRecipe } from "../catalogue.ts";
@@ -43,6 +43,11 @@ async function joinOf(name: string, through: string, context: AgentContext): Pro
   return refusal({ kind: "provides-no-display", name, through });
 }
 
+/** As root an app sees it as its own user's, which older kernels cannot show of what lies in memory. */
+export function seatsFolder({ state }: Pick<Places, "state">): string {
+  return `${realOrSelf(state)}/seats`;
+}
+
 export class Seats {
   readonly #context: AgentContext;
   readonly #compartments: Compartments;
@@ -61,14 +66,12 @@ export class Seats {
     this.#entry = entry;
   }
 
-  /** @returns the path of its socket */
+  /** Also where an earlier agent has opened it: whoever sees its folder finds the new socket there. @returns its path */
   async open(name: string, through: string): Promise<Result<string, LedProblem>> {
     const join = await joinOf(name, through, this.#context);
     if (!join.ok) return join;
-    // As root an app sees it as its own user's, which older kernels cannot show of what lies in memory.
-    const state = realOrSelf(this.#context.places.state);
     this.close(name);
-    const served = await serveStreams(`${state}/seats/${name}`, async () => {
+    const served = await serveStreams(`${seatsFolder(this.#context.places)}/${name}`, async () => {
       const provider = this.#compartments.running(through);
       return provider && (await this.#entry(provider, [...join.value, name]));
     });

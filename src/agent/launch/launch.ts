@@ -294,7 +294,8 @@ export async function prepare(
     streams: options.background ? { log, logBytes: LOG_LIMIT_BYTES } : "passed-on",
     ...ownPlaces(spec.value, isPassing(words) || making, context),
     ...(memory === undefined ? {} : { secrets: memory }),
-    screen: options.screen ?? screenAsItIs(spec.value, boots(deployment), own?.socket) ?? PLANNED_SCREEN,
+    screen:
+      options.screen ?? screenAsItIs(spec.value, boots(deployment), own?.socket, context.places) ?? PLANNED_SCREEN,
     ...(boots(deployment)
       ? { machine: { ...(options.machine ?? plannedMachine(image, context)), way: options.way ?? PLANNED_WAY } }
       : {}),

@@ -203,8 +203,10 @@ export function furnish(
       }
       case "display": {
         // The socket alone: beside it in its folder there may be others. It is no file, so the folder is what is staged.
-        const { folder: holds, name } = context.screen ?? noScreen();
-        args.push("--ro-bind", `${sourceOf(holds, number)}/${name}`, displayInside(spec.user.uid));
+        const { folder: holds, name, renewed = false } = context.screen ?? noScreen();
+        const at = displayInside(spec.user.uid);
+        if (renewed) args.push("--ro-bind", sourceOf(holds, number), `${at}-of`, "--symlink", `${at}-of/${name}`, at);
+        else args.push("--ro-bind", `${sourceOf(holds, number)}/${name}`, at);
         break;
       }
       case "variable":
