@@ -57,7 +57,8 @@ function answer(command: string, values: Readonly<Record<string, string>>): void
     });
     server.listen((values["uri"] ?? "").replace("unix:", ""));
   }
-  if (command === "migrate") {
+  if (command === "migrate" && act === "fails") migrated = "failed";
+  else if (command === "migrate") {
     const socket = connect((values["uri"] ?? "").replace("unix:", ""), () => {
       if (act === "floods") flood(socket);
       else socket.end("a state", () => (migrated = "completed"));
@@ -82,7 +83,7 @@ qmp?.on("data", (piece) => {
     qmp.write(`${JSON.stringify({ return: value, id })}\r\n`);
   }
 });
-if (act === "waits" || act === "floods") go?.write("waits\n");
+if (act === "waits" || act === "floods" || act === "fails") go?.write("waits\n");
 if (act === "lies") go?.write("waits for a better offer\n");
 if (act === "boots") app("booted\n");
 go?.on("data", (piece) => {

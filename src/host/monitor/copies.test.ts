@@ -55,6 +55,12 @@ test("a state without an end is not written down", async () => {
   assert.ok((written?.text.length ?? 0) <= 65 * 1024 * 1024);
 });
 
+test("a VMM that does not send its state is not waited for", async () => {
+  const { code, stderr } = await monitor((standIn, file) => ["--template", file, ...standIn("fails")]);
+  assert.equal(code, 125);
+  assert.match(stderr, /QEMU: failed/);
+});
+
 test("a copy goes on with the time and a seed of its own", async () => {
   const { code, stdout, stderr } = await copy("goes");
   assert.deepEqual([code, stdout, stderr], [0, "2 128\n", ""]);

@@ -57,8 +57,9 @@ async function save(
   const path = `${folder}/state`;
   const taken = await takeOnce(path, file);
   await qmp.execute("migrate", { uri: `unix:${path}` }, ANSWERS_WITHIN_MS);
-  await Promise.race([taken.written, gone]);
-  await reached(qmp, "query-migrate", "completed", SAVES_WITHIN_MS);
+  // A VMM that fails to send it may never have connected.
+  const sent = reached(qmp, "query-migrate", "completed", SAVES_WITHIN_MS);
+  await Promise.race([Promise.all([taken.written, sent]), gone]);
   const state = await open(file, "r");
   await state.sync();
   await state.close();
