@@ -11,7 +11,7 @@ import type { Image } from "../image/index.ts";
 import { type Deployment, type Lock, type Recipe } from "../model/index.ts";
 import { processOf } from "../host/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import { type Argv, describe, type Step, type StepProblem } from "../step/index.ts";
+import { type Argv, describe, performAll, type Step, type StepProblem } from "../step/index.ts";
 import { deploymentNames, type Found, findDeployment, findRecipe } from "./catalogue.ts";
 import { agingNotes, agingOf } from "./store/image-state.ts";
 import type { Asks } from "./asks/asks.ts";
@@ -453,11 +453,8 @@ export class Agent {
     };
     const wall = { spec, childPid: child.pid, startTicks: child.startTicks, cgroups };
     const { steps, argv } = backend.enter(wall, entry, { ...this.context, node: process.execPath });
-    for (const step of steps) {
-      const done = await this.context.performer.perform(step, QUIET);
-      if (!done.ok) return done;
-    }
-    return success(argv);
+    const done = await performAll(steps, { performer: this.context.performer, watch: QUIET });
+    return done.ok ? success(argv) : done;
   }
 
   /** Records an act on a compartment once it is done. */

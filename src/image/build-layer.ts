@@ -6,7 +6,7 @@
 import type { LockedLayer, LockedPackage, OsBase } from "../model/index.ts";
 import { CAPTURED, engineOf, type InstalledProblem, type Mirrors, mirrorOf } from "../package-engines/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import { type Progress, type Step, type StepProblem, toTheEnd } from "../step/index.ts";
+import { performAll, type Progress, type Step, type StepProblem, toTheEnd } from "../step/index.ts";
 import type { LayerRecord } from "./image.ts";
 import { buildTime } from "./build-time.ts";
 import type { ImageContext } from "./resolve.ts";
@@ -148,17 +148,6 @@ export function publish(
     { kind: "run", why: "bring the layer to the disk", argv: [sync, "--file-system", folder], environment: {} },
     { kind: "rename", from: folder, to: store.layer(key) },
   ];
-}
-
-export async function performAll(
-  steps: readonly Step[],
-  { performer, watch }: ImageContext,
-): Promise<Result<void, StepProblem>> {
-  for (const step of steps) {
-    const done = await performer.perform(step, watch);
-    if (!done.ok) return done;
-  }
-  return success(undefined);
 }
 
 export async function readLayerRecord(

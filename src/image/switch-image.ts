@@ -6,8 +6,8 @@
  * not there.
  */
 import { NAME_PATTERN } from "../model/index.ts";
-import { type Result, success } from "../result.ts";
-import { type Step, type StepProblem, toTheEnd } from "../step/index.ts";
+import type { Result } from "../result.ts";
+import { performAll, type Step, type StepProblem, toTheEnd } from "../step/index.ts";
 import type { ImageContext } from "./resolve.ts";
 
 /** What a recipe's image is, as texts of its files. */
@@ -92,12 +92,4 @@ function migrationSteps(recipe: string, { migration }: ImageState, { store }: Co
   if (migration === undefined) return [];
   if (migration === "") return [{ kind: "remove-tree", path }];
   return [{ kind: "write-file", path, mode: 0o644, content: migration }];
-}
-
-async function performAll(steps: readonly Step[], { performer, watch }: Context): Promise<Result<void, StepProblem>> {
-  for (const step of steps) {
-    const done = await performer.perform(step, watch);
-    if (!done.ok) return done;
-  }
-  return success(undefined);
 }

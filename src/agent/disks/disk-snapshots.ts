@@ -12,7 +12,7 @@
 import { belowInside } from "../../backends/index.ts";
 import { type Deployment, NAME_PATTERN, systemFolder } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Step, StepProblem } from "../../step/index.ts";
+import { performAll, type Step, type StepProblem } from "../../step/index.ts";
 import { type CatalogueProblem, deploymentNames, findDeployment, findRecipe } from "../catalogue.ts";
 import type { Compartments } from "../compartments.ts";
 import { type AgentContext, QUIET, type Work } from "../context.ts";
@@ -127,10 +127,8 @@ export class DiskSnapshots {
     ];
     work.report({ kind: "phase", text: `${PHASES[act]} ${of.join(", ")} of ${name}` });
     // Half of a restore would be of no use; the rest of it is known to be missing, if we end.
-    for (const step of steps) {
-      const done = await this.#context.performer.perform(step, QUIET);
-      if (!done.ok) return done;
-    }
+    const done = await performAll(steps, { performer: this.#context.performer, watch: QUIET });
+    if (!done.ok) return done;
     await this.#context.audit.append({ kind: `disk-${act}`, instance: name, label, disks: of });
     const after = await this.#disks(deployment);
     if (!after.ok) return after;

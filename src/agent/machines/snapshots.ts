@@ -12,7 +12,7 @@ import { randomBytes } from "node:crypto";
 import { type MachineFiles, TEMPLATE_FILES } from "../../backends/index.ts";
 import { realOrSelf, removeCgroups } from "../../host/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Step, StepProblem } from "../../step/index.ts";
+import { performAll, type Step, type StepProblem } from "../../step/index.ts";
 import { findDeployment } from "../catalogue.ts";
 import { type AgentContext, QUIET, type Work } from "../context.ts";
 import { choose, type Chosen, type LaunchProblem, type Prepared, prepare } from "../launch/launch.ts";
@@ -229,10 +229,7 @@ export class Snapshots {
   }
 
   async #perform(steps: readonly Step[], work: Work = QUIET): Promise<Result<void, StepProblem>> {
-    for (const step of steps) {
-      const done = await this.#context.performer.perform(step, { ...QUIET, signal: work.signal });
-      if (!done.ok) return done;
-    }
-    return success(undefined);
+    const watch = { ...QUIET, signal: work.signal };
+    return await performAll(steps, { performer: this.#context.performer, watch });
   }
 }

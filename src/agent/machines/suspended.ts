@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Attachment, BACKENDS, type MachineFiles } from "../../backends/index.ts";
 import { openStream, type ProcessName, realOrSelf, signalProcess, takeState, waitForEnd } from "../../host/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Step, StepProblem } from "../../step/index.ts";
+import { performAll, type Step, type StepProblem } from "../../step/index.ts";
 import type { CompartmentProblem, Compartments } from "../compartments.ts";
 import { type AgentContext, QUIET, type Work } from "../context.ts";
 import { readInForce, startFolder } from "../grants/in-force.ts";
@@ -221,11 +221,7 @@ export class Suspended {
   }
 
   async #perform(steps: readonly Step[]): Promise<Result<void, StepProblem>> {
-    for (const step of steps) {
-      const done = await this.#context.performer.perform(step, QUIET);
-      if (!done.ok) return done;
-    }
-    return success(undefined);
+    return await performAll(steps, { performer: this.#context.performer, watch: QUIET });
   }
 }
 

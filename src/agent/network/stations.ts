@@ -8,7 +8,7 @@ import { BACKENDS, freeNumber, type PortPlaces, type Station, stationList, wayRu
 import { realOrSelf } from "../../host/index.ts";
 import { type CompartmentSpec, NAME_PATTERN, type Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
-import type { Step, StepProblem } from "../../step/index.ts";
+import { performAll, type Step, type StepProblem } from "../../step/index.ts";
 import { type CatalogueProblem, deploymentNames, findDeployment, findRecipe } from "../catalogue.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 
@@ -135,9 +135,6 @@ async function settle(
     file(`${folder}/rules/ways.nft`, wayRules(stations)),
     file(`${folder}/rules/stations`, stationList(stations)),
   ];
-  for (const step of steps) {
-    const done = await performer.perform(step, QUIET);
-    if (!done.ok) return done;
-  }
-  return success(number);
+  const done = await performAll(steps, { performer, watch: QUIET });
+  return done.ok ? success(number) : done;
 }

@@ -4,8 +4,8 @@
  */
 import type { OsBase } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
-import { type Step, type StepProblem, toTheEnd } from "../../step/index.ts";
-import { fetchPackages, performAll } from "../build-layer.ts";
+import { performAll, type Step, type StepProblem, toTheEnd } from "../../step/index.ts";
+import { fetchPackages } from "../build-layer.ts";
 import { digest } from "../image.ts";
 import type { ImageContext } from "../resolve.ts";
 import { type GuestProblem, kernelOf, lockGuest } from "./lock-guest.ts";

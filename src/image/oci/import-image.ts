@@ -9,8 +9,8 @@
  * - A layer has its name only when it is whole; the record comes last.
  */
 import { type Result, refusal, success } from "../../result.ts";
-import { type StepProblem, toTheEnd, type Unpacked } from "../../step/index.ts";
-import { performAll, publish } from "../build-layer.ts";
+import { performAll, type StepProblem, toTheEnd, type Unpacked } from "../../step/index.ts";
+import { publish } from "../build-layer.ts";
 import { digest, type Image, type LayerRecord } from "../image.ts";
 import type { ImageContext } from "../resolve.ts";
 import { sealLayer, type SealProblem } from "../seal-layer.ts";
