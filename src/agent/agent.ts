@@ -291,7 +291,8 @@ export class Agent {
         if (!prepared.ok) return prepared;
       }
       const launched = await this.#launchPrepared(prepared.value, screen.value, from, work);
-      const on = launched.ok ? await this.suspended.wentOn(prepared.value, work) : launched;
+      if (!launched.ok || !boots(chosen.deployment)) return launched;
+      const on = await this.suspended.wentOn(prepared.value, work);
       return on.ok ? launched : on;
     } finally {
       this.life.screens.begun(name);
