@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, wr
 import { tmpdir } from "node:os";
 import { type TestContext, test } from "node:test";
 import { HelperCare } from "./helper-care.ts";
-import { helperPath } from "./helper-program.ts";
+import { helperPath } from "../model/index.ts";
 import { runProgram } from "./run-program.ts";
 
 const SKIP = (await runProgram(["/usr/bin/cc", "--version"])).ok ? false : "cannot here: no C compiler is installed";

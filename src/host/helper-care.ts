@@ -8,7 +8,8 @@
  * - A build that failed is not tried again until a file has changed.
  */
 import { readdirSync, statSync } from "node:fs";
-import { buildHelper, helperPath, type HelperState, helperState } from "./helper-program.ts";
+import { helperPath } from "../model/index.ts";
+import { buildHelper, type HelperState, helperState } from "./helper-program.ts";
 
 /** A file that changed so recently could change again without another time of change. */
 const SETTLED_AFTER_MS = 2_000;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import test from "node:test";
-import { buildHelper, helperPath, helperState } from "./helper-program.ts";
+import { helperPath } from "../model/index.ts";
+import { buildHelper, helperState } from "./helper-program.ts";
 import { runProgram } from "./run-program.ts";
 
 async function withProgram(check: (program: string) => Promise<void>): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { helperPath } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
 import { describeRunProblem, runProgram } from "./run-program.ts";
 
@@ -18,11 +19,6 @@ export type HelperState =
 export interface HelperProblem {
   readonly kind: "helper-not-built";
   readonly detail: string;
-}
-
-/** Where the helper lies once it is built. */
-export function helperPath(program: string): string {
-  return `${program}/helper/build/skerry-helper`;
 }
 
 export async function helperState(program: string): Promise<HelperState> {

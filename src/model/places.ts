@@ -20,6 +20,11 @@ export interface Places {
   readonly program: string;
 }
 
+/** Where the helper lies once it is built. @param program - as in Places */
+export function helperPath(program: string): string {
+  return `${program}/helper/build/skerry-helper`;
+}
+
 /**
  * @param program - absolute path of the folder that holds the start script
  * @param runtimeFallback - where sockets go when the session names no runtime folder: `/tmp/skerry-UID`

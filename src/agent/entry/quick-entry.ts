@@ -39,11 +39,9 @@ function askFile({ places }: Pick<AgentContext, "places">): string {
 export async function offerQuickEntry({ context }: Agent): Promise<void> {
   const state = await context.helper.state();
   if (state.kind !== "built") return;
-  const content = `${context.places.program}/${HELPER}\n`;
+  const content = `${state.path}\n`;
   await context.performer.perform({ kind: "write-file", path: askFile(context), mode: 0o600, content }, QUIET);
 }
-
-const HELPER = "helper/build/skerry-helper";
 
 /** @returns false where something else is asked for */
 export function answerQuickEntry(agent: Agent, request: IncomingMessage, response: ServerResponse): boolean {

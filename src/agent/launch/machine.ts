@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { BACKENDS, CARD_MODULES, type MachineFiles, type WayFiles } from "../../backends/index.ts";
 import { ownBundles, realOrSelf, whyEmulated } from "../../host/index.ts";
 import { buildDisks, buildGuest, diskPaths, type GuestProblem, type Image } from "../../image/index.ts";
+import { helperPath } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { type CatalogueProblem, findBase } from "../catalogue.ts";
 import { type AgentContext, imageContext, type Work } from "../context.ts";
@@ -56,7 +57,7 @@ export async function makeMachine(
   if (image.layers.length === 0) return success(plannedMachine(image, context));
   const base = await findBase(image.base, context);
   if (!base.ok) return base;
-  const helper = `${context.places.program}/helper/build/skerry-helper`;
+  const helper = helperPath(context.places.program);
   const program = await readFile(helper).catch(() => undefined);
   if (program === undefined) return refusal({ kind: "helper-missing", path: helper });
   const init = await readFile(`${context.places.program}/guest/init`, "utf8");

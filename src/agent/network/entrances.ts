@@ -4,8 +4,7 @@
  *
  * What was changed while it runs lies beside the start, in `publish.json`.
  */
-import { helperPath } from "../../host/index.ts";
-import { type CompartmentSpec, placeText, type Publish } from "../../model/index.ts";
+import { type CompartmentSpec, helperPath, placeText, type Publish } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import type { Start, StartRecord } from "../start-record.ts";
 import { type AgentContext, QUIET } from "../context.ts";

@@ -4,7 +4,7 @@
  * Source: bwrap(1), and helper/README.md for what the helper does before it. Every namespace is unshared first and only
  * then is anything let in, so a line forgotten here closes a door and never opens one.
  */
-import { type CompartmentSpec, type HostFacts, isWithin } from "../../model/index.ts";
+import { type CompartmentSpec, helperPath, type HostFacts, isWithin } from "../../model/index.ts";
 import { type Result, success } from "../../result.ts";
 import { type Argv, fileByContent, type Step } from "../../step/index.ts";
 import {
@@ -225,7 +225,7 @@ export function behind([first, ...rest]: readonly string[], argv: Argv): Argv {
 }
 
 export function helperOf({ places }: Host): string {
-  return `${places.program}/helper/build/skerry-helper`;
+  return helperPath(places.program);
 }
 
 function makesOverlays(facts: HostFacts): boolean {
