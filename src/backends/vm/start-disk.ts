@@ -169,12 +169,16 @@ export function enterWords({ user }: CompartmentSpec, wanted: Entry, tasks: numb
 
 /** What the machine's control end starts to change what is shown at one place of the app's (helper/slots.c). */
 export function slotWords(name: string, change: SlotChange): readonly string[] {
-  const words = {
+  return [HELPER, "slot", "--child", "{child}", "--start-ticks", "{ticks}", "--", ...changeWords(name, change)];
+}
+
+/** The change itself, of the share with that name. */
+export function changeWords(name: string, change: SlotChange): readonly string[] {
+  return {
     show: ["show", name],
     "hide-and-end": ["hide", name, "end"],
     "hide-and-count": ["hide", name, "count"],
-  };
-  return [HELPER, "slot", "--child", "{child}", "--start-ticks", "{ticks}", "--", ...words[change]];
+  }[change];
 }
 
 /** One word for a POSIX shell, whatever is in it. */

@@ -7,6 +7,7 @@
 import { type CompartmentSpec, isWithin } from "../../model/index.ts";
 import type { Attachment, Entry, SlotChange } from "../backend.ts";
 import type { Share } from "./shares.ts";
+import { changeWords } from "./start-disk.ts";
 
 /** Where our programs lie in the machine. */
 export const PROGRAMS = "/etc/skerry";
@@ -36,13 +37,7 @@ export function systemEntry({ command, directory, environment }: Entry): readonl
 
 /** What the machine's control end starts to change what is shown at a place (helper/slots.c). */
 export function systemSlot(share: Share, change: SlotChange): readonly string[] {
-  const { name } = share;
-  const words = {
-    show: ["show", name],
-    "hide-and-end": ["hide", name, "end"],
-    "hide-and-count": ["hide", name, "count"],
-  };
-  return slotWords(share, words[change]);
+  return slotWords(share, changeWords(share.name, change));
 }
 
 function slotWords({ seen }: Share, words: readonly string[]): readonly string[] {
