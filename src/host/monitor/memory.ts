@@ -6,9 +6,10 @@
  *
  * Invariant: one question at a time goes to the VMM, and nobody waits for long.
  */
-import { createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { Qmp } from "./qmp.ts";
 import type { Raised } from "./raise.ts";
+import { lineOf } from "./streams.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const ANSWERS_WITHIN_MS = 20_000;
@@ -28,9 +29,11 @@ export async function serveMemory(path: string, machine: Pick<Raised, "stream">)
       return;
     }
     asking += 1;
-    void lineFrom(socket).then((line) => {
+    // Of a question that does not come, none is asked.
+    const line = lineOf(socket, LINE_BYTES_LIMIT, ANSWERS_WITHIN_MS).catch(() => "?");
+    void line.then((question) => {
       turn = turn.then(async () => {
-        socket.end(`${await answerTo(line, machine)}\n`);
+        socket.end(`${await answerTo(question, machine)}\n`);
         asking -= 1;
       });
     });
@@ -53,21 +56,4 @@ async function answerTo(line: string, machine: Pick<Raised, "stream">): Promise<
   } catch (error) {
     return `-${error instanceof Error ? error.message : String(error)}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 200);
   }
-}
-
-/** @returns up to its end, or to the limit; a line that does not come in time is none */
-async function lineFrom(socket: Socket): Promise<string> {
-  let said = "";
-  const timer = setTimeout(() => socket.destroy(), ANSWERS_WITHIN_MS);
-  return await new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      resolve(said.includes("\n") ? (said.split("\n")[0] ?? "") : "?");
-    };
-    socket.once("end", done).once("close", done);
-    socket.on("data", (piece) => {
-      said += piece.toString("latin1");
-      if (said.includes("\n") || said.length > LINE_BYTES_LIMIT) done();
-    });
-  });
 }

@@ -51,6 +51,27 @@ export async function passOn(
   await new Promise<void>((resolve) => target.write("", () => resolve()));
 }
 
+/** What the machine's owner says next, without the line's end. @throws where it does not come, or is longer */
+export async function lineOf(owner: Socket, limitBytes: number, withinMs: number): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    let said = "";
+    const timer = setTimeout(() => over(() => reject(new Error("its owner says nothing"))), withinMs);
+    const hear = (piece: Buffer) => {
+      said += piece.toString("utf8");
+      const end = said.indexOf("\n");
+      if (end !== -1) over(() => resolve(said.slice(0, end)));
+      else if (said.length > limitBytes) over(() => reject(new Error("its owner says too much")));
+    };
+    const gone = () => over(() => reject(new Error("its owner has gone")));
+    const over = (then: () => void) => {
+      clearTimeout(timer);
+      owner.off("data", hear).off("end", gone).off("close", gone);
+      then();
+    };
+    owner.on("data", hear).once("end", gone).once("close", gone);
+  });
+}
+
 /** Keeps the last bytes of what somebody says. */
 export class Tail {
   readonly #limit: number;

@@ -17,6 +17,7 @@ import { askMachine } from "./ask-machine.ts";
 import type { Channel } from "./channel.ts";
 import { Qmp } from "./qmp.ts";
 import type { Raised } from "./raise.ts";
+import { lineOf } from "./streams.ts";
 
 const REQUEST_BYTES_LIMIT = 64 * 1024;
 const REQUEST_WITHIN_MS = 30_000;
@@ -48,7 +49,7 @@ export async function offerSuspend(
 ): Promise<Server> {
   let busy = false;
   const act = async (client: Socket) => {
-    const request = requestIn(await lineOf(client, REQUEST_WITHIN_MS));
+    const request = requestIn(await lineOf(client, REQUEST_BYTES_LIMIT, REQUEST_WITHIN_MS));
     if (busy) throw new Error("it is being written down already");
     busy = true;
     await suspend(client, request, { folder, machine, channel, off }).finally(() => (busy = false));
@@ -93,7 +94,8 @@ async function suspend(
     stopped = true;
     await qmp.execute("migrate-set-parameters", SPEED, ANSWERS_WITHIN_MS);
     await send(client, folder, qmp);
-    if ((await lineOf(client, KEPT_WITHIN_MS)) !== "kept") throw new Error("its owner has not kept it");
+    if ((await lineOf(client, REQUEST_BYTES_LIMIT, KEPT_WITHIN_MS)) !== "kept")
+      throw new Error("its owner has not kept it");
   } catch (error) {
     if (stopped) await runOn(qmp);
     for (const words of back) await askMachine(open, words, ASKS_WITHIN_MS).catch(() => {});
@@ -173,27 +175,6 @@ async function reached(qmp: Qmp, withinMs: number, broken: () => unknown = () =>
       throw new Error(`QEMU: ${typeof words === "string" ? words : status}`);
   }
   throw new Error("it did not come to its end in time");
-}
-
-/** The client's next line. */
-async function lineOf(client: Socket, withinMs: number): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    let said = "";
-    const timer = setTimeout(() => over(() => reject(new Error("its owner says nothing"))), withinMs);
-    const hear = (piece: Buffer) => {
-      said += piece.toString("utf8");
-      const end = said.indexOf("\n");
-      if (end !== -1) over(() => resolve(said.slice(0, end)));
-      else if (said.length > REQUEST_BYTES_LIMIT) over(() => reject(new Error("its owner says too much")));
-    };
-    const gone = () => over(() => reject(new Error("its owner has gone")));
-    const over = (then: () => void) => {
-      clearTimeout(timer);
-      client.off("data", hear).off("end", gone).off("close", gone);
-      then();
-    };
-    client.on("data", hear).once("end", gone).once("close", gone);
-  });
 }
 
 /** It comes from the machine's owner; it is looked at so that a mistake is none of ours. */
