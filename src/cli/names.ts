@@ -65,6 +65,14 @@ function starting(partial: string, names: readonly string[]): readonly string[] 
   return [...new Set(names.filter((name) => name.startsWith(partial)))].toSorted();
 }
 
+/** The one argument of a command about an instance. */
+export const INSTANCE_NAME = {
+  kind: "tuple",
+  parameters: [
+    { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
+  ],
+} as const;
+
 /** One or more of them, for commands that take nothing else. */
 export const RUNNING_NAMES = {
   kind: "array",

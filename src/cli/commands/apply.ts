@@ -3,18 +3,13 @@ import type { ApplyResponseJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { print, printJson } from "../print.ts";
 
 export default defineCommand<{ readonly json: boolean }, [string]>({
   parameters: {
     flags: { json: JSON_FLAG },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   description:
     "Reads the deployment as it stands, and does what grant, revoke and edit do after they have written it. A start reads it anyway.",

@@ -3,7 +3,7 @@ import type { DescribeResponseJson, ServiceJson } from "../../contract/index.ts"
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { publishedText } from "../published.ts";
 import { formatBytes, print, printJson, printTable, warn } from "../print.ts";
 
@@ -13,12 +13,7 @@ export default defineCommand<{ readonly effective: boolean; readonly json: boole
       effective: { kind: "boolean", brief: "What is requested and granted, joined.", default: false },
       json: JSON_FLAG,
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   examples: ["describe ripgrep", "describe ripgrep --effective"],
   async run(world, flags, name) {

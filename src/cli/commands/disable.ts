@@ -3,19 +3,14 @@ import type { SetEnabledResponseJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { print, printJson } from "../print.ts";
 import { letGo } from "../units.ts";
 
 export default defineCommand<{ readonly now: boolean; readonly json: boolean }, [string]>({
   parameters: {
     flags: { now: { kind: "boolean", brief: "Stop it at once, too.", default: false }, json: JSON_FLAG },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   description: "Writes `autostart: false` into its deployment, and takes away its unit of systemd. What runs runs on.",
   examples: ["disable radicale", "disable radicale --now"],

@@ -6,17 +6,12 @@ import { readTextIfThere, writeWhole } from "../../host/files.ts";
 import { agentOf, ask, failed } from "../ask-agent.ts";
 import { defineCommand, type NoFlags } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { complain, print } from "../print.ts";
 
 export default defineCommand<NoFlags, [string]>({
   parameters: {
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   description:
     "Opens $VISUAL, $EDITOR or nano. A text that is refused can be mended; the file keeps its old content until then.",

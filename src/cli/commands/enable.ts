@@ -4,19 +4,14 @@ import type { LaunchResponseJson, SetEnabledResponseJson } from "../../contract/
 import { ask, follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { print, printJson } from "../print.ts";
 import { hasSystemd, systemctl } from "../units.ts";
 
 export default defineCommand<{ readonly now: boolean; readonly json: boolean }, [string]>({
   parameters: {
     flags: { now: { kind: "boolean", brief: "Start it at once, too.", default: false }, json: JSON_FLAG },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   description: [
     "Writes `autostart: true` into its deployment. Where systemd runs, writes a unit as well, which starts it and sees",

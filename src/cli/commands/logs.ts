@@ -4,7 +4,7 @@ import { followText, readLog } from "../../host/log-file.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { complain, print } from "../print.ts";
 
 export default defineCommand<{ readonly follow: boolean; readonly lines?: number }, [string]>({
@@ -20,12 +20,7 @@ export default defineCommand<{ readonly follow: boolean; readonly lines?: number
       },
     },
     aliases: { f: "follow", n: "lines" },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   examples: ["logs radicale", "logs -f radicale"],
   async run(world, flags, name) {

@@ -3,7 +3,7 @@ import type { TightenResponseJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { complain, printJson, printTable, say } from "../print.ts";
 import { parseSince } from "../since.ts";
 
@@ -19,12 +19,7 @@ export default defineCommand<{ readonly unusedFor: string; readonly json: boolea
       },
       json: JSON_FLAG,
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   description:
     "It proposes and changes nothing. Rules of a network are judged by the audit. Who reads a folder is not recorded, and so a folder is never called unused.",

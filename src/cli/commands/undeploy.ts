@@ -3,7 +3,7 @@ import type { UndeployResponseJson } from "../../contract/index.ts";
 import { ask } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { print, printJson } from "../print.ts";
 import { letGo } from "../units.ts";
 
@@ -13,12 +13,7 @@ export default defineCommand<{ readonly withData: boolean; readonly json: boolea
       withData: { kind: "boolean", brief: "Its volumes, copies and logs too, for ever.", default: false },
       json: JSON_FLAG,
     },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
   },
   examples: ["undeploy radicale", "undeploy radicale-family --with-data"],
   async run(world, { withData, json }, name) {

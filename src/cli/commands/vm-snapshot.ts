@@ -3,19 +3,14 @@ import type { MakeSnapshotResponseJson } from "../../contract/index.ts";
 import { follow } from "../ask-agent.ts";
 import { defineCommand, JSON_FLAG } from "../command.ts";
 import { EXIT } from "../exit.ts";
-import { proposeDeployments } from "../names.ts";
+import { INSTANCE_NAME } from "../names.ts";
 import { formatBytes, print, printJson } from "../print.ts";
 import { QUIET_FLAG } from "../wanted-flags.ts";
 
 export default defineCommand<{ readonly quiet: boolean; readonly json: boolean }, [string]>({
   parameters: {
     flags: { quiet: QUIET_FLAG, json: JSON_FLAG },
-    positional: {
-      kind: "tuple",
-      parameters: [
-        { parse: String, brief: "Name of the instance.", placeholder: "NAME", proposeCompletions: proposeDeployments },
-      ],
-    },
+    positional: INSTANCE_NAME,
     aliases: { q: "quiet" },
   },
   description: [
