@@ -1,21 +1,11 @@
 /** An agent that is killed in the middle of a change of folders: the next one brings it to an end, and the app goes on. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { commandOf, done, listed, processesSaying, until } from "./life.fixture.ts";
+import { applyKilled, isBegun, RECIPE } from "./live-killed.fixture.ts";
 import { kill, pidsOf } from "./kill-loop.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
-
-const RECIPE = `skerry: recipe/1
-summary: A shell whose folder changes while it runs
-packages: [bash, git, python3, build-essential, ca-certificates, less]
-programs:
-  shell: /bin/bash
-requests:
-  docs: { service: folder, why: to be read, need: optional }
-volumes: { data: { class: data, inside: /home/app/data } }
-`;
 
 let trial: Trial;
 
@@ -53,11 +43,6 @@ async function start(more = ""): Promise<void> {
 
 const counted = () => readFileSync(`${trial.home}/data/volumes/dev-shell/data/count`, "utf8").length;
 
-function isBegun(): boolean {
-  const folder = `${trial.home}/run/compartments`;
-  return readdirSync(folder).some((id) => existsSync(`${folder}/${id}/unfinished.json`));
-}
-
 test("whenever it is killed, the app goes on, and who held what was revoked does not", async () => {
   await start();
   const hold = "exec 7</mnt/docs/name; : held-by-one; while :; do sleep 1 <&-; done";
@@ -69,15 +54,10 @@ test("whenever it is killed, the app goes on, and who held what was revoked does
     assert.equal((await inside(`setsid sh -c '${hold}' >/dev/null 2>&1 & cat /mnt/docs/name`)).stdout, "docs", story);
     await until(`a holder, ${story}`, () => holders().length > 0);
     write("deny");
-    let over = false;
-    const revoked = trial.skerry(["apply", "dev-shell"]).finally(() => (over = true));
-    await until("its beginning", () => over || isBegun(), 60_000);
-    await pause(afterMs);
-    for (const pid of pidsOf(trial, "agent", undefined, "")) kill(pid);
-    await revoked;
+    await applyKilled(trial, afterMs);
     const [row] = await listed(trial);
     assert.equal(row?.state, "running", story);
-    assert.ok(!isBegun(), story);
+    assert.ok(!isBegun(trial), story);
     const before = counted();
     await until(`it counts on, ${story}`, () => counted() > before);
     await apply();

@@ -1,21 +1,10 @@
 /** An agent that is killed while a machine's folder is being taken away: the next one brings it to an end, and the app goes on. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { kill, pidsOf } from "./kill-loop.fixture.ts";
 import { done, listed, until } from "./life.fixture.ts";
+import { applyKilled, isBegun, RECIPE } from "./live-killed.fixture.ts";
 import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
-
-const RECIPE = `skerry: recipe/1
-summary: A shell whose folder changes while it runs
-packages: [bash, git, python3, build-essential, ca-certificates, less]
-programs:
-  shell: /bin/bash
-requests:
-  docs: { service: folder, why: to be read, need: optional }
-volumes: { data: { class: data, inside: /home/app/data } }
-`;
 
 /** Emulated, and on a machine with other work. */
 const LIMIT_MS = 240_000;
@@ -39,11 +28,6 @@ const inside = async (script: string) =>
 
 const counted = () => readFileSync(`${trial.home}/data/volumes/dev-shell/data/count`, "utf8").length;
 
-function isBegun(): boolean {
-  const folder = `${trial.home}/run/compartments`;
-  return readdirSync(folder).some((id) => existsSync(`${folder}/${id}/unfinished.json`));
-}
-
 test("whenever it is killed, what was revoked is gone from the machine, and the app goes on", {
   skip: lacksForMachines(),
 }, async () => {
@@ -64,17 +48,11 @@ test("whenever it is killed, what was revoked is gone from the machine, and the 
     const holder = "exec 7</mnt/docs/name; cat <&7; setsid sleep 1000 >/dev/null 2>&1 & echo $! >/tmp/holder";
     assert.equal((await inside(holder)).stdout, "docs", story);
     write("deny");
-    let over = false;
-    const revoked = trial.skerry(["apply", "dev-shell"]).finally(() => (over = true));
-    await until("its beginning", () => over || isBegun(), 60_000);
-    await pause(afterMs);
-    if (isBegun()) inTheMiddle += 1;
-    for (const pid of pidsOf(trial, "agent", undefined, "")) kill(pid);
-    await revoked;
+    if (await applyKilled(trial, afterMs)) inTheMiddle += 1;
     const [row] = await listed(trial);
     assert.equal(row?.state, "running", story);
     assert.equal(row?.id, id, story);
-    assert.ok(!isBegun(), story);
+    assert.ok(!isBegun(trial), story);
     await apply();
     const seen = await inside("cat /mnt/docs/name; cut -d' ' -f3 /proc/$(cat /tmp/holder)/stat");
     assert.match(seen.stdout, /^Z?\n?$/, story);
