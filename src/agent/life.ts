@@ -22,6 +22,7 @@ import { Screens } from "./display/screens.ts";
 import { Learning } from "./learn/learning.ts";
 import { LiveChanges } from "./grants/live-change.ts";
 import type { Dialled } from "./network/dial.ts";
+import { DroppedFrames } from "./network/dropped-frames.ts";
 import { Entrances } from "./network/entrances.ts";
 import { Networks } from "./network/networks.ts";
 import type { Stopped } from "./machines/power-off.ts";
@@ -57,6 +58,7 @@ export class Life {
   readonly readiness: ReadyWatch;
   readonly networks: Networks;
   readonly entrances: Entrances;
+  readonly #dropped: DroppedFrames;
   readonly live: LiveChanges;
   readonly learning: Learning;
   readonly onDemand: OnDemand;
@@ -98,10 +100,12 @@ export class Life {
       const start = this.compartments.byId(id);
       return dialledOf(start, start?.child);
     });
+    this.#dropped = new DroppedFrames(context, (name) => this.compartments.newest(name)?.record.spec.id);
     this.compartments = new Compartments(context, {
       stands: (start) => {
         this.networks.stands(start);
         this.entrances.stands(start);
+        this.#dropped.stands(start);
         this.live.stands(start);
         this.readiness.watch(start);
       },
@@ -111,6 +115,7 @@ export class Life {
         const { learning, spec } = start.record;
         if (learning === true) this.learning.ended(spec, await this.networks.stateOf(spec.id));
         await this.networks.ended(start.record.spec.id);
+        await this.#dropped.ended(start.record.spec);
         this.live.ended(start.record.spec.id);
         await this.services.ended(start);
         this.readiness.tellOfEnd(start);

@@ -242,6 +242,18 @@ export type AuditEvent =
       readonly because: string;
       readonly times: number;
     }
+  /**
+   * A machine whose way leads through another one sent so many frames that were dropped at its port there, since it named
+   * another sender or was malformed. `id` is its start by then.
+   */
+  | {
+      readonly kind: "frames-dropped";
+      readonly instance: string;
+      readonly id: string | undefined;
+      readonly through: string;
+      readonly because: string;
+      readonly times: number;
+    }
   /** `what` is what was asked for: `start`, `deploy`. */
   | { readonly kind: "refused"; readonly instance: string | undefined; readonly what: string; readonly because: string }
   | { readonly kind: "adopted"; readonly instance: string; readonly id: string; readonly pid: number }

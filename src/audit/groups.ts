@@ -60,6 +60,7 @@ const GROUPS: Readonly<Record<AuditKind, readonly AuditGroup[]>> = {
   "net-allowed": ["net"],
   "net-refused": ["net"],
   "net-published": ["net"],
+  "frames-dropped": ["net"],
   trimmed: [],
   torn: [],
 };

@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { after, test } from "node:test";
 import { bytes, ethernet, ipv4 } from "../../src/host/monitor/frame.fixture.ts";
 import { framed } from "../../src/host/monitor/frames.ts";
-import { done, until } from "./life.fixture.ts";
+import { done, killAgent, recorded, until } from "./life.fixture.ts";
 import { makeTwoNetworks, SKERRY, whyNoNetworks } from "./network.fixture.ts";
 import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
 
@@ -59,16 +59,33 @@ test("an app's way leads through a net VM and no further than its answer; either
     assert.ok(refused.length > 0 && refused.every((line) => line.endsWith("No route to host")), refused.join("\n"));
 
     const ports = `${trial.home}/state/machines/net/ports`;
-    const counted = (): readonly Counted[] => JSON.parse(readFileSync(`${ports}/counts.json`, "utf8"));
+    const counted = (): readonly Counted[] => JSON.parse(readFileSync(`${ports}/counts.json`, "utf8")).ports;
     // Past the machine, its kernel and QEMU: whoever has them all has this socket, and no other.
     const from = { from: bytes("02534b000002"), to: bytes("02534b000001") };
     const spoofed = ethernet(0x0800, ipv4(6, Buffer.alloc(20), { from: Buffer.from([100, 127, 0, 3]) }), from);
-    await new Promise<void>((resolve, reject) => {
-      const port = connect(`${ports}/ada/socket`, () => port.end(framed(spoofed), resolve)).once("error", reject);
-    });
-    const dropped = () => counted().find(({ name }) => name === "ada")?.dropped["ipv4-source"] === 1;
-    await until("the spoofed frame is counted", dropped, LIMIT_MS);
+    const spoof = async () =>
+      await new Promise<void>((resolve, reject) => {
+        const port = connect(`${ports}/ada/socket`, () => port.end(framed(spoofed), resolve)).once("error", reject);
+      });
+    await spoof();
+    const dropped = () => counted().find(({ name }) => name === "ada")?.dropped["ipv4-source"];
+    await until("the spoofed frame is counted", () => dropped() === 1, LIMIT_MS);
     assert.match(await said("net"), /skerry: ada: frame dropped \(ipv4-source\), 1 so far/);
+    const onRecord = async () =>
+      (await recorded(trial, "ada"))
+        .filter(({ kind }) => kind === "frames-dropped")
+        .map(({ facts }) => ({ ...facts, id: undefined }));
+    const record = { through: "net", because: "IPv4 in the name of another address", times: 1, id: undefined };
+    await until("the spoofed frame is on record", async () => (await onRecord()).length > 0, LIMIT_MS);
+    assert.deepEqual(await onRecord(), [record]);
+
+    // The next agent goes on where this one was.
+    await killAgent(trial);
+    await spoof();
+    await until("a second one is counted", () => dropped() === 2, LIMIT_MS);
+    await onHost("ps");
+    await until("the second one is on record", async () => (await onRecord()).length > 1, LIMIT_MS);
+    assert.deepEqual(await onRecord(), [record, record]);
 
     const inside = `getent ahostsv4 skerry.test | head -n 1; ${TRY}; echo "granted $(try ${GRANTED})"; echo "other $(try ${NOT_NAMED})"; echo "private $(try ${PRIVATE})"; echo "ada $(try 100.127.0.2)"`;
     const { stdout } = await onHost("run", "-q", "bob", "--", "-c", inside);

@@ -84,18 +84,19 @@ async function whyNotProvider(
   return success(recipe.value.thing);
 }
 
-function folderOf(provider: string, { places }: AgentContext): string {
+/** What lies beside the state of instances for one provider. */
+export function portsFolder(provider: string, { places }: AgentContext): string {
   return `${places.state}/machines/${provider}`;
 }
 
 /** The helper shows a folder only by the path that it really has. */
 async function placesOf(provider: string, context: AgentContext) {
-  const folder = realOrSelf(folderOf(provider, context));
+  const folder = realOrSelf(portsFolder(provider, context));
   return { ports: `${folder}/ports`, rules: `${folder}/rules` };
 }
 
-async function readStations(provider: string, context: AgentContext): Promise<readonly Station[]> {
-  const text = await context.performer.readText(`${folderOf(provider, context)}/stations.json`);
+export async function readStations(provider: string, context: AgentContext): Promise<readonly Station[]> {
+  const text = await context.performer.readText(`${portsFolder(provider, context)}/stations.json`);
   return text === undefined ? [] : JSON.parse(text);
 }
 
@@ -119,7 +120,7 @@ async function settle(
     ...kept.filter(({ name }) => name !== wanted?.name),
     ...(wanted === undefined || number === undefined ? [] : [{ ...wanted, number }]),
   ].toSorted((left, right) => left.number - right.number);
-  const folder = folderOf(provider, context);
+  const folder = portsFolder(provider, context);
   const file = (path: string, content: string): Step => ({ kind: "write-file", path, mode: 0o600, content });
   const left = (await performer.list(`${folder}/ports`)).filter(
     (name) => NAME_PATTERN.test(name) && !stations.some((one) => one.name === name),

@@ -10,8 +10,9 @@
  * - What a station sends reaches the provider only as frames.ts lets it; what is dropped is counted, and said now and then.
  * - Nothing waits without a limit.
  */
-import { watch } from "node:fs";
-import { readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { renameSync, watch, writeFileSync } from "node:fs";
+import { readFile, unlink } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { checkSent, type Drop, FrameReader, type Station, stationFor } from "./frames.ts";
 import { readStations } from "./stations.ts";
@@ -44,6 +45,7 @@ export async function openHub({ card, list, ports: folder }: HubPlaces, say: (li
   const ports = new Map<string, Port>();
   const { connected } = await listenOnce(card);
   let provider: { readonly socket: Socket; readonly mac: Buffer } | undefined;
+  const writeCounts = countsOf(folder, ports);
   let text = "";
   let mac: Buffer = Buffer.alloc(6);
   let looking = Promise.resolve();
@@ -62,8 +64,10 @@ export async function openHub({ card, list, ports: folder }: HubPlaces, say: (li
   watch(list.slice(0, list.lastIndexOf("/")), look).on("error", () => {});
   setInterval(() => {
     look();
-    void writeCounts(folder, ports).catch(() => {});
+    writeCounts();
   }, LOOK_EVERY_MS);
+  // What was dropped in the last moment counts, too.
+  process.once("exit", writeCounts);
   await looking;
   void connected.then((socket) => {
     provider = { socket, mac };
@@ -148,11 +152,23 @@ function count({ station, drops }: Port, drop: Drop, say: (line: string) => void
   if (Number.isInteger(Math.log2(now))) say(`${station.name}: frame dropped (${drop}), ${now} so far`);
 }
 
-/** What passed and what was dropped, for whoever asks. */
-async function writeCounts(folder: string, ports: ReadonlyMap<string, Port>): Promise<void> {
-  const rows = [...ports.values()].map(({ station, passed, drops }) => ({
-    ...{ name: station.name, passed, dropped: Object.fromEntries(drops) },
-  }));
-  await writeFile(`${folder}/counts.new`, JSON.stringify(rows));
-  await rename(`${folder}/counts.new`, `${folder}/counts.json`);
+/** What passed and what was dropped since we began, for whoever asks. @returns writes it where it has changed */
+function countsOf(folder: string, ports: ReadonlyMap<string, Port>): () => void {
+  // By it, who reads knows that counts begin anew.
+  const run = randomBytes(8).toString("hex");
+  let written = "";
+  return () => {
+    const rows = [...ports.values()].map(({ station, passed, drops }) => ({
+      ...{ name: station.name, passed, dropped: Object.fromEntries(drops) },
+    }));
+    const text = JSON.stringify({ run, ports: rows });
+    if (text === written) return;
+    try {
+      writeFileSync(`${folder}/counts.new`, text);
+      renameSync(`${folder}/counts.new`, `${folder}/counts.json`);
+      written = text;
+    } catch {
+      // No room, or the folder is gone: frames go on.
+    }
+  };
 }
