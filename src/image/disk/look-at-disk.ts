@@ -8,6 +8,7 @@
  */
 import type { Disk, DiskFormat } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
+import { CATALOG_BYTES, DESCRIPTORS, readCatalog, readIso, type Starts } from "./iso.ts";
 import { readPartitions } from "./partitions.ts";
 import { farthestIn, HEAD_BYTES, isQcow2, type Qcow2Head, readQcow2, tablesIn } from "./qcow2.ts";
 import { type Qcow2Snapshot, readSnapshots, SNAPSHOT_TABLE_BYTES } from "./qcow2-snapshots.ts";
@@ -23,6 +24,10 @@ export interface LookedAt {
   readonly virtualBytes: number;
   readonly backing: string | undefined;
   readonly snapshots: readonly Qcow2Snapshot[];
+  /** Nothing was ever written to it. */
+  readonly blank: boolean;
+  /** Of a CD; undefined where it is not known. */
+  readonly starts: Starts | undefined;
 }
 
 export type DiskFault =
@@ -50,15 +55,34 @@ type Wanted = Pick<Disk, "as" | "written"> & {
 
 export async function lookAtDisk(file: Readable, wanted: Wanted): Promise<Result<LookedAt, BadDisk>> {
   const head = await file.read(0, Math.min(HEAD_BYTES, file.bytes));
-  return wanted.format === "qcow2" ? await lookAtQcow2(file, head, wanted.below) : lookAtRaw(file, head, wanted);
+  if (wanted.format === "qcow2") return await lookAtQcow2(file, head, wanted.below);
+  return wanted.as === "cdrom" ? await lookAtCd(file, head, wanted) : lookAtRaw(file, head, wanted);
 }
+
+async function lookAtCd(file: Readable, head: Buffer, wanted: Wanted): Promise<Result<LookedAt, BadDisk>> {
+  const raw = lookAtRaw(file, head, wanted);
+  if (!raw.ok) return raw;
+  const iso = readIso(await file.read(DESCRIPTORS.at, DESCRIPTORS.bytes));
+  // Whoever has written the format may know of a kind of CD that we do not.
+  if (iso === undefined)
+    return wanted.written ? raw : bad({ fault: "no-image", because: "it has no file system of a CD" });
+  const { catalogAt, udf } = iso;
+  const leastBytes = Math.max(iso.leastBytes, catalogAt === undefined ? 0 : catalogAt + CATALOG_BYTES);
+  if (leastBytes > file.bytes) return bad({ fault: "cut-off", leastBytes, bytes: file.bytes });
+  const { bios, uefi } = readCatalog(
+    catalogAt === undefined ? Buffer.alloc(0) : await file.read(catalogAt, CATALOG_BYTES),
+  );
+  return success({ ...raw.value, starts: { bios, uefi: uefi || udf } });
+}
+
+const UNKNOWN = { blank: false, starts: undefined };
 
 function lookAtRaw({ bytes }: Readable, head: Buffer, { as, written }: Wanted): Result<LookedAt, BadDisk> {
   if (bytes < 512) return bad({ fault: "no-image", because: "it has less than one sector" });
   if (!written && isQcow2(head)) return bad({ fault: "looks-like", format: "qcow2" });
   const leastBytes = as === "disk" ? (readPartitions(head)?.leastBytes ?? 0) : 0;
   if (leastBytes > bytes) return bad({ fault: "cut-off", leastBytes, bytes });
-  return success({ virtualBytes: Math.ceil(bytes / 512) * 512, backing: undefined, snapshots: [] });
+  return success({ virtualBytes: Math.ceil(bytes / 512) * 512, backing: undefined, snapshots: [], ...UNKNOWN });
 }
 
 async function lookAtQcow2(
@@ -74,12 +98,14 @@ async function lookAtQcow2(
   const kept = readSnapshots(await file.read(snapshotsAt, snapshots === 0 ? 0 : SNAPSHOT_TABLE_BYTES), read.value);
   if (!kept.ok) return bad({ fault: "no-image", because: kept.problem.because });
   const far = kept.value.reduce((most, one) => Math.max(most, one.leastBytes), leastBytes);
-  const needed = Math.max(far, await reach(file, read.value));
+  const reached = await reach(file, read.value);
+  const needed = Math.max(far, reached);
   if (needed > file.bytes) return bad({ fault: "cut-off", leastBytes: needed, bytes: file.bytes });
-  return success({ virtualBytes, backing, snapshots: kept.value });
+  const blank = reached === 0 && backing === undefined;
+  return success({ virtualBytes, backing, snapshots: kept.value, blank, starts: undefined });
 }
 
-/** How far into the file its tables lead. */
+/** How far into the file its tables lead: 0 where there are none. */
 async function reach(file: Readable, head: Qcow2Head): Promise<number> {
   const { tables, clusterBytes } = head;
   let far = 0;
