@@ -103,6 +103,7 @@ export function explain(problem: AgentProblem): Explained {
       return refused(...cardWords(problem));
     case "own-system":
     case "disks-astray":
+    case "nothing-starts":
     case "bad-disk":
     case "bad-seed":
       return explainDisk(problem);

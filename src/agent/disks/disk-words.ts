@@ -4,10 +4,11 @@ import type { ImageProblem } from "../../image/index.ts";
 import { escapeText } from "../../model/index.ts";
 import { unreachable } from "../../result.ts";
 import type { DiskProblem } from "./find-disks.ts";
+import { startWords } from "./what-starts.ts";
 import { seedWords } from "./seed-words.ts";
 
 type Worded =
-  | Extract<DiskProblem, { readonly kind: "bad-disk" | "bad-seed" | "disks-astray" }>
+  | Extract<DiskProblem, { readonly kind: "bad-disk" | "bad-seed" | "disks-astray" | "nothing-starts" }>
   | Extract<ImageProblem, { readonly kind: "own-system" }>;
 
 export function explainDisk(problem: Worded): { readonly code: Code; readonly text: string } {
@@ -32,6 +33,8 @@ function linesOf(problem: Worded): readonly [string, string] {
             `deployments/${problem.deployment}.yaml names disks or data for cloud-init, and its recipe is no system of its own (image: disk)`,
             `take disks: and cloud-init: out (skerry edit ${problem.deployment}); an app gets folders, by requests`,
           ];
+    case "nothing-starts":
+      return startWords(problem.deployment, problem.disks);
     case "bad-seed":
       return seedWords(problem);
     case "bad-disk":
@@ -61,6 +64,15 @@ function badDisk(problem: Extract<Worded, { readonly kind: "bad-disk" }>): reado
         `${what}: ${file} is to be written (real), and you may not write it`,
         `write copy instead of real ${edit}`,
       ];
+    case "unreadable":
+      return [`${what}: you may not read ${file}`, `let whom it belongs to allow it, or name a file of yours ${edit}`];
+    case "open-to-others": {
+      const place = escapeText(because.place, 500);
+      return [
+        `${what}: everybody on this host may write ${place === file ? file : `${place}, in which ${file} lies`}, and so decides what it starts`,
+        `chmod o-w takes that away; or keep it in a folder of yours, and name it there ${edit}`,
+      ];
+    }
     case "changed":
       return [
         `${what}: ${file} is another file than the one that the copy was begun on, or was changed since; what was written to the copy does not fit it`,

@@ -24,6 +24,8 @@ import type { Step } from "../../step/index.ts";
 import type { AgentContext } from "../context.ts";
 import type { DiskStateProblem } from "./disk-state-words.ts";
 import { findSeed, SEED_FILE, type SeedProblem } from "./find-seed.ts";
+import { openToOthers } from "./open-to-others.ts";
+import { startsNothing, type StartsNothing } from "./what-starts.ts";
 
 export type DiskProblem =
   | { readonly kind: "host-lacks"; readonly what: string; readonly fix: string }
@@ -34,11 +36,15 @@ export type DiskProblem =
       readonly file: string;
       readonly because:
         | DiskFault
-        | { readonly fault: "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own" };
+        | { readonly fault: SimpleFault }
+        | { readonly fault: "open-to-others"; readonly place: string };
     }
   | DiskStateProblem
   | SeedProblem
-  | { readonly kind: "disks-astray"; readonly deployment: string; readonly because: "none" | "no-system" };
+  | { readonly kind: "disks-astray"; readonly deployment: string; readonly because: "none" | "no-system" }
+  | { readonly kind: "nothing-starts"; readonly deployment: string; readonly disks: readonly StartsNothing[] };
+
+type SimpleFault = "not-there" | "no-file" | "skerrys" | "unreadable" | "not-writable" | "changed" | "own";
 
 /** Beside an instance's disks while they are brought back to a snapshot: its label. */
 export const RESTORING = "restoring";
@@ -74,6 +80,7 @@ interface FoundDisk {
   readonly disk: DiskContribution;
   readonly steps: readonly Step[];
   readonly mark?: Mark;
+  readonly looked: Pick<LookedAt, "blank" | "starts">;
 }
 
 export async function findDisks(
@@ -106,6 +113,8 @@ export async function findDisks(
       ? success(undefined)
       : await findSeed(cloudInit, system, { deployment, instance, machineId, folder }, ownFolders);
   if (!seed.ok) return seed;
+  const idle = found.flatMap(({ disk, looked }) => startsNothing(disk.name, looked, system.firmware) ?? []);
+  if (idle.length === found.length) return refusal({ kind: "nothing-starts", deployment, disks: idle });
   const left = seed.value === undefined && !(await isMissing(`${folder}/${SEED_FILE}`));
   const fresh = found.flatMap(({ disk, mark }) => (mark === undefined ? [] : [[disk.name, mark] as const]));
   const steps: readonly Step[] = [
@@ -134,20 +143,21 @@ async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> 
   const fresh = await isMissing(ownFile.path);
   if (answer === "empty") {
     const bytes = disk.sizeBytes ?? 0;
-    const looked = fresh ? success(bytes) : await looksAsOurs(wanted, ownFile.path, undefined);
+    const looked = fresh
+      ? success({ mostBytes: bytes, blank: true, starts: undefined })
+      : await looksAsOurs(wanted, ownFile.path, undefined);
     if (!looked.ok) return looked;
     const steps = fresh ? [once(ownFile.path, newQcow2(bytes, undefined))] : [];
-    return success({
-      disk: { kind: "disk", name, as, file: ownFile, access: "write", mostBytes: looked.value },
-      steps,
-    });
+    const { mostBytes } = looked.value;
+    const found = { kind: "disk", name, as, file: ownFile, access: "write", mostBytes } as const;
+    return success({ disk: found, steps, looked: looked.value });
   }
   const file = await findFile(wanted);
   if (!file.ok) return file;
   const { path, format, mark, looked } = file.value;
   if (answer !== "copy") {
     const writes = answer === "real" ? "write" : "read";
-    return success({ disk: { kind: "disk", name, as, file: { path, format }, access: writes }, steps: [] });
+    return success({ disk: { kind: "disk", name, as, file: { path, format }, access: writes }, steps: [], looked });
   }
   const below = { path, format };
   const copied = { kind: "disk", name, as, file: ownFile, below, access: "write" } as const;
@@ -156,13 +166,15 @@ async function findOne(wanted: Wanted): Promise<Result<FoundDisk, DiskProblem>> 
     return success({
       disk: { ...copied, mostBytes: looked.virtualBytes },
       steps: [once(ownFile.path, content)],
-      mark,
+      ...{ mark, looked },
     });
   }
   const known = wanted.marks[name];
   if (known === undefined || JSON.stringify(known) !== JSON.stringify(mark)) return bad(wanted, path, "changed");
   const ours = await looksAsOurs(wanted, ownFile.path, belowInside(name));
-  return ours.ok ? success({ disk: { ...copied, mostBytes: ours.value }, steps: [] }) : ours;
+  return ours.ok
+    ? success({ disk: { ...copied, mostBytes: ours.value.mostBytes }, steps: [], looked: ours.value })
+    : ours;
 }
 
 interface FoundFile {
@@ -178,7 +190,10 @@ async function findFile(wanted: Wanted): Promise<Result<FoundFile, DiskProblem>>
   if (path === undefined) return bad(wanted, file, "not-there");
   if (type !== "file") return bad(wanted, file, "no-file");
   if (wanted.ownFolders.some((folder) => isWithin(path, folder))) return bad(wanted, file, "skerrys");
-  if (answer === "real" && !(await isWritable(path))) return bad(wanted, file, "not-writable");
+  if (!(await may(path, constants.R_OK))) return bad(wanted, file, "unreadable");
+  if (answer === "real" && !(await may(path, constants.W_OK))) return bad(wanted, file, "not-writable");
+  const place = await openToOthers(path);
+  if (place !== undefined) return bad(wanted, file, { fault: "open-to-others", place });
   const looked = await lookAt(path, { as, written, format });
   if (!looked.ok) return bad(wanted, file, looked.problem.fault);
   const { ino, size, mtimeNs } = await stat(path, { bigint: true });
@@ -189,22 +204,25 @@ async function findFile(wanted: Wanted): Promise<Result<FoundFile, DiskProblem>>
 /**
  * Whoever has broken out of a machine could write its own disks as well: each start looks at them anew.
  *
- * @returns bytes that it can ever hold, with its snapshots
+ * @returns with `mostBytes`: what it can ever hold, with its snapshots
  */
 async function looksAsOurs(
   wanted: Wanted,
   path: string,
   below: string | undefined,
-): Promise<Result<number, DiskProblem>> {
+): Promise<Result<LookedAt & { readonly mostBytes: number }, DiskProblem>> {
   const looked = await lookAt(path, {
     ...{ as: "disk", written: true, format: "qcow2" },
     ...(below === undefined ? {} : { below }),
   });
-  return looked.ok ? success(mostBytesOf(looked.value)) : bad(wanted, path, "own");
+  return looked.ok ? success({ ...looked.value, mostBytes: mostBytesOf(looked.value) }) : bad(wanted, path, "own");
 }
 
 /** A snapshot holds as much as the disk at most. */
-export function mostBytesOf({ virtualBytes, snapshots }: LookedAt, more = 0): number {
+export function mostBytesOf(
+  { virtualBytes, snapshots }: Pick<LookedAt, "virtualBytes" | "snapshots">,
+  more = 0,
+): number {
   return virtualBytes * (1 + snapshots.length + more);
 }
 
@@ -229,7 +247,7 @@ export async function lookAt(
 function bad(
   { deployment, name }: Wanted,
   file: string,
-  because: DiskFault | "not-there" | "no-file" | "skerrys" | "not-writable" | "changed" | "own",
+  because: Extract<DiskProblem, { readonly kind: "bad-disk" }>["because"] | SimpleFault,
 ): Result<never, DiskProblem> {
   const fault = typeof because === "string" ? { fault: because } : because;
   return refusal({ kind: "bad-disk", deployment, disk: name, file, because: fault });
@@ -267,8 +285,8 @@ async function isMissing(path: string): Promise<boolean> {
   );
 }
 
-async function isWritable(path: string): Promise<boolean> {
-  return await access(path, constants.W_OK).then(
+async function may(path: string, mode: number): Promise<boolean> {
+  return await access(path, mode).then(
     () => true,
     () => false,
   );
