@@ -71,20 +71,22 @@ const DRIVERS = [
 /** For the firmware's own shell. */
 const STARTUP = "fs0:\r\nvmlinuz.efi initrd=\\initrd console=ttyS0 quiet panic=-1\r\n";
 
-/**
- * A disk that UEFI starts Debian's kernel from, with busybox in a first root.
- *
- * @param more - what it does before it switches itself off, for busybox
- */
-export function debianDisk(kernel: string, folder: string, more = ""): string {
+interface Parts {
+  /** What it does before it switches itself off, for busybox. */
+  readonly more?: string;
+  /** Beside what each has. */
+  readonly drivers?: readonly string[];
+}
+
+/** In the folder, which must be there: Debian's kernel as `vmlinuz`, and busybox in a first root as `initrd`. */
+export function debianParts(kernel: string, folder: string, { more = "", drivers = [] }: Parts): void {
   const root = `${folder}/root`;
-  for (const path of ["bin", "etc", "modules", "mnt", "proc", "sys"]) mkdirSync(`${root}/${path}`, { recursive: true });
+  for (const path of ["bin", "dev", "etc", "modules", "mnt", "proc", "sys"])
+    mkdirSync(`${root}/${path}`, { recursive: true });
   copyFileSync("/usr/bin/busybox", `${root}/bin/busybox`);
   writeFileSync(`${root}/init`, INIT, { mode: 0o755 });
   writeFileSync(`${root}/lease`, LEASE, { mode: 0o755 });
   writeFileSync(`${root}/more`, more);
-  writeFileSync(`${folder}/startup.nsh`, STARTUP);
-  const disk = `${folder}/debian.raw`;
   const script = `set -eu; cd "$1"; kernel=$2; shift 2
     dpkg-deb --fsys-tarfile "$kernel" >kernel.tar
     tar -xf kernel.tar --wildcards './boot/vmlinuz-*' $(printf '*/%s.ko.xz ' "$@")
@@ -94,10 +96,25 @@ export function debianDisk(kernel: string, folder: string, more = ""): string {
       number=$((number + 1))
     done
     (cd root; find . | busybox cpio -o -H newc) >initrd 2>/dev/null
+    mv boot/vmlinuz-* vmlinuz
+    rm kernel.tar`;
+  const words = ["-c", script, "sh", folder, kernel, ...DRIVERS, ...drivers];
+  execFileSync("/bin/sh", words, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+/**
+ * A disk that UEFI starts Debian's kernel from, with busybox in a first root.
+ *
+ * @param more - what it does before it switches itself off, for busybox
+ */
+export function debianDisk(kernel: string, folder: string, more = ""): string {
+  debianParts(kernel, folder, { more });
+  writeFileSync(`${folder}/startup.nsh`, STARTUP);
+  const script = `set -eu; cd "$1"
     truncate -s 40M debian.raw
     mkfs.vfat -F 32 debian.raw >/dev/null
-    mcopy -i debian.raw boot/vmlinuz-* ::vmlinuz.efi
+    mcopy -i debian.raw vmlinuz ::vmlinuz.efi
     mcopy -i debian.raw initrd startup.nsh ::`;
-  execFileSync("/bin/sh", ["-c", script, "sh", folder, kernel, ...DRIVERS], { stdio: ["ignore", "ignore", "inherit"] });
-  return disk;
+  execFileSync("/bin/sh", ["-c", script, "sh", folder], { stdio: ["ignore", "ignore", "inherit"] });
+  return `${folder}/debian.raw`;
 }
