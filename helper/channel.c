@@ -295,7 +295,7 @@ static void act_on(struct stream *stream, const struct pollfd *from, const struc
 
 /* To the end of what the host has asked for, or, as no machine's first process, to the end of the port. */
 int serve_streams(void) {
-    struct pollfd all[2 + 2 * MAX_STREAMS];
+    struct pollfd all[2 + 2 * MAX_STREAMS], *places[MAX_STREAMS];
     struct signalfd_siginfo ended;
     sigset_t child;
     unsigned first = 0;
@@ -309,21 +309,25 @@ int serve_streams(void) {
     ours[0] |= 1; /* never 0, which is nobody's */
     for (greet(); look_for_ends();) {
         int pause = -1;
+        nfds_t count = 2; /* streams that are not there would be looked at each time */
         all[0] = (struct pollfd){ PORT, (short)(POLLIN | (out_bytes > 0 ? POLLOUT : 0)), 0 };
         for (int i = 0; i < MAX_STREAMS; i++) {
             const struct stream *at = streams + i;
-            bool reads = at->id != 0 && at->credit > 0 && !at->connecting && out_bytes < sizeof out / 2;
-            bool writes = at->id != 0 && (at->held_bytes > 0 || at->connecting);
-            all[2 + 2 * i] = (struct pollfd){ reads ? at->from : -1, POLLIN, 0 };
-            all[3 + 2 * i] = (struct pollfd){ writes ? at->to : -1, POLLOUT, 0 };
+            if (at->id == 0)
+                continue;
+            bool reads = at->credit > 0 && !at->connecting && out_bytes < sizeof out / 2;
+            bool writes = at->held_bytes > 0 || at->connecting;
+            places[i] = all + count;
+            all[count++] = (struct pollfd){ reads ? at->from : -1, POLLIN, 0 };
+            all[count++] = (struct pollfd){ writes ? at->to : -1, POLLOUT, 0 };
             pause = reads && at->from >= 0 && at->of != NULL && at->of->ended ? 0 : pause;
         }
-        if (poll(all, 2 + 2 * MAX_STREAMS, pause) < 0 && errno != EINTR)
+        if (poll(all, count, pause) < 0 && errno != EINTR)
             refuse("guest", "poll", strerror(errno));
         first++; /* each is once the first that finds room */
         for (int turn = 0, i = first % MAX_STREAMS; turn < MAX_STREAMS; turn++, i = (first + turn) % MAX_STREAMS)
             if (streams[i].id != 0)
-                act_on(streams + i, all + 2 + 2 * i, all + 3 + 2 * i);
+                act_on(streams + i, places[i], places[i] + 1);
         if ((all[0].revents & (POLLIN | POLLHUP)) != 0 && !read_port()) {
             if (getpid() != 1)
                 return 0;

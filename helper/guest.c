@@ -266,6 +266,25 @@ void open_label(struct stream *stream, char *label, size_t length) {
         turn_down(stream, why);
 }
 
+/* Becomes the control end by words that lie in a file, each closed by a zero byte. A shell would take longer to read them. */
+int begin(const char *path) {
+    static char text[1 << 21], *words[2 * MAX_WORDS + 1];
+    ssize_t length = read_text(path, text, sizeof text);
+    size_t count = 0;
+    refuse_if(length <= 0 || length == sizeof text - 1 || text[length - 1] != '\0', "guest", path, "holds no words that end");
+    for (char *at = text; at < text + length; at += strlen(at) + 1) {
+        refuse_if(count == 2 * MAX_WORDS, "guest", path, "too many words");
+        words[count++] = at;
+    }
+    must("guest", "/", chdir("/"));
+    return guest_main(words);
+}
+
+int begin_main(char **words) {
+    refuse_if(words[0] == NULL || words[1] != NULL, "guest", "usage", "skerry-helper begin FILE");
+    return begin(words[0]);
+}
+
 int guest_main(char **words) {
     app_words = read_options("guest", OPTIONS, words);
     owner = (struct user){ (uid_t)given_number("--uid", 0, 0xfffffffe), (gid_t)given_number("--gid", 0, 0xfffffffe) };

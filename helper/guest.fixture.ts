@@ -6,12 +6,14 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { FRAME_TYPES, type Frame, FrameReader, frame, MAGIC } from "../src/host/monitor/mux-frames.ts";
 import { Mux } from "../src/host/monitor/mux.ts";
+import { FRAME_TYPES, type Frame, FrameReader, frame, MAGIC } from "../src/host/monitor/mux-frames.ts";
 import { until, type Workshop } from "./helper.fixture.ts";
 
 /** Longer than any frame: whoever waits for the rest of one has it then, and looks for a greeting. */
@@ -40,7 +42,11 @@ export const credit = (id: number, bytes: number) => {
 
 /** The label of a program: MODES and its words, each closed by a zero byte. */
 export function exec(modes: string, words: readonly string[], size = "0 0"): string {
-  return `exec ${modes} ${size}\0${words.map((word) => `${word}\0`).join("")}`;
+  return `exec ${modes} ${size}\0${closedByZeros(words)}`;
+}
+
+export function closedByZeros(words: readonly string[]): string {
+  return words.map((word) => `${word}\0`).join("");
 }
 
 interface Line {
@@ -51,7 +57,9 @@ interface Line {
 }
 
 export function openLine(workshop: Workshop, options: readonly string[], words: readonly string[]): Line {
-  const child = spawn(workshop.helper, ["guest", ...options, "--", ...words], {
+  const file = join(workshop.folder, `words-${randomUUID()}`);
+  writeFileSync(file, closedByZeros([...options, "--", ...words]));
+  const child = spawn(workshop.helper, ["begin", file], {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
   });
   const port = child.stdio[3];

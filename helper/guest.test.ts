@@ -5,22 +5,23 @@ import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import * as fc from "fast-check";
-import { FRAME_BYTES_LIMIT, FRAME_TYPES, frame } from "../src/host/monitor/mux-frames.ts";
 import { WINDOW_BYTES } from "../src/host/monitor/mux.ts";
+import { FRAME_BYTES_LIMIT, FRAME_TYPES, frame } from "../src/host/monitor/mux-frames.ts";
 import {
   childrenOf,
   closeGuests,
+  closedByZeros,
   credit,
   exec,
   greeting,
   newEpoch,
-  opening,
   openGuest,
+  opening,
   openRaw,
   type RawGuest,
   SILENCE,
 } from "./guest.fixture.ts";
-import { closeWorkshop, missing, openWorkshop, startTicks, until } from "./helper.fixture.ts";
+import { closeWorkshop, missing, openWorkshop, refused, startTicks, until } from "./helper.fixture.ts";
 
 const { hello, data, end, reset, credit: leave } = FRAME_TYPES;
 const SLEEP = exec("nnn", ["/bin/sleep", "60"]);
@@ -413,6 +414,20 @@ describe("the guest's end of the channel", {
     guest.mux.end((await guest.get(`in ${app.id}`)).id);
     assert.equal(await guest.end(app), "exit 5\n");
     assert.equal(await guest.ended, 0);
+  });
+
+  test("begins by no file but one of words that all end", () => {
+    const file = join(workshop.folder, "words");
+    const words = closedByZeros(["--", "/bin/true"]);
+    for (const content of ["", words.slice(0, -1), "/bin/true", "\0".repeat(20_000), "x".repeat(2_200_000)]) {
+      writeFileSync(file, content);
+      refused(workshop, ["begin", file], /no words that end|too many words/);
+    }
+    writeFileSync(file, closedByZeros(["--unknown", "--", "/bin/true"]));
+    refused(workshop, ["begin", file], /unknown option/);
+    refused(workshop, ["begin", `${file}-none`], /no words that end/);
+    refused(workshop, ["begin"], /usage/);
+    refused(workshop, ["begin", file, file], /usage/);
   });
 
   test("connects to nobody where there is no app", async () => {

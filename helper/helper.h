@@ -62,9 +62,11 @@ void make_mounts(struct user user);
 _Noreturn void attach(const char *pid, const char *start, const char *kinds, char **command);
 /* unpack.c: what a machine's start disk holds, into a folder. */
 void unpack(const char *path, const char *folder);
+/* guest.c: a machine's control end, with the words in a file. */
+int begin(const char *words);
 /* log.c: a keeper as a process of its own; answers the end of a pipe to write to. */
 int start_log_keeper(const char *file, const char *bytes);
 
 /* The sub-commands; words are what follows the name, closed by NULL. */
 int wall_main(char **words), enter_main(char **words), log_main(char **words), sockets_main(char **words), reseed_main(char **words);
-int guest_main(char **words), slot_main(char **words), ask_main(char **words), unpack_main(char **words);
+int guest_main(char **words), begin_main(char **words), slot_main(char **words), ask_main(char **words), unpack_main(char **words);

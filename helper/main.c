@@ -7,7 +7,7 @@ static int version_main(char **words) {
 
 static const struct { const char *name; int (*run)(char **words); } COMMANDS[] = {
     { "wall", wall_main }, { "enter", enter_main }, { "log", log_main }, { "sockets", sockets_main },
-    { "guest", guest_main }, { "reseed", reseed_main }, { "slot", slot_main }, { "ask", ask_main }, { "unpack", unpack_main },
+    { "guest", guest_main }, { "begin", begin_main }, { "reseed", reseed_main }, { "slot", slot_main }, { "ask", ask_main }, { "unpack", unpack_main },
     { "version", version_main },
 };
 
@@ -23,5 +23,5 @@ int main(int count, char **words) {
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (strcmp(name, COMMANDS[i].name) == 0)
             return COMMANDS[i].run(words + 2);
-    refuse("start", name, "not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, unpack, ask, version");
+    refuse("start", name, "not a sub-command; there are wall, enter, log, sockets, guest, begin, reseed, slot, unpack, ask, version");
 }

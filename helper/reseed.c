@@ -1,4 +1,5 @@
-/* In a machine that is a copy: the clock, and random numbers that no other copy has; then what its start disk holds. */
+/* In a machine that is a copy: the clock, and random numbers that no other copy has; then what its start disk holds,
+ * and on to the control end: each program that is begun in between takes an emulated machine longer than what it does. */
 #include "helper.h"
 #include <dirent.h>
 #include <linux/random.h>
@@ -27,6 +28,18 @@ static void attach_folders(const char *places, const char *options) {
             must("reseed", one->d_name, mount(one->d_name, one->d_name, "9p", MS_NOSUID | MS_NODEV, options));
 }
 
+/* Becomes the machine's control end, or, where more is to be done before, what does that. */
+static int go_on(const char *start, const char *channel, const char *script) {
+    must("reseed", start, chdir(start));
+    must("reseed", "stdout", dup2(2, 1));
+    discard(0);
+    if (access("network", F_OK) == 0 || access("port", F_OK) == 0 || access("screen", F_OK) == 0)
+        must("reseed", script, execl(script, script, "copied", NULL));
+    int port = must("reseed", channel, open(channel, O_RDWR | O_CLOEXEC));
+    must("reseed", channel, port == 3 ? port : dup3(port, 3, O_CLOEXEC));
+    return begin("words");
+}
+
 /* Says that it waits, reads `MILLISECONDS SEED`, and says that the machine goes on, where it reads its start disk. Nobody can see the seed among its words. */
 int reseed_main(char **words) {
     struct { struct rand_pool_info info; unsigned char bytes[SEED_BYTES]; } seed = { { SEED_BYTES * 8, SEED_BYTES }, { 0 } };
@@ -34,7 +47,7 @@ int reseed_main(char **words) {
     size_t count = 0;
     while (words[count] != NULL)
         count++;
-    refuse_if(count != 5, "reseed", "usage", "skerry-helper reseed DISK FOLDER OVERLAY FOLDERS NINE");
+    refuse_if(count != 7, "reseed", "usage", "skerry-helper reseed DISK FOLDER OVERLAY FOLDERS NINE CHANNEL SCRIPT");
     must("reseed", "stdout", write(1, "waits\n", 6));
     read_line(line, sizeof line);
     char *digits = strchr(line, ' ');
@@ -60,5 +73,5 @@ int reseed_main(char **words) {
         must("reseed", "slots", mount(NULL, "slots", NULL, MS_SHARED, NULL));
     }
     attach_folders(words[3], words[4]);
-    return 0;
+    return go_on(words[1], words[5], words[6]);
 }

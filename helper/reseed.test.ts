@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { CANNOT_HERE, closeWorkshop, openWorkshop, refused, runHelper } from "./helper.fixture.ts";
 
-const WORDS = ["/nowhere", "/nowhere", "lowerdir=/nowhere", "/nowhere", "trans=virtio"];
+const WORDS = ["/nowhere", "/nowhere", "lowerdir=/nowhere", "/nowhere", "trans=virtio", "/nowhere", "/nowhere"];
 
 /** What is right would set the clock: it is tried in machines (tests/journeys/vm-snapshot.test.ts). */
 describe("reseed", { skip: CANNOT_HERE }, () => {

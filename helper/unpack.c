@@ -61,7 +61,7 @@ void unpack(const char *path, const char *folder) {
     disk = fopen(path, "re");
     must("unpack", path, disk == NULL ? -1 : 0);
     must("unpack", folder, chdir(folder));
-    umask(0);
+    mode_t ours = umask(0);
     for (;;) {
         read_all(head, HEAD);
         mode_t mode = (mode_t)field(head, 1);
@@ -88,6 +88,7 @@ void unpack(const char *path, const char *folder) {
         skip(size);
     }
     fclose(disk);
+    umask(ours);
 }
 
 int unpack_main(char **words) {

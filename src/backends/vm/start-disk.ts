@@ -4,7 +4,7 @@
  * The app inside stands behind the same wall as in a container: bubblewrap by Skerry's helper, both the guest's own. Where
  * the app gets out of that wall it is still in the machine.
  *
- * Invariant: `words` is one command of single-quoted words, so that a shell reads it without doing anything of its own.
+ * Invariant: `words` is one command, each word of it closed by a zero byte; no shell reads it.
  */
 import {
   type CompartmentSpec,
@@ -144,7 +144,7 @@ export function startDisk(
     ...[...variables, "--", ...commandOf(spec)],
   ];
   return [
-    { kind: "file", path: "words", mode: 0o600, content: `set -- ${words.map(quoted).join(" ")}\n` },
+    { kind: "file", path: "words", mode: 0o600, content: closedByZeros(words) },
     { kind: "file", path: "filter", mode: 0o600, content: filter },
     ...(networked ? [{ kind: "file", path: "network", mode: 0o600, content: GUEST_NETWORK } as const] : []),
     ...files,
@@ -154,6 +154,13 @@ export function startDisk(
     ...pointEntries(points.filter(({ path }) => !own.has(path))),
     ...own.values(),
   ];
+}
+
+/** As the helper reads them (helper/guest.c). */
+function closedByZeros(words: readonly string[]): string {
+  const bad = words.find((word) => word.includes("\0"));
+  if (bad !== undefined) throw new Error(`${JSON.stringify(bad)} would be two words`);
+  return words.map((word) => `${word}\0`).join("");
 }
 
 /** What the machine's control end starts for one more program beside the app; it knows the app's first process. */

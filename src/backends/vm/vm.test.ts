@@ -19,11 +19,12 @@ function planOf(spec: CompartmentSpec, context: BackendContext = CONTEXT) {
   return plan.value;
 }
 
-/** What the first program in the machine is to run. */
+/** What the first program in the machine is to run, each word in quotes. */
 function words(steps: readonly Step[]): string {
   const archive = steps.find((step) => step.kind === "write-archive");
   const entry = archive?.entries.find(({ path }) => path === "words");
-  return entry?.kind === "file" ? String(entry.content) : "";
+  const content = entry?.kind === "file" ? String(entry.content) : "";
+  return content.replaceAll(/([^\0]*)\0/g, "'$1' ").trimEnd();
 }
 
 function after(argv: readonly string[], word: string): readonly string[] {
@@ -198,7 +199,7 @@ test("inside, the app stands behind the same wall as in a container", () => {
     "--seccomp' '/start/filter",
   ])
     assert.ok(inside.includes(`'${word}'`), word);
-  assert.ok(inside.endsWith("'--' '/usr/bin/viewer' 'my file.pdf'\n"), inside);
+  assert.ok(inside.endsWith("'--' '/usr/bin/viewer' 'my file.pdf'"), inside);
 });
 
 test("a program that enters goes behind the inner wall, with the app's user, filter and limit", () => {
