@@ -43,6 +43,11 @@ test("nothing is called unused where nothing is known of its use", () => {
   assert.deepEqual(found({ changed: new Set(["internet"]) }), []);
 });
 
+test("rules through another machine are not called unused: what passes there is not on record", () => {
+  const through = { internet: grant({ rules: RULES, through: "net" }) };
+  assert.deepEqual(unneededIn({ answers: through }, new Set(), watched()), []);
+});
+
 test("an answer that nobody asks for is proposed whatever is known", () => {
   assert.deepEqual(found({ ran: false }, ["notes"]), ["notes - not-asked-for"]);
 });

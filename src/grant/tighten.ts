@@ -31,9 +31,10 @@ export function unneededIn(
   watched: Watched,
 ): readonly Unneeded[] {
   const known = watched.ran && !watched.uncertain;
-  return Object.entries(answers).flatMap(([request, { rules = [] }]): readonly Unneeded[] => {
+  return Object.entries(answers).flatMap(([request, { rules = [], through }]): readonly Unneeded[] => {
     if (vanished.has(request)) return [{ request, rule: undefined, because: "not-asked-for" }];
-    if (!known || watched.changed.has(request)) return [];
+    // What passes through another machine is not on record.
+    if (!known || through !== undefined || watched.changed.has(request)) return [];
     return (rules ?? []).flatMap(({ text, answer }, index) =>
       answer === "real" && !watched.used.has(text)
         ? [{ request, rule: { text, index }, because: "not-used" } satisfies Unneeded]
