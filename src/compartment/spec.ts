@@ -6,15 +6,16 @@
  */
 import { type Effective, folderTarget } from "../grant/index.ts";
 import type { Image } from "../image/index.ts";
-import type {
-  CompartmentSpec,
-  CompartmentUser,
-  Contribution,
-  Deployment,
-  HostFacts,
-  OwnSystem,
-  Places,
-  Recipe,
+import {
+  type CompartmentSpec,
+  type CompartmentUser,
+  type Contribution,
+  type Deployment,
+  type HostFacts,
+  isByName,
+  type OwnSystem,
+  type Places,
+  type Recipe,
 } from "../model/index.ts";
 import { BACKENDS, NAMED_NETWORK, PROVIDER_ADDRESS, RESOLVER_ADDRESS } from "../backends/index.ts";
 import { type Result, refusal, success } from "../result.ts";
@@ -162,8 +163,10 @@ function hostFiles({ image, user, deployment, machineId, effective }: StartWante
   const onLoopback = byNames && BACKENDS[deployment.isolation]?.boots !== true;
   const outside = onLoopback ? NAMED_NETWORK.resolver.address : RESOLVER_ADDRESS;
   const resolver = granted.has("port") ? PROVIDER_ADDRESS : outside;
-  // A provider looks names up for those that may go wherever it goes itself.
-  const ported = effective.some((one) => one.contributions.some((entry) => entry.kind === "port" && !entry.rules));
+  // A provider looks names up for those that may go wherever it goes itself, or by name.
+  const ported = effective.some((one) =>
+    one.contributions.some((entry) => entry.kind === "port" && (entry.rules?.some(isByName) ?? true)),
+  );
   const cards = effective.flatMap(({ contributions }) => contributions.filter((one) => one.kind === "card"));
   const networked = granted.has("network") || byNames || ported || cards.length > 0;
   // What the machine reaches by a card of its own, none of ours stands in.

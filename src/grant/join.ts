@@ -260,8 +260,9 @@ function network(
     const line = `${name}: { answer: subset, allow: ["example.org:443"] }`;
     return refusal({ kind: "option-missing", deployment, request: name, option: "rule under allow", line });
   }
-  for (const rule of grant.rules ?? []) {
-    const because = grant.through === undefined ? whyRuleNotServed(rule) : whyNoWay(rule);
+  const { rules = [] } = grant;
+  for (const rule of rules) {
+    const because = grant.through === undefined ? whyRuleNotServed(rule) : whyNoWay(rule, rules);
     if (because !== undefined)
       return refusal({ kind: "rule-not-served", deployment, request: name, rule: rule.text, because });
   }

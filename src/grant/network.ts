@@ -8,10 +8,12 @@ import {
   classOf,
   type Contribution,
   type Grant,
+  isByName,
   LEARN_RULE,
   type NetworkRule,
   type NetworkTarget,
   parseIp,
+  whyNotTold,
   widthOf,
 } from "../model/index.ts";
 import { unreachable } from "../result.ts";
@@ -49,7 +51,7 @@ export function networkGets(request: string, grant: Grant): NetworkGets {
   return { gets: `the internet, ${besides}`, contributions: [{ kind: "network", zones }], warnings: [] };
 }
 
-/** The same by the machine of a provider, which tells ways apart by address and port. */
+/** The same by the machine of a provider, which tells ways apart by address or name, and by port. */
 export function portGets(request: string, grant: Grant, through: string): NetworkGets {
   const plain = networkGets(request, grant);
   const zones = grant.allow ?? [];
@@ -72,15 +74,15 @@ export function cardGets(request: string, card: CardGrant): NetworkGets {
   };
 }
 
-/** Why a rule cannot be kept by a provider's machine; undefined where it can. */
-export function whyNoWay(rule: NetworkRule): string | undefined {
-  if (rule.target.kind !== "addresses" || rule.target.family !== 4)
-    return "a way through another machine is named by an IPv4 address or a range of them";
+/** Why a rule cannot be kept by a provider's machine beside the others; undefined where it can. */
+export function whyNoWay(rule: NetworkRule, rules: readonly NetworkRule[]): string | undefined {
   if (rule.answer === "ask") return "another machine cannot wait for an answer";
   if (rule.answer === "deny") return "a way through another machine is there or not: leave it out";
   if (rule.sameName || rule.bytesPerDay !== undefined || rule.bytesPerSecond !== undefined)
-    return "another machine looks at addresses and ports alone";
-  return undefined;
+    return "another machine looks at names, addresses and ports alone";
+  if (rule.target.kind === "addresses" ? rule.target.family !== 4 : !isByName(rule))
+    return "a way through another machine is named by a name, an IPv4 address or a range of them";
+  return whyNotTold(rule, rules);
 }
 
 /** The answer `ask` for a network as a whole: every name that no rule of it names. */

@@ -13,6 +13,7 @@ export * from "./io-limits.ts";
 export * from "./ip-address.ts";
 export * from "./lock.ts";
 export * from "./migration.ts";
+export * from "./named-ways.ts";
 export * from "./names.ts";
 export * from "./network-rule.ts";
 export * from "./os-base.ts";

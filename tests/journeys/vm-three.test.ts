@@ -130,7 +130,14 @@ test("what a way through another machine cannot be is refused by name, before an
   };
   await refusedWith("{ answer: real, through: nobody }", /nobody/);
   await refusedWith("{ answer: real, through: plain }", /leads through plain, which provides no network/);
-  await refusedWith('{ answer: subset, allow: ["example.org:443"], through: net }', /IPv4 address/);
+  await refusedWith('{ answer: subset, allow: ["[2001:db8::1]:443"], through: net }', /a name, an IPv4 address/);
+  const apart = '{ answer: subset, allow: ["example.org:443", "*.example.org:80"], through: net }';
+  await refusedWith(apart, /"example\.org:443".*example\.org and the names below it have different ports/);
+  await refusedWith(
+    "{ answer: subset, allow: [{ to: example.org, quota: 1 MB/day }], through: net }",
+    /names, addresses/,
+  );
+  await refusedWith("{ answer: subset, allow: [{ to: example.org, answer: ask }], through: net }", /cannot wait/);
   await refusedWith("{ answer: ask, through: net }", /through/);
   writeFileSync(`${trial.home}/config/deployments/box.yaml`, "skerry: deployment/1\nrecipe: net-vm\n");
   const refused = await trial.skerry(["plan", "box"]);

@@ -4,7 +4,15 @@
  * Kept beside the state of instances: a number is a machine's for good, so that its addresses are the same after each start
  * of either side. What the provider's monitor and its filter read is made of that, and replaced whole.
  */
-import { BACKENDS, freeNumber, type PortPlaces, type Station, stationList, wayRules } from "../../backends/index.ts";
+import {
+  BACKENDS,
+  freeNumber,
+  type PortPlaces,
+  resolverText,
+  type Station,
+  stationList,
+  wayRules,
+} from "../../backends/index.ts";
 import { realOrSelf } from "../../host/index.ts";
 import { type CompartmentSpec, NAME_PATTERN, type Recipe } from "../../model/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
@@ -125,13 +133,24 @@ async function settle(
   const left = (await performer.list(`${folder}/ports`)).filter(
     (name) => NAME_PATTERN.test(name) && !stations.some((one) => one.name === name),
   );
+  const resolvers = stations.flatMap((one) => {
+    const text = resolverText(one);
+    return text === undefined ? [] : [{ path: `${folder}/rules/names/${one.number}.conf`, text }];
+  });
+  const gone = (await performer.list(`${folder}/rules/names`))
+    .map((name) => `${folder}/rules/names/${name}`)
+    .filter((path) => !resolvers.some((one) => one.path === path));
   const steps: readonly Step[] = [
+    ...gone.map((path): Step => ({ kind: "remove-tree", path })),
     ...left.map((name): Step => ({ kind: "remove-tree", path: `${folder}/ports/${name}` })),
-    ...["", "/ports", "/rules"].map((part): Step => ({ kind: "make-folder", path: `${folder}${part}`, mode: 0o700 })),
+    ...["", "/ports", "/rules", "/rules/names"].map(
+      (part): Step => ({ kind: "make-folder", path: `${folder}${part}`, mode: 0o700 }),
+    ),
     ...stations
       .filter(({ name }) => NAME_PATTERN.test(name))
       .map(({ name }): Step => ({ kind: "make-folder", path: `${folder}/ports/${name}`, mode: 0o700 })),
     file(`${folder}/stations.json`, JSON.stringify(stations)),
+    ...resolvers.map(({ path, text }) => file(path, text)),
     // The filter first: who has a port has ways by then.
     file(`${folder}/rules/ways.nft`, wayRules(stations)),
     file(`${folder}/rules/stations`, stationList(stations)),

@@ -7,11 +7,13 @@
 import {
   type Contribution,
   ipText,
+  isByName,
   type NetworkRule,
   type NetworkZone,
   rangesOfClass,
   type AddressClass,
 } from "../../model/index.ts";
+import { nameSets, nameWays, resolverWays } from "./station-names.ts";
 
 export interface Station {
   readonly name: string;
@@ -64,26 +66,33 @@ const LAN: readonly AddressClass[] = ["private", "link-local", "metadata"];
 const NOWHERE: readonly AddressClass[] = ["own", "loopback", "unusable"];
 
 /**
- * The provider's filter, in nft's language. Everything in it is a number or ours; no name reaches it.
+ * The provider's filter, in nft's language. Everything in it is a number or ours; no name reaches it. Names are the resolvers'
+ * matter, which fill sets (station-names.ts).
  *
  * What is not named is refused, and said to be; answers come back by the connection that they belong to.
  */
 export function wayRules(stations: readonly Station[]): string {
+  const byName = resolverWays(
+    stations.map((one) => ({ ...one, from: stationAddress(one.number) })),
+    PROVIDER_ADDRESS,
+  );
   const from = stations.map(({ number }) => `    ip saddr ${stationAddress(number)} jump station${number}`);
   const asking = stations.filter(({ rules }) => rules === undefined).map(({ number }) => stationAddress(number));
   const names =
     asking.length === 0 ? [] : [`    iifname "stations" ip saddr { ${asking.join(", ")} } th dport 53 accept`];
   return `${[
-    // Made first, so that taking it away cannot fail; all in one transaction.
+    // Made first, so that emptying it cannot fail; all in one transaction. Sets stay with what is in them.
     "table inet skerry",
-    "delete table inet skerry",
+    "flush table inet skerry",
     "table inet skerry {",
+    ...nameSets(stations),
     ...stations.flatMap(chainOf),
     "  chain input {",
     "    type filter hook input priority 0; policy drop;",
     '    iifname "lo" accept',
     "    ct state established,related accept",
     ...names,
+    ...byName.let,
     '    iifname "stations" icmp type echo-request accept',
     '    iifname "stations" counter reject with icmpx type admin-prohibited',
     "  }",
@@ -95,6 +104,10 @@ export function wayRules(stations: readonly Station[]): string {
     ...from,
     "    counter reject with icmpx type admin-prohibited",
     "  }",
+    "  chain arriving {",
+    "    type nat hook prerouting priority dstnat;",
+    ...byName.led,
+    "  }",
     "  chain leaving {",
     "    type nat hook postrouting priority srcnat;",
     '    oifname "uplink" masquerade',
@@ -103,8 +116,11 @@ export function wayRules(stations: readonly Station[]): string {
   ].join("\n")}\n`;
 }
 
-function chainOf({ number, zones, rules }: Station): readonly string[] {
-  return [`  chain station${number} {`, ...(rules === undefined ? everything(zones) : rules.map(wayOf)), "  }"];
+function chainOf(station: Station): readonly string[] {
+  const { number, zones, rules } = station;
+  const ways = rules?.filter((one) => !isByName(one)).map(wayOf);
+  const all = ways === undefined ? everything(zones) : [...ways, ...nameWays(station)];
+  return [`  chain station${number} {`, ...all, "  }"];
 }
 
 function everything(zones: readonly NetworkZone[]): readonly string[] {
@@ -115,7 +131,7 @@ function everything(zones: readonly NetworkZone[]): readonly string[] {
 }
 
 function wayOf({ target, protocol, port }: NetworkRule): string {
-  if (target.kind !== "addresses") throw new Error("only a rule of addresses was let through to here");
+  if (target.kind !== "addresses") throw new Error("only a rule of addresses or names was let through to here");
   const to = `ip daddr ${target.address}/${target.prefix}`;
   return `    ${to} ${port === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${port}`} accept`;
 }

@@ -9,8 +9,10 @@ import type { CardGrant, CompartmentSpec } from "../../model/index.ts";
 import type { ArchiveEntry } from "../../step/index.ts";
 import { CARD_ADDRESS, GUEST_NETWORK } from "./network-card.ts";
 import { CARD_INSIDE } from "./pass-through.ts";
+import { NAMES_EVERY_S } from "./station-names.ts";
 import { PROVIDER_ADDRESS, PROVIDER_CARD } from "./stations.ts";
 import { RULES_SHARE } from "./ports.ts";
+import { RESOLVERS } from "./resolver-script.ts";
 import type { Shares } from "./shares.ts";
 import { quoted } from "./start-disk.ts";
 import { HELPER, PROGRAMS } from "./system-entry.ts";
@@ -119,13 +121,19 @@ if [ -s /etc/skerry/uplink ]; then
   ip route add default via "$gateway"
 fi
 echo 1 >/proc/sys/net/ipv4/ip_forward
-servers=$(sed -n 's/^nameserver /--server=/p' /etc/resolv.conf)
+servers=$(sed -n 's/^nameserver //p' /etc/resolv.conf)
 dnsmasq --keep-in-foreground --log-facility=- --user=nobody --group=nogroup --conf-file=/dev/null --no-hosts \\
-  --no-resolv $servers --interface=stations --except-interface=lo --bind-dynamic &
+  --no-resolv $(for one in $servers; do echo "--server=$one"; done) \\
+  --interface=stations --except-interface=lo --bind-dynamic &
+${RESOLVERS}
+resolvers
 systemd-notify --ready
 while sleep 1; do
-  cmp -s "$rules" /run/skerry/in-force && continue
-  cp "$rules" /run/skerry/new && nft -f /run/skerry/new && mv /run/skerry/new /run/skerry/in-force
+  cmp -s "$rules" /run/skerry/in-force ||
+    { cp "$rules" /run/skerry/new && nft -f /run/skerry/new && mv /run/skerry/new /run/skerry/in-force; }
+  resolvers
+  turn=$((turn + 1))
+  case $turn in ${NAMES_EVERY_S}) empty a ;; ${2 * NAMES_EVERY_S}) empty b; turn=0 ;; esac
 done
 `;
 

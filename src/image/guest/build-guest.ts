@@ -29,7 +29,7 @@ const MODULES = [
 ];
 
 /** A system may be a router: what its filter needs. And systemd mounts some of its folders when they are used. */
-const SYSTEM_MODULES = ["nf_tables", "nft_chain_nat", "nft_ct", "nft_masq", "nft_reject_inet", "autofs4"];
+const SYSTEM_MODULES = ["nf_tables", "nft_chain_nat", "nft_ct", "nft_masq", "nft_redir", "nft_reject_inet", "autofs4"];
 
 /** Of Skerry's own. */
 export interface GuestParts {
