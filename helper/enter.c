@@ -13,8 +13,8 @@ static const struct option OPTIONS[] = {
     { "--set", 1, true },      { NULL, 0, false },
 };
 
-/* A wall that stands for longer with our own root is none of bubblewrap's making. */
-enum { ROOT_WITHIN_MS = 30000 };
+/* A wall that stands for longer without an app is none of bubblewrap's making. */
+enum { APP_WITHIN_MS = 30000 };
 
 static struct sock_filter filter[BPF_MAXINSNS];
 static struct sock_fprog program = { 0, filter };
@@ -28,18 +28,16 @@ static void read_filter(const char *file) {
     program.len = (unsigned short)(length / sizeof *filter);
 }
 
-/* Bubblewrap names its child before that has the app's root: first it has ours, then a folder in which it puts the new one
- * together, with two names in it (bwrap, `newroot` and `oldroot`). Who enters comes into what the app has, or waits. */
-void await_root(pid_t child) {
-    struct stat theirs, ours, between;
+/* Bubblewrap names its child before that has the app's root, its users and its rights, which it gets one after the other, with
+ * moments between in which there is nothing but a folder to build in. It is done when the child has a child: the app. Who
+ * enters comes into what the app has, or waits. */
+void await_app(pid_t child) {
+    struct stat theirs, ours;
     must("enter: user namespace of", "ourselves", stat("/proc/self/ns/user", &ours));
     if (stat(proc_path(child, "ns/user"), &theirs) != 0 || theirs.st_ino == ours.st_ino)
         return; /* no compartment, which is said below */
-    must("enter: root of", "ourselves", stat("/", &ours));
-    for (int waited = 0; waited < ROOT_WITHIN_MS; waited += 10) {
-        bool has_one = stat(proc_path(child, "root/."), &theirs) == 0;
-        bool is_ours = has_one && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
-        if (!has_one || (!is_ours && stat(proc_path(child, "root/newroot"), &between) != 0))
+    for (int waited = 0; waited < APP_WITHIN_MS && a_child(child, false) == 0; waited += 10) {
+        if (stat(proc_path(child, "root/."), &theirs) != 0)
             return;
         usleep(10000);
     }
@@ -50,7 +48,7 @@ static void join_spaces(struct user user) {
     struct stat theirs, ours;
     int pidfd = open_process("enter: process");
     const char *name = given("--child")[0];
-    await_root(atoi(name));
+    await_app(atoi(name));
     must("enter: network of", name, stat(proc_path(atoi(name), "ns/net"), &theirs));
     must("enter: network of", "ourselves", stat("/proc/self/ns/net", &ours));
     become_user(user);

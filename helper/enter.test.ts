@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readdirSync,
   readlinkSync,
   rmdirSync,
@@ -17,6 +18,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { seccompProgram } from "../src/backends/container/seccomp.ts";
 import {
   BECOME_APP,
+  bubblewrap,
   CANNOT_HERE,
   closeWorkshop,
   IS_ROOT,
@@ -29,6 +31,8 @@ import {
   type Standing,
   standUp,
   startTicks,
+  until,
+  wall,
 } from "./helper.fixture.ts";
 
 const SPACES = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
@@ -131,6 +135,27 @@ describe("enter", { skip: CANNOT_HERE }, () => {
       "empty and relative parts of PATH do not count",
     );
     assert.equal(run(["no-such-program"]).stderr, "skerry-helper: enter: no-such-program: No such file or directory\n");
+  });
+
+  test("waits for an app that has not begun yet", async () => {
+    const status = join(workshop.folder, "begins.status");
+    const words = wall(["--status", status], bubblewrap(["--block-fd", "0"], ["/bin/sleep", "600"]));
+    const process = spawn(workshop.helper, words, { stdio: ["pipe", "inherit", "inherit"] });
+    const told = () => /"child-pid": (\d+)/.exec(existsSync(status) ? readFileSync(status, "utf8") : "")?.[1];
+    await until(() => told() !== undefined);
+    const child = Number(told());
+    const begun = { process, child, ticks: startTicks(child), status };
+    const looks = ["sh", "-c", "wc --words </proc/1/task/1/children"];
+    const entering = spawn(workshop.helper, enter(looks, undefined, begun), { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    entering.stdout.on("data", (piece) => (said += String(piece)));
+    const entered = new Promise((resolve) => entering.once("close", resolve));
+    // Time to come in, for whoever does not wait.
+    await pause(100);
+    process.stdin.end("x");
+    assert.equal(await entered, 0);
+    assert.equal(said, "1\n", "the app is there");
+    await pullDown(begun);
   });
 
   test("refuses a process that is not the one that was meant, or is no compartment", () => {

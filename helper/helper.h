@@ -51,8 +51,8 @@ int code_of(int status), make_outside_runner(struct user user);
 void must_succeed(const char *step, const char *thing, pid_t child), run_to_end(const char *step, char **command);
 void run_outside(int runner), end_children(void), take_back_terminal(pid_t foreground);
 void pass_on(const sigset_t *taken, pid_t to, int further);
-/* enter.c: returns when the app's first process has the app's root, or when that is no compartment's. */
-void await_root(pid_t child);
+/* enter.c: returns when the app has begun, or when the process is no compartment's first. */
+void await_app(pid_t child);
 /* network.c: networks in which an app asks by name. */
 void raise_loopback(void), pass_gate(int gate);
 int open_gate(const char *path);

@@ -160,7 +160,7 @@ int slot_main(char **words) {
     if (given("--place") == NULL) {
         close(open_process("slot: process"));
         app = atoi(given("--child")[0]);
-        await_root(app); /* what bubblewrap has still to mount would lie over what is shown now */
+        await_app(app); /* what bubblewrap has still to mount would lie over what is shown now */
     } else
         place = given("--place")[0];
     /* A machine that is written down has nothing of the host's attached (`detach`), and gets it again as it goes on. */
