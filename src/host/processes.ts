@@ -32,6 +32,15 @@ export function isAlive(name: ProcessName): boolean {
   return processOf(name.pid)?.startTicks === name.startTicks;
 }
 
+/** Of a wall's first process: bubblewrap has done all that it does before the app begins, which is its child. */
+export function hasChild({ pid }: ProcessName): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8") !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** Host process ids of all that is in the same process namespace as `pid`, also what was entered later. */
 export function processesBeside(pid: number): readonly number[] {
   const namespace = namespaceOf(pid);

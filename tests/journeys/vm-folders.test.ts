@@ -140,8 +140,12 @@ test("folders of a running machine are granted, revoked and replaced, and who ho
   );
   assert.doesNotMatch((await done(trial, ["ps"])).stdout, /dev-shell +frozen/);
 
-  // What has just been started is waited for, and what is taken then is taken.
+  // What has just been started is waited for, and what is taken then is taken. It begins in another folder: one that begins
+  // in what is taken away is ended, or cannot begin.
   await trial.skerry(["kill", "dev-shell"]);
+  const [docsLine = "", ownLine = ""] = RECIPE.split("\n").filter((line) => /^  (docs|own):/.test(line));
+  const ownFirst = RECIPE.replace(`${ownLine}\n`, "").replace(docsLine, `${ownLine}\n${docsLine}`);
+  writeFileSync(`${trial.home}/config/recipes/dev-shell.yaml`, ownFirst);
   await save({ docs: real("docs"), own });
   await done(trial, ["start", "-q", "dev-shell", "--", "-c", "cd /; exec tail -f /dev/null"], { timeoutMs: 240_000 });
   assert.match(await save({ docs: "deny", own }), /^docs: dev-shell now gets nothing$/);

@@ -15,6 +15,7 @@ import type { Effective } from "../../grant/index.ts";
 import {
   clearSlot,
   type Gone,
+  hasChild,
   holdersOf,
   isAlive,
   type Mount,
@@ -205,13 +206,13 @@ async function changeOne({ slot, effective, before, anew }: One, around: ChangeA
   return { request, gets: effective.gets, outcome, because, held, ended };
 }
 
-/** bubblewrap names its first process before that has its mounts: what has just begun is waited for. */
+/** bubblewrap names its first process before that has its mounts and its root: what has just begun is waited for. */
 async function untilMounted(view: View, slots: string, request: string): Promise<Mount | undefined> {
   const deadline = performance.now() + MOUNTS_WITHIN_MS;
   for (;;) {
     const mount = slotMount(view, slots, request);
     const stands = isAlive(view.first) && isAlive(view.wall);
-    if (mount !== undefined || !stands || performance.now() > deadline) return mount;
+    if ((mount !== undefined && hasChild(view.first)) || !stands || performance.now() > deadline) return mount;
     await pause(LOOK_EVERY_MS);
   }
 }

@@ -9,6 +9,8 @@ import { type NoStream, openStream, type Stream, untilAsked } from "./open-strea
 
 const SAID_BYTES_LIMIT = 4096;
 
+const ENDED = "the machine has ended";
+
 /**
  * @param of - the first process behind the wall of the machine
  * @returns its output; refused where it does not end in time, or with a code of its own
@@ -19,7 +21,9 @@ export async function runInMachine(
   limitMs: number,
 ): Promise<Result<string, NoStream>> {
   const opened: Stream[] = [];
+  let late = false;
   const limit = setTimeout(() => {
+    late = true;
     for (const { socket } of opened) socket.destroy();
   }, limitMs);
   const hear = async (label: string): Promise<string | undefined> => {
@@ -37,7 +41,7 @@ export async function runInMachine(
     const [end, out, err] = await Promise.all([saidBy(control.value), hear(`out ${id}`), hear(`err ${id}`)]);
     const code = /^exit (\d{1,3})\n$/.exec(end)?.[1];
     if (code === "0" && out !== undefined) return success(out);
-    const because = code === undefined ? "the machine has not answered in time" : (err ?? "").trim();
+    const because = code === undefined ? (late ? "the machine has not answered in time" : ENDED) : (err ?? "").trim();
     return refusal({ kind: "no-stream", because: because === "" ? `it ended with ${code}` : because });
   } finally {
     clearTimeout(limit);

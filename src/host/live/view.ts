@@ -192,12 +192,15 @@ async function inWall(view: View, command: readonly [string, ...string[]]): Prom
   return await enterWall(view, [], command);
 }
 
+const ENDED = "the compartment has ended";
+
 async function enterWall(
   { wall, first, asRoot }: View,
   enter: readonly string[],
   [program, ...words]: readonly string[],
 ): Promise<string | undefined> {
-  if (!isAlive(wall) || !isAlive(first)) return "the compartment has ended";
+  const hasEnded = () => !isAlive(wall) || !isAlive(first);
+  if (hasEnded()) return ENDED;
   const user = asRoot ? [] : [`--user=/proc/${wall.pid}/ns/user`, "--preserve-credentials"];
   const done = await runProgram(
     ["/usr/bin/nsenter", ...user, `--mount=/proc/${wall.pid}/ns/mnt`, ...enter, "--", `/usr/bin/${program}`, ...words],
@@ -205,5 +208,7 @@ async function enterWall(
   );
   if (!done.ok) return done.problem.kind;
   if (done.value.code === 0) return undefined;
+  // What could not be entered may have ended just now, and then that is what is to be told.
+  if (hasEnded()) return ENDED;
   return done.value.stderr.trim().split("\n")[0] ?? `${program} ended with ${done.value.code}`;
 }
