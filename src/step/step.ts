@@ -56,7 +56,13 @@ export type Step =
       readonly before: string | undefined;
       readonly content: string | undefined;
     }
-  | { readonly kind: "rename"; readonly from: string; readonly to: string }
+  | {
+      readonly kind: "rename";
+      readonly from: string;
+      readonly to: string;
+      /** A folder whose name says its content: where another has put it there meanwhile, that one is kept. */
+      readonly namedByContent?: boolean;
+    }
   /** Brings one file of known content into the store, from the first address that has it. */
   | {
       readonly kind: "fetch";
