@@ -89,8 +89,7 @@ async function act(step: Step, watch: Watch, settings: HostSettings): Promise<Ou
     }
     case "rename":
       await mkdir(own(step.to, settings).replace(/\/[^/]*$/, ""), { recursive: true });
-      await rename(own(step.from, settings), step.to);
-      return success(NOTHING);
+      return await renamed(step, watch, settings);
     case "fetch": {
       let done = 0;
       const onBytes = (bytes: number) => {
@@ -178,6 +177,21 @@ async function madeGuest(step: Extract<Step, { kind: "make-guest" }>, { signal }
     if (error instanceof TypeError || hasCode(error, "ENOSPC")) throw error;
     return refusal({ kind: "step-failed", step: describe(step)[0] ?? "", because: String(error) });
   }
+}
+
+/** The kernel puts no folder in the place of one that holds something, so of two who have made the same one is first. */
+async function renamed(
+  { from, to, namedByContent }: Extract<Step, { kind: "rename" }>,
+  watch: Watch,
+  settings: HostSettings,
+): Promise<Outcome> {
+  try {
+    await rename(own(from, settings), to);
+  } catch (error) {
+    if (namedByContent !== true || !(hasCode(error, "ENOTEMPTY") || hasCode(error, "EEXIST"))) throw error;
+    return await removeTree(from, watch, settings);
+  }
+  return success(NOTHING);
 }
 
 /** Every path that is written or removed passes here. */

@@ -106,7 +106,8 @@ async function buildIn(
     publish(wanted.key, folder, captured[CAPTURED.status] ?? "", record, context),
     context,
   );
-  return published.ok ? success(record) : published;
+  // Another may have made the same meanwhile, and that one counts.
+  return published.ok ? success((await readLayerRecord(wanted.key, context)) ?? record) : published;
 }
 
 /** localedef(1) has no source of that name: what the host calls its locale is none of the distribution's. */
@@ -146,7 +147,7 @@ export function publish(
     },
     // The name must not reach the disk before the content.
     { kind: "run", why: "bring the layer to the disk", argv: [sync, "--file-system", folder], environment: {} },
-    { kind: "rename", from: folder, to: store.layer(key) },
+    { kind: "rename", from: folder, to: store.layer(key), namedByContent: true },
   ];
 }
 

@@ -77,7 +77,11 @@ export async function buildGuest(
     ...{ helper: parts.helper, init, folder },
   };
   const made = await performAll(
-    [{ kind: "remove-tree", path: folder }, step, { kind: "rename", from: folder, to: store.guest(key) }],
+    [
+      { kind: "remove-tree", path: folder },
+      step,
+      { kind: "rename", from: folder, to: store.guest(key), namedByContent: true },
+    ],
     context,
   );
   if (made.ok) {
