@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Drop } from "../../host/monitor/frames.ts";
-import { type Counts, DROP_WORDS, readCounts, readTold, toldAfter, toldText, untold } from "./dropped-counts.ts";
+import { type Counts, DROP_WORDS, dueAt, readCounts, readTold, toldAfter, toldText, untold } from "./dropped-counts.ts";
 
 const RUN = "0123456789abcdef";
 
@@ -60,6 +60,33 @@ test("whenever it is looked, and by however many agents: what is told adds up to
         told = toldAfter(counts(count), told, rows);
         if (killed) told = readTold(toldText(told));
       }
+      assert.equal(sum, count);
+    }),
+  );
+});
+
+test("a flood of frames is a record a minute, and no frame of it is forgotten", () => {
+  const looks = fc.array(fc.record({ more: fc.nat(1000), pauseMs: fc.integer({ min: 500, max: 5000 }) }));
+  fc.assert(
+    fc.property(looks, (steps) => {
+      const recorded = new Map<string, number>();
+      const times: number[] = [];
+      let [at, count, sum] = [0, 0, 0];
+      let told: Counts | undefined;
+      for (const { more, pauseMs } of steps) {
+        at += pauseMs;
+        count += more + 1;
+        const rows = untold(counts(count), told);
+        const due = dueAt(rows, recorded, at);
+        for (const { key, times: added } of due) {
+          recorded.set(key, at);
+          times.push(at);
+          sum += added;
+        }
+        told = toldAfter(counts(count), told, due);
+      }
+      assert.ok(times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) >= 60_000));
+      if (count > 0) for (const { times: left } of untold(counts(count), told)) sum += left;
       assert.equal(sum, count);
     }),
   );

@@ -71,6 +71,14 @@ export function untold(now: Counts, told: Counts | undefined): readonly Dropped[
   });
 }
 
+/** For each machine and reason there is a record at once, and then one in this time at the most. */
+const RECORD_EVERY_MS = 60_000;
+
+/** @param recorded - when there was a record, by key; @param at - the time by the same clock */
+export function dueAt(rows: readonly Dropped[], recorded: ReadonlyMap<string, number>, at: number): readonly Dropped[] {
+  return rows.filter(({ key }) => at - (recorded.get(key) ?? -Infinity) >= RECORD_EVERY_MS);
+}
+
 /** What is told once `recorded` is on record, too; of the others what was told before. */
 export function toldAfter(now: Counts, told: Counts | undefined, recorded: readonly Dropped[]): Counts {
   const before = told?.run === now.run ? told.dropped : [];

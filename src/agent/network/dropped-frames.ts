@@ -12,12 +12,10 @@ import type { CompartmentSpec } from "../../model/index.ts";
 import { type AgentContext, QUIET } from "../context.ts";
 import type { Start } from "../start-record.ts";
 import { Turns } from "../turns.ts";
-import { type Counts, DROP_WORDS, readCounts, readTold, toldAfter, toldText, untold } from "./dropped-counts.ts";
+import { type Counts, DROP_WORDS, dueAt, readCounts, readTold, toldAfter, toldText, untold } from "./dropped-counts.ts";
 import { portsFolder, readStations } from "./stations.ts";
 
 const LOOK_EVERY_MS = 1_000;
-
-const RECORD_EVERY_MS = 60_000;
 
 interface Watched {
   readonly provider: string;
@@ -66,9 +64,8 @@ export class DroppedFrames {
     const now = readCounts((await performer.readText(`${folder}/ports/counts.json`)) ?? "");
     if (now === undefined) return;
     const at = performance.now();
-    const due = untold(now, watched.told.counts).filter(
-      ({ key }) => last || at - (recorded.get(key) ?? -Infinity) >= RECORD_EVERY_MS,
-    );
+    const rows = untold(now, watched.told.counts);
+    const due = last ? rows : dueAt(rows, recorded, at);
     if (due.length === 0) return;
     const known = new Set((await readStations(provider, this.#context)).map(({ name }) => name));
     for (const { key, station, reason, times } of due) {
