@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done, listed, recorded, until } from "./life.fixture.ts";
-import { lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
+import { commandOf, done, killAgent, listed, processesSaying, recorded, until } from "./life.fixture.ts";
+import { vmmOf } from "./machine.fixture.ts";
+import { endOf, lacksForMachines, makeTrial, VM_DEPLOYMENT } from "./trial.fixture.ts";
 
 /** With the packages of the catalogue's net VM, whose image the fetch phase has built. */
 const RECIPE = `skerry: recipe/1
@@ -32,6 +33,17 @@ async function deploy(docs: string, more = ""): Promise<void> {
 
 const run = async (words: readonly string[], code = 0) => await done(trial, words, { timeoutMs: LIMIT_MS, code });
 const inside = async (script: string) => (await run(["exec", NAME, "--", "sh", "-c", script])).stdout;
+/** The VMM of a machine that goes on, stopped before it has. */
+async function heldVmm(): Promise<number> {
+  const begun = () =>
+    processesSaying(`${trial.home}/run/compartments`)
+      .map(vmmOf)
+      .find((pid) => pid !== undefined && commandOf(pid).includes("-incoming"));
+  const vmm = (await until("its VMM runs", begun, LIMIT_MS)) ?? assert.fail("no VMM");
+  process.kill(vmm, "SIGSTOP");
+  return vmm;
+}
+
 const enters = async () => (await trial.skerry(["exec", NAME, "--", "true"])).code === 0;
 
 test("a whole system is suspended to the disk and goes on from there, with its folders, and the time of today", {
@@ -73,8 +85,24 @@ test("a whole system is suspended to the disk and goes on from there, with its f
   await deploy(docs, "limits: { memory: 512 MiB }\n");
   assert.match((await run(["start", "-q", NAME], 1)).stderr, /cannot go on .*limits.* are others by now/);
   await deploy(docs, "restart: always\n");
-  await run(["start", "-q", NAME]);
-  assert.ok(!existsSync(memory));
+
+  // Its VMM is killed before it goes on: nothing is lost, and nobody tries it again and again.
+  const fails = endOf(trial.begin(["start", "-q", NAME]), LIMIT_MS);
+  process.kill(await heldVmm(), "SIGKILL");
+  const failed = await fails;
+  assert.equal(failed.code, 1, failed.stderr);
+  assert.match(failed.stderr, /net-vm cannot go on .*does not answer/);
+  await until("nothing runs", async () => (await listed(trial)).length === 0, LIMIT_MS);
+  assert.ok(existsSync(memory));
+  // The agent is killed then: the next one keeps what was kept until the machine answers.
+  const left = endOf(trial.begin(["start", "-q", NAME]), LIMIT_MS);
+  const vmm = await heldVmm();
+  await killAgent(trial);
+  await left;
+  assert.equal((await listed(trial))[0]?.state, "running");
+  assert.ok(existsSync(memory));
+  process.kill(vmm, "SIGCONT");
+  await until("it is let go", () => !existsSync(memory), LIMIT_MS);
   const before = Number(await inside("cat /run/count"));
   assert.ok(before > 1, "it has not booted");
   await until("it counts on", async () => Number(await inside("cat /run/count")) > before, LIMIT_MS);

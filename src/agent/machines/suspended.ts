@@ -164,7 +164,10 @@ export class Suspended {
   }
 
   /** Resolves when the machine that goes on answers; what was kept is let go then. */
-  async wentOn({ spec: { name, id } }: Prepared, { report }: Work): Promise<Result<void, SuspendProblem>> {
+  async wentOn(
+    { spec: { name, id } }: Pick<Prepared, "spec">,
+    { report }: Pick<Work, "report">,
+  ): Promise<Result<void, SuspendProblem>> {
     if ((await this.#read(name)) === undefined) return success(undefined);
     report({ kind: "phase", text: `${name} goes on from where it was suspended` });
     const deadline = performance.now() + GOES_ON_WITHIN_MS;
@@ -187,11 +190,15 @@ export class Suspended {
     return refusal({ kind: "suspend-failed", name, what: "resume", because });
   }
 
-  /** An agent that was killed while one went on has left it. */
+  /**
+   * An agent that was killed while one went on has left it. It may still be on its way, and may come to nothing: what was kept
+   * is let go by its answer here as well.
+   */
   async sweep(): Promise<void> {
-    for (const { name } of await this.list())
-      if (this.#compartments.running(name) !== undefined)
-        await this.#perform([{ kind: "remove-tree", path: this.#folder(name) }]);
+    for (const { name } of await this.list()) {
+      const start = this.#compartments.running(name);
+      if (start !== undefined) void this.wentOn(start.record, QUIET).catch(() => {});
+    }
   }
 
   async list(): Promise<readonly SuspendedMachine[]> {
