@@ -314,11 +314,11 @@ describe("wall", { skip: CANNOT_HERE }, () => {
       [["wall", "--uid", "0", "--gid", "5", ...end], "--uid: 0: number out of range"],
       [
         ["walls"],
-        "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, unpack, ask, version",
+        "start: walls: not a sub-command; there are wall, enter, log, sockets, guest, begin, reseed, slot, unpack, ask, version",
       ],
       [
         [],
-        "start: : not a sub-command; there are wall, enter, log, sockets, guest, reseed, slot, unpack, ask, version",
+        "start: : not a sub-command; there are wall, enter, log, sockets, guest, begin, reseed, slot, unpack, ask, version",
       ],
     ];
     for (const [words, complaint] of cases) refused(workshop, words, complaint);
