@@ -25,14 +25,14 @@ export function client(): AgentClient {
   return new AgentClient(PLACES, ENVIRONMENT);
 }
 
-/** A recipe of its own that runs whatever it is given. */
-export function ownRecipe(name: string, packages: readonly string[], more = ""): void {
+/** A recipe of its own that runs whatever it is given, or gives it to a program. */
+export function ownRecipe(name: string, packages: readonly string[], more = "", command = "/usr/bin/env"): void {
   mkdirSync(`${PLACES.config}/recipes`, { recursive: true, mode: 0o700 });
   const text = `skerry: recipe/1
 summary: For measuring
 packages: [${packages.join(", ")}]
 programs:
-  any: { command: [/usr/bin/env], arguments: any }
+  any: { command: [${command}], arguments: any }
 ${more}`;
   const file = `${PLACES.config}/recipes/${name}.yaml`;
   // Written anew, it would be another file, and what was made of it stale.

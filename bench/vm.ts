@@ -1,6 +1,7 @@
 /**
  * Virtual machines, beside a bare QEMU with the same kernel: how long it takes until an app says its first word, and how fast
- * it reads a granted folder. The bare one is what one would type by hand: the same first root, and a shell of busybox's in it.
+ * it reads a granted folder. The bare one is what one would type by hand: the same first root, and a shell of busybox's in it;
+ * the app is a shell as well.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -30,15 +31,15 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
     mkdirSync(folder);
     writeFileSync(join(folder, "big"), Buffer.alloc(FILE_MIB * MEBIBYTE, "skerry"));
     machineOf(folder);
-    skerry("run", "-q", NAME, "--", "true");
+    skerry("run", "-q", NAME, "--", "-c", "true");
     const ours = (...words: readonly string[]) => [SKERRY, "run", "-q", NAME, "--", ...words] as const;
     const first = (name: string, argv: readonly string[]): Runner => ({ name, run: async () => await firstWord(argv) });
     const speak = `echo ${WORD}; /bin/poweroff -f`;
     skerry("vm", "snapshot", "-q", NAME);
-    const clone = [SKERRY, "run", "-q", "--clone", NAME, "--", "echo", WORD];
+    const clone = [SKERRY, "run", "-q", "--clone", NAME, "--", "-c", `echo ${WORD}`];
     const [app, cloned, bare, sameWords] = await inTurn(
       [
-        first("a cold start", ours("echo", WORD)),
+        first("a cold start", ours("-c", `echo ${WORD}`)),
         first("clone", clone),
         first("bare QEMU, busybox", byHand([], speak)),
         first("the same with our kernel's words", byHand([], speak, "cryptomgr.notests")),
@@ -65,7 +66,7 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
 
 /** A deployment with one folder, in a machine; whoever runs as another user may read it. */
 function machineOf(folder: string): void {
-  ownRecipe(NAME, ["ripgrep"], "requests:\n  folder: { service: folder, why: measured, inside: /work }\n");
+  ownRecipe(NAME, ["ripgrep"], "requests:\n  folder: { service: folder, why: measured, inside: /work }\n", "/bin/sh");
   mkdirSync(`${PLACES.config}/deployments`, { recursive: true, mode: 0o700 });
   const answers = `answers: { folder: { answer: real, folder: ${folder} } }`;
   const text = `skerry: deployment/1\nrecipe: ${NAME}\nisolation: vm\n${answers}\n`;
@@ -94,7 +95,7 @@ async function readsOf(
   const drive = ["-drive", `id=d,if=none,format=raw,readonly=on,file=${disk}`, "-device", "virtio-blk-pci,drive=d"];
   const device = ["-device", "virtio-9p-pci,fsdev=f,mount_tag=f"];
   const bare = byHand([...share, ...device, ...drive], script.join("; "), "cryptomgr.notests");
-  const inside = ours("sh", "-c", READING.replace("FOLDER", "/work"));
+  const inside = ours("-c", READING.replace("FOLDER", "/work"));
   const runner = (name: string, argv: readonly string[]): Runner => ({
     name,
     run: async () => {
