@@ -1,27 +1,34 @@
-/* ask: one more program in a compartment that runs, without a Node of our own. Asks the agent just what the command line
- * would ask, and does what it answers. Until there is an answer nothing has been done, and so whatever is unusual is
+/* ask: one more program in a compartment that runs, or with --run the start of one, without a Node of our own. Asks the agent
+ * just what the command line would ask, and does what it answers. Until there is an answer nothing has been done, and so whatever is unusual is
  * left to the command line, which knows the words for it: --else names the start script. */
 #include "helper.h"
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { QUESTION_LIMIT = 1 << 20, ANSWER_LIMIT = 1 << 21, MAX_ANSWER_WORDS = 9000, ANSWERS_WITHIN_S = 10 };
+enum { QUESTION_LIMIT = 1 << 20, ANSWER_LIMIT = 1 << 21, MAX_ANSWER_WORDS = 9000, ANSWERS_WITHIN_S = 10, STARTS_WITHIN_S = 600 };
 
-static const struct option OPTIONS[] = { { "--socket", 1, false }, { "--else", 1, false }, { NULL, 0, false } };
+static const struct option OPTIONS[] = { { "--socket", 1, false }, { "--else", 1, false }, { "--run", 1, false }, { NULL, 0, false } };
 
 static char question[QUESTION_LIMIT], answer[ANSWER_LIMIT + 1], *answered[MAX_ANSWER_WORDS + 1], *clean[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 static size_t asked;
 
 /* The same words once more, to the command line. The variable tells it that this way was tried. */
 static _Noreturn void leave_it(char **command) {
-    size_t count = 0;
+    size_t count = 0, at = 0;
     while (command[count] != NULL)
         count++;
-    char **words = calloc(count + 6, sizeof *words);
+    char **words = calloc(count + 7, sizeof *words), *script = given("--else")[0], **flags = given("--run");
     must("ask", "memory", words == NULL || setenv("SKERRY_ASK", "off", 1) != 0 ? -1 : 0);
-    char *script = given("--else")[0], *first[] = { "/bin/sh", script, "exec", command[0], "--" };
-    memcpy(words, first, sizeof first);
-    memcpy(words + 5, command + 1, count * sizeof *words);
+    words[at++] = "/bin/sh";
+    words[at++] = script;
+    words[at++] = flags == NULL ? "exec" : "run";
+    if (flags != NULL && strchr(flags[0], 'q') != NULL)
+        words[at++] = "--quiet";
+    if (flags != NULL && strchr(flags[0], 'c') != NULL)
+        words[at++] = "--clone";
+    words[at++] = command[0];
+    words[at++] = "--";
+    memcpy(words + at, command + 1, count * sizeof *words);
     execv(words[0], words);
     refuse("ask", script, strerror(errno));
 }
@@ -49,7 +56,7 @@ static bool add_word(const char *word) {
 /* Whoever answers says what is run here, and so it is this user's. A path that is too long is nobody's. */
 static int call_agent(const char *path) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = ANSWERS_WITHIN_S };
+    struct timeval patience = { .tv_sec = given("--run") == NULL ? ANSWERS_WITHIN_S : STARTS_WITHIN_S };
     struct ucred who = { .uid = (uid_t)-1 };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || strlen(path) >= sizeof address.sun_path)
@@ -92,24 +99,37 @@ static size_t read_words(char *at, const char *end) {
     return at == end && count > 2 && strcmp(said, answered[0]) == 0 ? count : 0;
 }
 
+/* What a start is told besides: its flags, who becomes the wall, and where. */
+static bool add_start(const char *flags) {
+    char number[16], *here = getcwd(NULL, 0);
+    snprintf(number, sizeof number, "%d", (int)getpid());
+    return here != NULL && add_word(flags) && add_word(number) && add_word(here);
+}
+
 int ask_main(char **words) {
-    char **command = read_options("ask", OPTIONS, words), kinds[4] = "", head[160], *end;
+    char **command = read_options("ask", OPTIONS, words), **run = given("--run"), kinds[4] = "", head[160], *end;
     refuse_if(given("--socket") == NULL || given("--else") == NULL, "ask", "usage", "--socket PATH and --else SCRIPT are needed");
     const char *terminal = getenv("TERM");
     for (int i = 0; i < 3; i++)
         kinds[i] = stream_kind(i);
     bool fits = strchr(kinds, 'd') == NULL && add_word(kinds) && add_word(kinds[1] != 't' ? "" : terminal == NULL ? "dumb" : terminal);
+    fits = fits && (run == NULL || add_start(run[0]));
     for (char **word = command; *word != NULL; word++)
         fits = fits && add_word(*word);
     int fd = fits ? call_agent(given("--socket")[0]) : -1;
-    snprintf(head, sizeof head, "POST /skerry/enter/1 HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n", asked);
+    snprintf(head, sizeof head, "POST /skerry/%s/1 HTTP/1.0\r\nContent-Type: application/octet-stream\r\nContent-Length: %zu\r\n\r\n",
+             run == NULL ? "enter" : "start", asked);
     char *body = fd >= 0 && say_all(fd, head, strlen(head)) && say_all(fd, question, asked) ? hear_all(fd, &end) : NULL;
     size_t count = body == NULL ? 0 : read_words(body, end);
     close(fd);
-    if (count > 4 && strcmp(answered[1], "machine") == 0)
+    if (count > 4 && run == NULL && strcmp(answered[1], "machine") == 0)
         attach(answered[2], answered[3], kinds, answered + 4);
-    if (count == 0 || strcmp(answered[1], "run") != 0 || answered[2][0] != '/')
+    /* A start has a word more: what is to be said before it. */
+    char **argv = answered + (run == NULL ? 2 : 3);
+    if (count <= (run == NULL ? 2 : 3) || strcmp(answered[1], run == NULL ? "run" : "start") != 0 || argv[0][0] != '/')
         leave_it(command);
-    execve(answered[2], answered + 2, clean);
-    refuse("ask", answered[2], strerror(errno));
+    if (run != NULL && answered[2][0] != '\0')
+        dprintf(2, "%s\n", answered[2]);
+    execve(argv[0], argv, clean);
+    refuse("ask", argv[0], strerror(errno));
 }

@@ -170,6 +170,36 @@ describe("ask", { skip: CANNOT_HERE }, () => {
     assert.deepEqual(await to(socket()), { code: 0, stdout: "", stderr: "" });
   });
 
+  test("a start tells who becomes it, where, and how, says its notes, and is left with the very same words", async () => {
+    const run = async (flags: string, words: readonly string[]) => {
+      const all = ["ask", "--socket", socket(), "--else", join(room, "script"), "--run", flags, "--", ...words];
+      const child = spawn(workshop.helper, all, { stdio: ["ignore", "pipe", "pipe"], env: {}, cwd: room });
+      let [stdout, stderr] = ["", ""];
+      child.stdout.on("data", (piece) => (stdout += String(piece)));
+      child.stderr.on("data", (piece) => (stderr += String(piece)));
+      const code = await new Promise((resolve) => child.once("close", resolve));
+      return { pid: child.pid, end: { code, stdout, stderr } };
+    };
+    answer = answered("start", "one\ntwo", "/bin/sh", "-c", 'printf "<%s>" "$$" "$@"; exit 7', "sh", "a b");
+    const { pid, end } = await run("-c", ["box", "a b", "--"]);
+    assert.deepEqual(end, { code: 7, stdout: `<${pid}><a b>`, stderr: "one\ntwo\n" });
+    assert.equal(questions.at(-1), `npp\0\0-c\0${pid}\0${room}\0box\0a b\0--\0`);
+    answer = answered("start", "", "/bin/true");
+    assert.deepEqual((await run("-q", ["box"])).end, { code: 0, stdout: "", stderr: "" });
+    const flagged: Readonly<Record<string, readonly string[]>> = {
+      "-": [],
+      "-q": ["--quiet"],
+      "-c": ["--clone"],
+      "-qc": ["--quiet", "--clone"],
+    };
+    const none = [answered("run", "/bin/true"), answered("start", "/bin/true"), answered("start", "", "bin/true")];
+    for (answer of [http("", "409 Conflict"), ...none, answered("machine", "1", "1", "x", "y")])
+      for (const [flags, words] of Object.entries(flagged)) {
+        const said = ["off", "run", ...words, "box", "--", "a b", "--"].map((word) => `<${word}>`).join("");
+        assert.deepEqual((await run(flags, ["box", "a b", "--"])).end, { code: 9, stdout: said, stderr: "" });
+      }
+  });
+
   /** A process whose /run is a folder of ours, as a wall's first process has the monitor's. */
   async function machine(): Promise<readonly [string, string]> {
     const words = ["--dev-bind", "/", "/", "--bind", join(room, "run"), "/run", "--", "/bin/sleep", "1000"];

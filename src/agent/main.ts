@@ -20,6 +20,7 @@ import { screenRoutes } from "./display/screen-routes.ts";
 import { asksRoutes } from "./asks/asks-routes.ts";
 import { readAnswers } from "./asks/asks-world.ts";
 import { answerQuickEntry, offerQuickEntry } from "./entry/quick-entry.ts";
+import { answerQuickStart } from "./entry/quick-start.ts";
 import { readFacts } from "./facts.ts";
 import { grantRoutes } from "./grants/grant-routes.ts";
 import { Idle } from "./idle.ts";
@@ -115,7 +116,8 @@ async function main(): Promise<void> {
   const server = createServer((request, response) => {
     const answered = asked.begin();
     response.once("close", () => answered(performance.now()));
-    if (!answerQuickEntry(agent, request, response)) handler(request, response);
+    const isQuick = answerQuickEntry(agent, request, response) || answerQuickStart(agent, request, response);
+    if (!isQuick) handler(request, response);
   });
   // `wait` may take as long as an app runs.
   server.requestTimeout = 0;

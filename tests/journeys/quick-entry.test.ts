@@ -1,4 +1,7 @@
-/** `exec` with and without a Node of its own: the same in a container and in a machine, recorded alike, refused alike. */
+/**
+ * `exec`, and `run` of a machine, with and without a Node of its own: the same in a container and in a machine, recorded
+ * alike, refused alike.
+ */
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -147,6 +150,39 @@ async function onTerminal(name: string, environment: Readonly<Record<string, str
 
 /** What each app sees, however it is entered. */
 const views: Record<string, string> = {};
+
+test("a machine is started the same on both ways", { skip: lacksForMachines() }, async () => {
+  const file = `${trial.home}/config/deployments/begun.yaml`;
+  writeFileSync(file, VM_DEPLOYMENT);
+  const script = "cat; echo err >&2; trap 'exit 6' TERM; echo \"$@\"; while :; do sleep 0.1; done";
+  for (const environment of Object.values(WAYS)) {
+    const begun = trial.begin(["run", "begun", "--", "-c", script, "sh", "a b", "--"], { environment });
+    const ended = endOf(begun, LIMIT_MS);
+    begun.stdin?.end("a line\n");
+    let said = "";
+    begun.stdout?.on("data", (piece) => (said += String(piece)));
+    await until(
+      () => `it is up: ${said}`,
+      () => said.endsWith("a b --\n"),
+      LIMIT_MS,
+    );
+    begun.kill("SIGTERM");
+    const { code, stdout, stderr } = await ended;
+    assert.deepEqual([code, stdout], [6, "a line\na b --\n"]);
+    assert.match(stderr, /(^|\n)err\n/);
+  }
+  const kinds = (await recorded(trial, "begun")).map(({ kind }) => kind);
+  assert.deepEqual([kinds.filter((kind) => kind === "start").length, kinds.includes("refused")], [2, false]);
+  // What is refused is refused once, in the command line's words.
+  writeFileSync(file, `${VM_DEPLOYMENT}limits: { memory: 1 MiB }\n`);
+  for (const environment of [{}, { SKERRY_ASK: "off" }]) {
+    const refused = await trial.skerry(["run", "begun"], { environment });
+    assert.equal(refused.code, 125);
+    assert.match(refused.stderr, /^error: /);
+  }
+  const refusals = (await recorded(trial, "begun")).filter(({ kind }) => kind === "refused");
+  assert.equal(refusals.length, 2);
+});
 
 test("a command ends with the compartment that it runs in", async () => {
   await start("ending", CONTAINER);

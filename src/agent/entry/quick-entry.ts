@@ -12,16 +12,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { attachedBy } from "../../host/index.ts";
 import type { Agent } from "../agent.ts";
 import { QUIET, type AgentContext } from "../context.ts";
-import { settingsMark } from "../settings-mark.ts";
-import { hasChanged } from "../version.ts";
+import { answerWords, isCurrent } from "./words.ts";
 
 /** The number changes with the form of question or answer: another helper's question is then none. */
 const PATH = "/skerry/enter/1";
-
-/** As many as the helper sends. */
-const QUESTION_BYTES_LIMIT = 1024 * 1024;
-
-const NOT_HERE = 409;
 
 interface Question {
   /** Of each standard stream: `t` a terminal, `f` a file, `n` a device, `p` all else. */
@@ -45,36 +39,17 @@ export async function offerQuickEntry({ context }: Agent): Promise<void> {
 
 /** @returns false where something else is asked for */
 export function answerQuickEntry(agent: Agent, request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.method !== "POST" || request.url !== PATH) return false;
-  const answer = async () => {
-    const question = readQuestion(await bodyOf(request));
-    const words = question === undefined ? undefined : await wordsFor(question, agent, () => response.destroyed);
-    if (words === undefined) {
-      response.writeHead(NOT_HERE).end();
-      return;
-    }
-    const body = Buffer.from([String(words.length + 1), ...words].map((word) => `${word}\0`).join(""));
-    response.writeHead(200, { "content-length": body.length }).end(body);
-  };
-  answer().catch(() => response.destroy());
-  return true;
+  return answerWords(PATH, request, response, async (asked) => {
+    const question = readQuestion(asked);
+    return question === undefined ? undefined : await wordsFor(question, agent, () => response.destroyed);
+  });
 }
 
 /** @returns undefined for what the helper does not say so */
-function readQuestion(body: Buffer | undefined): Question | undefined {
-  const text = body === undefined ? undefined : plainText(body);
-  const words = text?.split("\0");
-  // Behind the last zero there is nothing.
-  if (words?.pop() !== "") return undefined;
+function readQuestion(words: readonly string[]): Question | undefined {
   const [streams = "", terminal = "", name = "", ...command] = words;
   if (!/^[tfnp]{3}$/.test(streams) || !/^[a-z][a-z0-9-]*$/.test(name) || command.length === 0) return undefined;
   return { streams, terminal, name, command };
-}
-
-/** A word that is no UTF-8 would become another one here. */
-function plainText(body: Buffer): string | undefined {
-  const text = body.toString("utf8");
-  return Buffer.from(text).equals(body) ? text : undefined;
 }
 
 async function wordsFor(
@@ -83,9 +58,7 @@ async function wordsFor(
   hungUp: () => boolean,
 ): Promise<readonly string[] | undefined> {
   const { context } = agent;
-  if (settingsMark(context.places) !== context.settings || hasChanged(context.places.program, context.version))
-    return undefined;
-  if ((await context.helper.state()).kind !== "built") return undefined;
+  if (!(await isCurrent(context))) return undefined;
   const entered = await agent.entered(name, { command, directory: "", terminal, purpose: "exec" });
   if (!entered.ok) return undefined;
   const attached = attachedBy(entered.value.argv, context.places.program);
@@ -95,16 +68,4 @@ async function wordsFor(
   if (attached === undefined) return ["run", ...argv];
   const { pid, startTicks } = attached.machine;
   return ["machine", String(pid), startTicks, ...attached.command];
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of request) {
-    const part = Buffer.from(piece);
-    bytes += part.length;
-    if (bytes > QUESTION_BYTES_LIMIT) return undefined;
-    pieces.push(part);
-  }
-  return Buffer.concat(pieces);
 }
