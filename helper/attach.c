@@ -33,21 +33,26 @@ static _Noreturn void end_with(int code, const char *why) {
     exit(code);
 }
 
-/* The monitor may have put a link in the socket's place: what is connected to is what was looked at, held by a descriptor. */
+/* The monitor may have put a link in the socket's place: what is connected to is what was looked at, held by a descriptor.
+ * Between the socket's name and its first ear for it, a monitor that begins turns everybody down. */
 static int connect_inside(void) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct stat about;
-    int held = -1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (int waited = 0; held < 0 && waited < STANDS_WITHIN_MS && start_ticks("attach", machine) == ticks; waited += 20)
+    int held, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (int waited = 0; waited < STANDS_WITHIN_MS && start_ticks("attach", machine) == ticks; waited += 20, usleep(20000)) {
         if ((held = open(proc_path(machine, "root/run/channel"), O_PATH | O_NOFOLLOW | O_CLOEXEC)) < 0)
-            usleep(20000);
-    if (held < 0 || start_ticks("attach", machine) != ticks || fstat(held, &about) != 0 || !S_ISSOCK(about.st_mode))
-        end_with(EXIT_HELPER, "the machine has ended");
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", held);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        end_with(EXIT_HELPER, strerror(errno));
-    close(held);
-    return fd;
+            continue;
+        if (start_ticks("attach", machine) != ticks || fstat(held, &about) != 0 || !S_ISSOCK(about.st_mode))
+            break;
+        snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", held);
+        int refused = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+        close(held);
+        if (refused == 0)
+            return fd;
+        if (refused != ECONNREFUSED)
+            end_with(EXIT_HELPER, strerror(refused));
+    }
+    end_with(EXIT_HELPER, "the machine has ended");
 }
 
 /* Length and label; what it is answered is heard later, so that several can be asked for at once. */

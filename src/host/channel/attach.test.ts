@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { processOf } from "../processes.ts";
 
 const BWRAP = "/usr/bin/bwrap";
@@ -29,18 +30,24 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
+const SOCKET = join(folder, "channel");
+
 interface Heard {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-async function attached(order: string, input: string | undefined): Promise<Heard> {
-  rmSync(join(folder, "channel"), { force: true });
-  const monitor = spawn(NODE[0], [NODE[1], join(HERE, "attach.fixture.ts"), folder, order], {
+async function standUp(order: string, at = folder) {
+  rmSync(join(at, "channel"), { force: true });
+  const monitor = spawn(NODE[0], [NODE[1], join(HERE, "attach.fixture.ts"), at, order], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(monitor.stdout, "data");
+  return monitor;
+}
+
+function begin() {
   const ticks = processOf(inside)?.startTicks ?? "";
   const words = [join(HERE, "attach.ts"), String(inside), ticks, "--", "some", "words"];
   const child = spawn(NODE[0], [NODE[1], ...words], { stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
@@ -48,12 +55,19 @@ async function attached(order: string, input: string | undefined): Promise<Heard
   child.stdout.on("data", (piece) => (stdout += String(piece)));
   child.stderr.on("data", (piece) => (stderr += String(piece)));
   child.stdin.on("error", () => {});
+  const ended = new Promise<Heard>((resolve) => child.once("close", (code) => resolve({ code, stdout, stderr })));
+  return { child, ended };
+}
+
+async function attached(order: string, input: string | undefined): Promise<Heard> {
+  const monitor = await standUp(order);
+  const { child, ended } = begin();
   // Who is attached with an open standard input must not wait for more of it.
   if (input === undefined) child.stdin.end();
   else child.stdin.write(input);
-  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  const heard = await ended;
   monitor.kill("SIGKILL");
-  return { code, stdout, stderr };
+  return heard;
 }
 
 const ENDED = /^skerry: .*the machine has ended\n$/;
@@ -80,3 +94,20 @@ for (const [order, wanted] of Object.entries({
       assert.deepEqual([code, stdout], wanted.slice(0, 2), stderr);
       assert.match(stderr, wanted[2]);
     });
+
+test("a monitor whose socket has a name, and does not listen yet, is waited for", { skip }, async () => {
+  const gone = await standUp("no answer");
+  gone.kill("SIGKILL");
+  await once(gone, "exit");
+  assert.ok(existsSync(SOCKET), "what is left of it turns everybody down, as one that begins does");
+  const { child, ended } = begin();
+  child.stdin.end();
+  // Time to be turned down, for whoever does not wait.
+  await pause(500);
+  const elsewhere = mkdtempSync(join(tmpdir(), "skerry-attach-"));
+  const monitor = await standUp("the code first", elsewhere);
+  renameSync(join(elsewhere, "channel"), SOCKET);
+  rmSync(elsewhere, { recursive: true });
+  assert.deepEqual(await ended, { code: 5, stdout: "said\n", stderr: "" });
+  monitor.kill("SIGKILL");
+});

@@ -74,6 +74,18 @@ function socketOf({ pid }: ProcessName, name: string): string {
 
 /** @param name - of one of the monitor's sockets */
 export async function connectInside(of: ProcessName, name: string): Promise<Result<Socket, NoStream>> {
+  const until = performance.now() + STANDS_WITHIN_MS;
+  for (;;) {
+    const connected = await connectOnce(of, name);
+    if (connected !== "turned-down") return connected;
+    if (!isAlive(of) || performance.now() > until)
+      return refusal({ kind: "no-stream", because: "the machine has ended, or does not stand yet" });
+    await pause(LOOK_AGAIN_MS);
+  }
+}
+
+/** @returns `turned-down` by a monitor that begins: between its socket's name and its first ear for it */
+async function connectOnce(of: ProcessName, name: string): Promise<Result<Socket, NoStream> | "turned-down"> {
   const path = socketOf(of, name);
   const file = await open(path, O_PATH | constants.O_NOFOLLOW).catch(() => undefined);
   if (file === undefined)
@@ -86,6 +98,7 @@ export async function connectInside(of: ProcessName, name: string): Promise<Resu
     await once(socket, "connect");
     return success(socket);
   } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ECONNREFUSED") return "turned-down";
     return refusal({ kind: "no-stream", because: String(error) });
   } finally {
     await file.close();
