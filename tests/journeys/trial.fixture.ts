@@ -146,7 +146,12 @@ export async function endOf(child: ReturnType<typeof spawn>, timeoutMs: number):
   let [stdout, stderr] = ["", ""];
   child.stdout?.on("data", (piece) => (stdout += String(piece)));
   child.stderr?.on("data", (piece) => (stderr += String(piece)));
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+  const timer = setTimeout(() => {
+    child.kill("SIGKILL");
+    // What it has started may hold the other ends, and run on.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, timeoutMs);
   return await new Promise((resolve) => {
     child.once("close", (code) => {
       clearTimeout(timer);
