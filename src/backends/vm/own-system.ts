@@ -31,7 +31,9 @@ const OWN = `${INSIDE}/own`;
 
 const SOCKETS = "/run";
 
-const MONITOR_FILES = ["system.ts", "machine-control.ts", "streams.ts", "card.ts", "card-frames.ts", "picture.ts"];
+const MONITOR_FILES = [
+  ...["system.ts", "console.ts", "machine-control.ts", "streams.ts", "card.ts", "card-frames.ts", "picture.ts"],
+];
 
 /** All that can be let into such a machine. */
 const LET_IN: ReadonlySet<Contribution["kind"]> = new Set([

@@ -26,7 +26,7 @@ export interface SystemMachine extends Pick<Machine, "accelerator" | "io" | "mem
   readonly disks: readonly SystemDisk[];
   /** Memory of the firmware's own, which it writes. */
   readonly variables: string;
-  /** Folder with the sockets `console`, `control`, `tpm` and `card`. */
+  /** Folder with the sockets `control`, `tpm` and `card`, and the pipes `console.in` and `console.out`. */
   readonly sockets: string;
   /** Address of its network card; undefined where it has none. */
   readonly card: string | undefined;
@@ -64,7 +64,7 @@ export function systemCommand(machine: SystemMachine, program: string): Argv {
     ...["-m", String(machine.memoryMiB)],
     ...["-uuid", uuidOf(system.machineId)],
     ...(system.firmware === "uefi" ? firmware(machine.variables) : []),
-    ...["-chardev", `socket,id=console,path=${sockets}/console`, "-serial", "chardev:console"],
+    ...["-chardev", `pipe,id=console,path=${sockets}/console`, "-serial", "chardev:console"],
     ...["-chardev", `socket,id=control,path=${sockets}/control`, "-mon", "chardev=control,mode=control"],
     ...["-object", "rng-builtin,id=random", "-device", "virtio-rng-pci,rng=random"],
     ...groupWords(machine.io),

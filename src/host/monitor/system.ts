@@ -1,11 +1,12 @@
 /**
  * System: stands beside a machine with a system of its own for as long as it runs: `system.ts FOLDER [TPM…] -- VMM…`.
  *
- * It makes the machine's sockets in FOLDER, starts the TPM where there is one, then the VMM, and leads its console to our
- * standard streams. Where the machine has a network card, its frames pass through us (card.ts), and of its screen it
- * gives its owner pictures (picture.ts). Who asks us to end asks the system inside to switch itself off, as by the button of a machine; what
- * does not do that in time is switched off. Our exit code is 0 where the system has switched itself off. A program of its
- * own, behind the same wall as the VMM; it may be started from its sources, so it imports nothing but its neighbours.
+ * It makes the machine's sockets and its console in FOLDER, starts the TPM where there is one, then the VMM, and leads the
+ * console to our standard streams. Where the machine has a network card, its frames pass through us (card.ts), and of its
+ * screen it gives its owner pictures (picture.ts). Who asks us to end asks the system inside to switch itself off, as by the
+ * button of a machine; what does not do that in time is switched off. Our exit code is 0 where the system has switched
+ * itself off. A program of its own, behind the same wall as the VMM; it may be started from its sources, so it imports
+ * nothing but its neighbours.
  *
  * Invariants
  * - Nothing that the machine says is believed: its console is passed on as it is, and its VMM's words are one of a few.
@@ -16,6 +17,7 @@ import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { attachCard } from "./card.ts";
+import { openConsole } from "./console.ts";
 import { MachineReader, PICTURE } from "./machine-control.ts";
 import { Pictures } from "./picture.ts";
 import { listenOnce, passOn, Tail } from "./streams.ts";
@@ -54,9 +56,8 @@ const cut = words.indexOf("--");
 const [tpmProgram, ...tpmWords] = words.slice(0, cut);
 const [program = "", ...vmmWords] = words.slice(cut + 1);
 
-const [console, control] = await Promise.all(
-  ["console", "control"].map(async (name) => await listenOnce(`${folder}/${name}`)),
-);
+const control = await listenOnce(`${folder}/control`);
+const console = openConsole(`${folder}/console`);
 const programWords = new Tail(TAIL_BYTES);
 if (tpmProgram !== undefined) await startTpm(tpmProgram, tpmWords);
 
@@ -88,7 +89,7 @@ process.on("SIGPWR", () => {
   switchOff();
 });
 
-void control?.connected.then((socket) => {
+void control.connected.then((socket) => {
   const reader = new MachineReader();
   socket.on("error", () => {});
   socket.on("data", (piece) => {
@@ -105,9 +106,10 @@ void control?.connected.then((socket) => {
     }
   });
 });
-const output = console?.connected.then(async (socket) => await join(socket));
+const output = join();
 
 const { code, how } = await ended;
+console.over();
 await Promise.race([output, pause(ENDS_WITHIN_MS)]);
 if (process.stdin.isTTY) process.stdin.setRawMode(false);
 if (code === 0 && byItself) process.exit(0);
@@ -185,20 +187,22 @@ function asLines(piece: Buffer): Buffer {
 }
 
 /** Both ways. What we read may end, and the system goes on without it. */
-async function join(socket: Socket): Promise<void> {
+async function join(): Promise<void> {
   const { stdin, stdout } = process;
+  const { said, typed } = console;
   if (stdin.isTTY) {
     stdin.setRawMode(true);
     process.stderr.write("skerry: this is the system's console; Ctrl-] asks it to switch itself off\r\n");
   }
   stdin.on("error", () => {});
+  typed.on("error", () => {});
   stdin.on("data", (piece: Buffer) => {
     const away = stdin.isTTY ? piece.indexOf(AWAY) : -1;
     if (away !== -1) ask();
-    if (socket.writable && !socket.write(away === -1 ? piece : piece.subarray(0, away))) {
+    if (!typed.write(away === -1 ? piece : piece.subarray(0, away))) {
       stdin.pause();
-      socket.once("drain", () => stdin.resume());
+      typed.once("drain", () => stdin.resume());
     }
   });
-  await passOn(socket, stdout, stdout.isTTY ? undefined : asLines);
+  await passOn(said, stdout, stdout.isTTY ? undefined : asLines);
 }
