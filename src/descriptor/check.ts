@@ -16,17 +16,10 @@ import {
   quote,
   type Source,
 } from "./complaint.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { type DataPath, offsetOf, type PlainData, readYaml, type YamlText } from "./read-yaml.ts";
 import { nameFault } from "./schema-parts.ts";
 import { type Format, FORMAT_VERSIONS } from "./schemas.ts";
-
-/** What a check across several values found wrong. */
-export interface PathFinding {
-  readonly path: DataPath;
-  /** Which part of the path's last step is meant. */
-  readonly part: "key" | "value";
-  readonly message: string;
-}
 
 /**
  * Reads a text and checks it against a schema.

@@ -1,7 +1,7 @@
 /** Cloud-init in a deployment: from text to value, and back. */
 import * as z from "zod";
 import { type CloudInit, SEED_DISK } from "../model/index.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { quote } from "./complaint.ts";
 import type { PlainData } from "./read-yaml.ts";
 import { hostFile, pattern, resolveHome, shortenHome, wants } from "./schema-parts.ts";

@@ -2,7 +2,8 @@
 import type * as z from "zod";
 import { COMPONENT_FACTS, type OsComponent } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
-import { type PathFinding, readChecked } from "./check.ts";
+import { readChecked } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { type DescriptorProblem, quote, type Source } from "./complaint.ts";
 import { repeated } from "./recipe.ts";
 import { componentSchema } from "./schemas.ts";

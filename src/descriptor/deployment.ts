@@ -2,7 +2,8 @@
 import type * as z from "zod";
 import { type Answer, type Deployment, type Grant, isCleanAbsolutePath } from "../model/index.ts";
 import { type Result, success } from "../result.ts";
-import { type PathFinding, readChecked } from "./check.ts";
+import { readChecked } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import type { DescriptorProblem, Source } from "./complaint.ts";
 import { toCard } from "./card.ts";
 import { checkCloudInit, toCloudInit } from "./cloud-init.ts";

@@ -10,7 +10,7 @@ import {
   FIRMWARES,
   type OwnSystem,
 } from "../model/index.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { quote } from "./complaint.ts";
 import type { PlainData } from "./read-yaml.ts";
 import { bytesOf, diskSize, hostFile, mapOf, name, resolveHome, shortenHome, sizeOf, wants } from "./schema-parts.ts";

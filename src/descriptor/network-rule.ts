@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { NETWORK_ZONES, type NetworkRule, type NetworkZone } from "../model/index.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { found, quote } from "./complaint.ts";
 import type { DataPath, PlainData } from "./read-yaml.ts";
 import { listOf, pattern, wants } from "./schema-parts.ts";

@@ -15,7 +15,7 @@ import {
   SOCKET_PATH_BYTES,
 } from "../model/index.ts";
 import { type Result, refusal, success } from "../result.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { found, quote } from "./complaint.ts";
 import type { PlainData } from "./read-yaml.ts";
 import { hostFile, listOf, resolveHome, shortenHome, wants } from "./schema-parts.ts";

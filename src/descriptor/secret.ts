@@ -1,7 +1,7 @@
 /** Secrets in a deployment: from text to value. What is written is where a secret comes from, never what it is. */
 import * as z from "zod";
 import type { SecretSource } from "../model/index.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { quote } from "./complaint.ts";
 import type { PlainData } from "./read-yaml.ts";
 import { hostFile, listOf, mapOf, name, pattern, resolveHome, shortenHome, wants } from "./schema-parts.ts";

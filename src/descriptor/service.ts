@@ -16,7 +16,7 @@ import {
   STOPPED_AFTER_MS,
 } from "../model/index.ts";
 import { unreachable } from "../result.ts";
-import type { PathFinding } from "./check.ts";
+import type { PathFinding } from "./path-finding.ts";
 import { found, quote } from "./complaint.ts";
 import { countWithin, countWithinOf, duration, durationText, millisecondsOf } from "./duration.ts";
 import { inline } from "./inline.ts";
