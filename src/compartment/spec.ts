@@ -61,6 +61,10 @@ export const HOME_INSIDE = "/home/app";
 /** Where a host file that was named as an argument appears, in a folder of its own. */
 const ARGUMENTS_INSIDE = "/run/skerry/arguments";
 
+export function hasFileArguments({ contributions }: CompartmentSpec): boolean {
+  return contributions.some((one) => one.kind === "pick" && one.target.startsWith(`${ARGUMENTS_INSIDE}/`));
+}
+
 export function specFor(wanted: StartWanted, facts: HostFacts, places: Places): Result<CompartmentSpec, SpecProblem> {
   const { deployment, recipe } = wanted;
   const name = deployment.program ?? Object.keys(recipe.programs)[0] ?? "";

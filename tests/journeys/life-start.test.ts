@@ -169,7 +169,9 @@ test("what an app says cannot reach the terminal's own commands", async () => {
 
 test("exec runs inside, with the app's user, environment, volumes and exit codes", async () => {
   await start("echo from-the-app > ~/data/note; exec sleep 1000");
-  const { stdout } = await inside("cat ~/data/note; hostname; id -un; echo $HOME; ls /proc | grep -c '^[0-9]'");
+  const { stdout } = await inside(
+    "until [ -s ~/data/note ]; do sleep 0.05; done; cat ~/data/note; hostname; id -un; echo $HOME; ls /proc | grep -c '^[0-9]'",
+  );
   const [note, host, user, home, processes] = stdout.split("\n");
   assert.deepEqual([note, host, user, home], ["from-the-app", "dev-shell", "app", "/home/app"]);
   assert.ok(Number(processes) < 10, stdout);

@@ -141,6 +141,12 @@ test("a snapshot that has been changed is not used, and goes with its deployment
     /"name":"two".*it is damaged/,
     "it is another's",
   );
+  // A file as an argument is a folder more; that no new snapshot has it either is said.
+  writeFileSync(`${trial.home}/config/deployments/two.yaml`, "skerry: deployment/1\nrecipe: ripgrep\nisolation: vm\n");
+  const words = ["run", "--clone", "two", "--", "--count", "granted", `${folder}/given.txt`];
+  const { stdout, stderr } = await done(trial, words, { timeoutMs });
+  assert.equal(stdout, "1\n");
+  assert.match(stderr, /two boots, .*no place for files that are named as arguments; grant their folder instead$/m);
   truncateSync(`${templates}/${key}/state`, 1000);
   const rows = await json(trial, ["vm", "snapshots"]);
   assert.match(JSON.stringify(rows), /its files have changed since it was made/);

@@ -10,6 +10,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { type MachineFiles, TEMPLATE_FILES } from "../../backends/index.ts";
+import { hasFileArguments } from "../../compartment/index.ts";
 import { realOrSelf, removeCgroups } from "../../host/index.ts";
 import { type Result, refusal, success } from "../../result.ts";
 import { performAll, type Step, type StepProblem } from "../../step/index.ts";
@@ -80,7 +81,10 @@ export class Snapshots {
       return refusal({ kind: "no-snapshot", name });
     const unfit = await this.#unfit(name, key);
     if (unfit !== undefined) {
-      const note = `${name} boots, and does not go on from its snapshot: ${unfit}; skerry vm snapshot ${name} makes a new one`;
+      const because = hasFileArguments(plain.value.spec)
+        ? "it has no place for files that are named as arguments; grant their folder instead"
+        : `${unfit}; skerry vm snapshot ${name} makes a new one`;
+      const note = `${name} boots, and does not go on from its snapshot: ${because}`;
       return success({ ...plain.value, notes: [...plain.value.notes, note] });
     }
     const folder = realOrSelf(store.template(name, key));
