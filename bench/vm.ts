@@ -4,7 +4,7 @@
  * the app is a shell as well.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENVIRONMENT, imageOf, ownRecipe, PLACES, SKERRY, skerry } from "./home.ts";
@@ -15,16 +15,18 @@ const NAME = "bench-vm";
 /** The same in a container. */
 const BESIDE = "bench-vm-beside";
 const WORD = "first word";
+/** Of Debian's qemu-system-common. */
+const VIRTIOFSD = "/usr/lib/qemu/virtiofsd";
 const MEBIBYTE = 1024 * 1024;
 
 /** Each far more than a reader fetches ahead. Of one alone, half of the time is what an emulated machine does for the first time. */
 const FILE_MIB = 96;
 const FILES = [1, 2, 3];
 
-/** Of /proc/uptime before and after: the machine's own clock, since the rest of a start is none of this figure's. */
+/** Of /proc/uptime before and after, a while after the start: what a start still does is none of this figure's, on either side. */
 function readingOf(folder: string): string {
   const read = `for n in ${FILES.join(" ")}; do dd if=${folder}/$n of=/dev/null bs=1M 2>/dev/null; done`;
-  return `read -r a b </proc/uptime; ${read}; read -r c d </proc/uptime; echo took $a $c`;
+  return `sleep 4; read -r a b </proc/uptime; ${read}; read -r c d </proc/uptime; echo took $a $c`;
 }
 
 export async function measureMachines(rounds: number): Promise<readonly Figure[]> {
@@ -49,16 +51,18 @@ export async function measureMachines(rounds: number): Promise<readonly Figure[]
       ],
       rounds,
     );
-    const reads = await readsOf(folder, ours, rounds);
+    const reads = await readsOf(folder, ours, rounds * 2);
     const entry = await measureEntry({ machine: NAME, container: BESIDE }, rounds);
     const copy = await measureCopy(NAME);
     if (app === undefined || cloned === undefined || bare === undefined || sameWords === undefined)
       throw new Error("four were asked for");
+    const amount = `machine: ${FILES.length * FILE_MIB} MiB of a folder`;
     return [
       msFigure("machine: first word of a clone", cloned, app, 0.2),
       msFigure("machine: first word of an app", app, sameWords, undefined),
       msFigure("machine: first word of an app", app, bare, 1.5),
-      msFigure(`machine: ${FILES.length * FILE_MIB} MiB of a folder`, ...reads, 1.1),
+      msFigure(amount, reads.app, reads.plan9, 1.1),
+      ...(reads.virtiofs === undefined ? [] : [msFigure(amount, reads.app, reads.virtiofs, 1.1)]),
       ...entry,
       copy,
     ];
@@ -77,28 +81,18 @@ function machineOf(folder: string): void {
   writeFileSync(`${PLACES.config}/deployments/${BESIDE}.yaml`, text.replace("isolation: vm\n", ""));
 }
 
+interface Reads {
+  readonly app: Measured;
+  readonly plan9: Measured;
+  /** Undefined where this host has no daemon for it. */
+  readonly virtiofs: Measured | undefined;
+}
+
 async function readsOf(
   folder: string,
   ours: (...words: readonly string[]) => readonly string[],
   rounds: number,
-): Promise<readonly [Measured, Measured]> {
-  const share = ["-fsdev", `local,id=f,path=${folder},security_model=none,readonly=on`];
-  const options = "ro,trans=virtio,version=9p2000.L,cache=mmap,msize=512000";
-  // By the same program as in the app, from the same disk.
-  const script = [
-    ...["mount -t proc proc /proc", "for m in /modules/*; do insmod $m; done", "mkdir /r; mount -t devtmpfs dev /dev"],
-    ...[
-      "mount -t erofs -o ro /dev/vda /r",
-      `mount -t 9p -o ${options} f /r/mnt`,
-      "mount -t proc proc /r/proc; mount -t devtmpfs dev /r/dev",
-    ],
-    ...[`busybox chroot /r /bin/sh -c '${readingOf("/mnt")}'`, "poweroff -f"],
-  ];
-  const disk = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/disk.erofs`;
-  const drive = ["-drive", `id=d,if=none,format=raw,readonly=on,file=${disk}`, "-device", "virtio-blk-pci,drive=d"];
-  const device = ["-device", "virtio-9p-pci,fsdev=f,mount_tag=f"];
-  const bare = byHand([...share, ...device, ...drive], script.join("; "), "cryptomgr.notests");
-  const inside = ours("-c", readingOf("/work"));
+): Promise<Reads> {
   const runner = (name: string, argv: readonly string[]): Runner => ({
     name,
     run: async () => {
@@ -107,9 +101,41 @@ async function readsOf(
       return (Number(took[2]) - Number(took[1])) * 1000;
     },
   });
-  const [app, hand] = await inTurn([runner("app", inside), runner("the same 9p by hand", bare)], rounds);
+  const share = ["-fsdev", `local,id=f,path=${folder},security_model=none,readonly=on`];
+  const device = ["-device", "virtio-9p-pci,fsdev=f,mount_tag=f"];
+  const options = "ro,trans=virtio,version=9p2000.L,cache=mmap,msize=512000";
+  const plan9 = readByHand([...share, ...device], `mount -t 9p -o ${options} f /r/mnt`);
+  const runners = [runner("app", ours("-c", readingOf("/work"))), runner("the same 9p by hand", plan9)];
+  if (existsSync(VIRTIOFSD)) runners.push(runner("virtio-fs by hand", virtiofsByHand(folder)));
+  const [app, hand, virtiofs] = await inTurn(runners, rounds);
   if (app === undefined || hand === undefined) throw new Error("two were asked for");
-  return [app, hand];
+  return { app, plan9: hand, virtiofs };
+}
+
+/** By the same program as in the app, from the same disk. @param mount - what is read, at `/r/mnt` */
+function readByHand(more: readonly string[], mount: string): readonly string[] {
+  const script = [
+    ...["mount -t proc proc /proc", "for m in /modules/*; do insmod $m; done", "mkdir /r; mount -t devtmpfs dev /dev"],
+    ...["mount -t erofs -o ro /dev/vda /r", mount, "mount -t proc proc /r/proc; mount -t devtmpfs dev /r/dev"],
+    ...[`busybox chroot /r /bin/sh -c '${readingOf("/mnt")}'`, "poweroff -f"],
+  ];
+  const disk = `${PLACES.data}/store/layers/${imageOf(NAME).layers[0] ?? ""}/disk.erofs`;
+  const drive = ["-drive", `id=d,if=none,format=raw,readonly=on,file=${disk}`, "-device", "virtio-blk-pci,drive=d"];
+  return byHand([...more, ...drive], script.join("; "), "cryptomgr.notests");
+}
+
+/** Its daemon wants to be root, so an ordinary user gives it a range of users; the VMM shares all memory with it. */
+function virtiofsByHand(folder: string): readonly string[] {
+  const socket = `${folder}.socket`;
+  const user = process.getuid?.() === 0 ? "" : "--map-auto --map-root-user";
+  const daemon = `mount -t tmpfs own /run && exec "$0" --socket-path="$1" -o source="$2" -o cache=always`;
+  const script = `rm -f ${socket}
+    unshare --mount ${user} sh -c '${daemon}' ${VIRTIOFSD} ${socket} ${folder} >/dev/null 2>&1 &
+    until [ -S ${socket} ]; do kill -0 $! || exit; sleep 0.02; done
+    exec "$@"`;
+  const memory = ["-object", "memory-backend-memfd,id=m,size=1024M,share=on", "-numa", "node,memdev=m"];
+  const device = ["-chardev", `socket,id=f,path=${socket}`, "-device", "vhost-user-fs-pci,chardev=f,tag=f"];
+  return ["/bin/sh", "-c", script, "sh", ...readByHand([...memory, ...device], "mount -t virtiofs -o ro f /r/mnt")];
 }
 
 /** Of this store's kernel, as a person would start it. */
