@@ -1,6 +1,6 @@
-/* ask: one more program in a compartment that runs, or with --run the start of one, without a Node of our own. Asks the agent
- * just what the command line would ask, and does what it answers. Until there is an answer nothing has been done, and so whatever is unusual is
- * left to the command line, which knows the words for it: --else names the start script. */
+/* ask: one more program in a compartment that runs, or with --run the start of one, without a Node of our own. Asks the
+ * agent just what the command line would ask, and does what it answers. Until there is an answer nothing has been done, and
+ * so whatever is unusual is left to the command line, which knows the words for it: --else names the start script. */
 #include "helper.h"
 #include <sys/socket.h>
 #include <sys/un.h>
