@@ -1,7 +1,8 @@
 /**
  * The test runner behind `./skerry test`: Node's own, with a selection of files and a strict end.
  *
- *   test [--fast | --slow] [--no-skips] [--except PART OF A FILE NAME]... [PART OF A FILE NAME]...
+ *   test [--fast | --slow] [--no-skips] [--within SECONDS] [--ran-whole FILE] [--except PART OF A FILE NAME]...
+ *        [PART OF A FILE NAME]...
  *
  * - fast: everything beside the sources, and tests/*.test.ts;
  * - without a word: tests/journeys/ as well, which build real images and start real compartments;
@@ -12,12 +13,16 @@
  * `--no-skips` where one was skipped that could run on a machine of this kind: a reason that begins with
  * "cannot here:" names something that the machine itself lacks.
  *
+ * A file is told of when it has ended, with what failed in it. After `--within` seconds what still runs is ended and named,
+ * and the closing lines are printed all the same. With `--ran-whole` the names of the files in which nothing failed and
+ * nothing was skipped are written to FILE.
+ *
  * Journeys run many at a time, with real processes on a machine that others use. A file of them that failed is run once
  * more by itself; where that succeeds it is listed as unsteady, with what it said, and the closing lines of both runs
  * are printed. More than three such files are a failure.
  */
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -29,9 +34,9 @@ const FAST = ["src/**/*.test.ts", "helper/*.test.ts", "tests/*.test.ts", "tests/
 const JOURNEYS = ["tests/journeys/*.test.ts"];
 const SLOW = ["tests/slow/*.test.ts"];
 
-/** For one file. A fast test that needs longer hangs; a journey may fetch and build. */
+/** For one file. A fast test that needs longer hangs; a journey may fetch and build, and none needs a quarter of this. */
 const FAST_TIMEOUT_MS = 2 * 60_000;
-const TIMEOUT_MS = 20 * 60_000;
+const TIMEOUT_MS = 8 * 60_000;
 /** Three hundred kills with all that they repair. */
 const SLOW_TIMEOUT_MS = 90 * 60_000;
 
@@ -47,6 +52,8 @@ const { values: flags, positionals: parts } = parseArgs({
     fast: { type: "boolean" },
     slow: { type: "boolean" },
     "no-skips": { type: "boolean" },
+    within: { type: "string" },
+    "ran-whole": { type: "string" },
     except: { type: "string", multiple: true, default: [] },
   },
 });
@@ -57,6 +64,9 @@ const files = globSync(patterns, { cwd: ROOT })
   .filter((file) => !flags.except.some((part) => file.includes(part)))
   .toSorted()
   .map((file) => join(ROOT, file));
+
+/** For all of it, what is fetched and tried again included; undefined where there is all the time in the world. */
+const overall = flags.within === undefined ? undefined : AbortSignal.timeout(Number(flags.within) * 1000);
 
 // What the journeys run is built first, once, and kept between runs: the only phase that fetches.
 if (files.some((file) => file.includes("/tests/journeys/") || file.includes("/tests/slow/"))) {
@@ -71,11 +81,20 @@ if (files.some((file) => file.includes("/tests/journeys/") || file.includes("/te
 /** Files that may be steady by themselves only. */
 const MOST_UNSTEADY = 3;
 
+/** What is known of one file. */
+interface Told {
+  readonly failures: string[];
+  output: string;
+  /** The test that began last. */
+  at: string;
+  tests: number;
+  skipped: number;
+  hasEnded: boolean;
+}
+
 interface Outcome {
-  readonly output: Map<string, string>;
-  readonly failures: Map<string, string[]>;
+  readonly files: ReadonlyMap<string, Told>;
   readonly skips: { readonly where: string; readonly reason: string }[];
-  readonly empty: string[];
   readonly closing: { type: "test:diagnostic"; data: { nesting: number; message: string; level: "info" } }[];
   total: number;
   succeeded: boolean;
@@ -83,11 +102,6 @@ interface Outcome {
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-function keep(output: Map<string, string>, file: string, text: string): void {
-  const before = output.get(file) ?? "";
-  if (before.length < MAX_KEPT_OUTPUT) output.set(file, (before + text).slice(0, MAX_KEPT_OUTPUT));
 }
 
 function shortName(file: string | undefined): string {
@@ -104,74 +118,97 @@ const timeout = flags.fast === true ? FAST_TIMEOUT_MS : flags.slow === true ? SL
 
 /** One file more at a time than there are processors: much of a journey is waiting. */
 async function runFiles(those: readonly string[]): Promise<Outcome> {
-  const outcome: Outcome = {
-    output: new Map(),
-    failures: new Map(),
-    skips: [],
-    empty: [],
-    closing: [],
-    total: 0,
-    succeeded: true,
-  };
-  const { output, failures, skips, empty, closing } = outcome;
-  const events = run({ files: those, concurrency: availableParallelism() + 1, timeout, cwd: ROOT });
+  const told = new Map(
+    those.map((file): [string, Told] => [
+      file,
+      { failures: [], output: "", at: "its first line", tests: 0, skipped: 0, hasEnded: false },
+    ]),
+  );
+  const outcome: Outcome = { files: told, skips: [], closing: [], total: 0, succeeded: true };
+  const { skips, closing } = outcome;
+  const concurrency = availableParallelism() + 1;
+  const signal = overall === undefined ? {} : { signal: overall };
 
-  for await (const event of events) {
+  for await (const event of run({ files: those, concurrency, timeout, cwd: ROOT, ...signal })) {
     switch (event.type) {
-      case "test:pass": {
-        const { name, file, skip, todo } = event.data;
-        if (skip !== undefined && skip !== false) {
-          skips.push({
-            where: `${shortName(file)}: ${name}`,
-            reason: typeof skip === "string" ? skip : "no reason given",
-          });
-        }
-        if (todo !== undefined && todo !== false)
-          skips.push({ where: `${shortName(file)}: ${name}`, reason: "not written yet" });
-        if (file !== undefined && name === file) empty.push(shortName(file));
+      case "test:dequeue": {
+        const about = told.get(event.data.file ?? "");
+        if (about !== undefined && event.data.name !== event.data.file) about.at = event.data.name;
         break;
       }
-      case "test:fail": {
-        const { name, file, details } = event.data;
+      // Comes at once; that it passed or failed is said when all files before it have ended.
+      case "test:complete": {
+        const { name, file = "", details, skip, todo } = event.data;
+        const about = told.get(file);
+        if (about === undefined) throw new Error(`${name} is of no file that was to run`);
+        const { error, duration_ms: durationMs } = details;
+        if (name === file) {
+          about.hasEnded = overall?.aborted !== true;
+          // Mostly it only says that something in it failed; else that it took too long, or what it ended with.
+          if (error !== undefined && about.failures.length === 0)
+            about.failures.push(`${about.at}\n${wordsOf(error.cause ?? error)}`);
+          tellFile(file, about, durationMs);
+          break;
+        }
+        if (details.type !== "suite") about.tests += 1;
+        const why = reasonOf(skip, todo);
+        if (why !== undefined) {
+          about.skipped += 1;
+          skips.push({ where: `${shortName(file)}: ${name}`, reason: why });
+        }
         // A group fails because a test in it did: that one is told.
-        if (details.type === "suite" && details.error.failureType === "subtestsFailed") break;
-        const list = failures.get(file ?? "") ?? [];
-        list.push(`${name}\n${wordsOf(details.error.cause ?? details.error)}`);
-        failures.set(file ?? "", list);
+        if (error === undefined || (details.type === "suite" && error.failureType === "subtestsFailed")) break;
+        about.failures.push(`${name}\n${wordsOf(error.cause ?? error)}`);
         break;
       }
       case "test:stdout":
-      case "test:stderr":
-        keep(output, event.data.file, event.data.message);
+      case "test:stderr": {
+        const about = told.get(event.data.file);
+        if (about !== undefined && about.output.length < MAX_KEPT_OUTPUT)
+          about.output = (about.output + event.data.message).slice(0, MAX_KEPT_OUTPUT);
         break;
+      }
       case "test:diagnostic":
         if (event.data.file === undefined && event.data.nesting === 0) {
           closing.push({ type: "test:diagnostic", data: { nesting: 0, message: event.data.message, level: "info" } });
         }
         break;
-      case "test:summary": {
-        const { file, counts, duration_ms: durationMs, success } = event.data;
-        if (file === undefined) {
-          outcome.total = counts.tests;
-          outcome.succeeded = success;
-          break;
-        }
-        const seconds = `${(durationMs / 1000).toFixed(1)} s`;
-        say(`${success ? "ok    " : "FAILED"} ${shortName(file)} (${counts.tests} tests, ${seconds})`);
+      case "test:summary":
+        if (event.data.file !== undefined) break;
+        outcome.total = event.data.counts.tests;
+        outcome.succeeded = event.data.success;
         break;
-      }
       default:
     }
+  }
+  if (overall?.aborted === true) {
+    outcome.succeeded = false;
+    say(`\nAfter ${flags.within} s this was not finished:`);
+    for (const [file, { hasEnded, at }] of told) if (!hasEnded) say(`  ${shortName(file)}: ${at}`);
   }
   return outcome;
 }
 
-function tellFailures({ failures, output }: Outcome): void {
-  for (const [file, list] of failures) {
-    say(`\n${shortName(file)}`);
-    for (const failure of list) say(`✖ ${failure}`.replaceAll(/^/gm, "  "));
-    const said = output.get(file)?.trim();
-    if (said !== undefined && said !== "") say(`  what was written meanwhile:\n${said.replaceAll(/^/gm, "    ")}`);
+/** @returns why a test did not run; undefined where it did */
+function reasonOf(skip: string | boolean | undefined, todo: string | boolean | undefined): string | undefined {
+  if (todo !== undefined && todo !== false) return "not written yet";
+  if (skip === undefined || skip === false) return undefined;
+  return typeof skip === "string" ? skip : "no reason given";
+}
+
+function tellFile(file: string, { failures, tests }: Told, durationMs: number): void {
+  const seconds = `${(durationMs / 1000).toFixed(1)} s`;
+  say(`${failures.length === 0 ? "ok    " : "FAILED"} ${shortName(file)} (${tests} tests, ${seconds})`);
+  for (const failure of failures) say(`✖ ${failure}`.replaceAll(/^/gm, "  "));
+}
+
+/** What its programs wrote comes later than that it has failed. */
+function tellOutput({ files: told }: Outcome): void {
+  for (const [file, { failures, output }] of told) {
+    const said = output.trim();
+    if (failures.length === 0) continue;
+    say(`\n${shortName(file)} failed: ${failures.map((failure) => failure.split("\n")[0]).join("; ")}`);
+    if (said !== "") say(`  what was written meanwhile:\n${said.replaceAll(/^/gm, "    ")}`);
   }
 }
 
@@ -181,14 +218,13 @@ async function tellClosing({ closing }: Outcome): Promise<void> {
 }
 
 const first = await runFiles(files);
-tellFailures(first);
+tellOutput(first);
 
 // By itself, one that failed among others may not fail.
-const failed = first.succeeded ? [] : files.filter((file) => first.failures.has(file));
-const second =
-  failed.length > 0 && failed.length <= MOST_UNSTEADY && failed.every((file) => file.includes("/tests/journeys/"))
-    ? await secondTry(failed)
-    : undefined;
+const failed = files.filter((file) => first.files.get(file)?.failures.length !== 0);
+const mayBeUnsteady =
+  failed.length > 0 && failed.length <= MOST_UNSTEADY && failed.every((file) => file.includes("/tests/journeys/"));
+const second = mayBeUnsteady && overall?.aborted !== true ? await secondTry(failed) : undefined;
 
 async function secondTry(those: readonly string[]): Promise<Outcome> {
   await tellClosing(first);
@@ -196,27 +232,38 @@ async function secondTry(those: readonly string[]): Promise<Outcome> {
   let last: Outcome | undefined;
   for (const file of those) {
     last = await runFiles([file]);
-    if (!last.succeeded) tellFailures(last);
-    else say(`UNSTEADY ${shortName(file)}: failed among others, succeeds by itself`);
+    tellOutput(last);
     if (!last.succeeded) break;
+    say(`UNSTEADY ${shortName(file)}: failed among others, succeeds by itself`);
   }
   if (last === undefined) throw new Error("nothing was to be tried again");
   return last;
 }
 
-const { skips, empty, total } = first;
+const { skips, total } = first;
 
 const avoidable = skips.filter(({ reason }) => !reason.startsWith(CANNOT_HERE));
 if (skips.length > 0) {
   say(`\n${skips.length} skipped:`);
   for (const { where, reason } of skips) say(`  ${where}\n    ${reason}`);
 }
-for (const file of empty) say(`\n${file} holds no test.`);
+const empty = files.filter((file) => {
+  const about = first.files.get(file);
+  return about?.tests === 0 && about.failures.length === 0;
+});
+for (const file of empty) say(`\n${shortName(file)} holds no test.`);
 if (total === 0) say(`\nNo test ran: no file fits ${parts.length === 0 ? patterns.join(", ") : parts.join(", ")}.`);
 if (flags["no-skips"] === true && avoidable.length > 0) {
   say(`\nWith --no-skips each skip must begin with "${CANNOT_HERE}"; ${avoidable.length} did not.`);
 }
 await tellClosing(second ?? first);
+
+const ranWhole = files.filter((file) => {
+  const about = first.files.get(file);
+  return about !== undefined && about.hasEnded && about.tests > 0 && about.failures.length === 0 && about.skipped === 0;
+});
+if (flags["ran-whole"] !== undefined)
+  writeFileSync(flags["ran-whole"], ranWhole.map((file) => `${shortName(file)}\n`).join(""));
 
 const forbiddenSkips = flags["no-skips"] === true && avoidable.length > 0;
 const succeeded = first.succeeded || second?.succeeded === true;

@@ -2,11 +2,17 @@
 
 const HOUR_MS = 60 * 60 * 1000;
 
-const AGES: Readonly<Record<string, number>> = { m: HOUR_MS / 60, h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
+const AGES: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: HOUR_MS / 60,
+  h: HOUR_MS,
+  d: 24 * HOUR_MS,
+  w: 7 * 24 * HOUR_MS,
+};
 
 /** @returns whole milliseconds */
 export function parseAge(text: string): number {
-  const [, count = "", unit = ""] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
+  const [, count = "", unit = ""] = /^(\d{1,5})([smhdw])$/.exec(text) ?? [];
   const factor = AGES[unit];
   if (factor === undefined) throw new Error(`${JSON.stringify(text)} is no time; write 12h, 30d or 8w`);
   return Number(count) * factor;

@@ -1,4 +1,6 @@
 /** `test`: Skerry's own tests, with real builds and real compartments. */
+import { resolve } from "node:path";
+import { parseAge } from "../amounts.ts";
 import { defineCommand } from "../command.ts";
 import { EXIT } from "../exit.ts";
 import { setUp } from "./setup.ts";
@@ -7,6 +9,8 @@ interface Flags {
   readonly fast: boolean;
   readonly slow: boolean;
   readonly noSkips: boolean;
+  readonly within: number | undefined;
+  readonly ranWhole: string | undefined;
   readonly except: readonly string[] | undefined;
 }
 
@@ -16,6 +20,20 @@ export default defineCommand<Flags, string[]>({
       fast: { kind: "boolean", brief: "Only what takes less than two minutes.", default: false },
       slow: { kind: "boolean", brief: "Also what takes long.", default: false },
       noSkips: { kind: "boolean", brief: "A test that was skipped and could have run is a failure.", default: false },
+      within: {
+        kind: "parsed",
+        parse: parseAge,
+        brief: "What is not finished after that time is ended, and counts as failed.",
+        placeholder: "TIME",
+        optional: true,
+      },
+      ranWhole: {
+        kind: "parsed",
+        parse: String,
+        brief: "The names of the files in which nothing failed or was skipped are written there.",
+        placeholder: "FILE",
+        optional: true,
+      },
       except: {
         kind: "parsed",
         parse: String,
@@ -36,6 +54,8 @@ export default defineCommand<Flags, string[]>({
       flags.fast ? "--fast" : "",
       flags.slow ? "--slow" : "",
       flags.noSkips ? "--no-skips" : "",
+      flags.within === undefined ? "" : `--within=${flags.within / 1000}`,
+      flags.ranWhole === undefined ? "" : `--ran-whole=${resolve(flags.ranWhole)}`,
       ...(flags.except ?? []).map((part) => `--except=${part}`),
       ...parts,
     ].filter((word) => word !== "");
