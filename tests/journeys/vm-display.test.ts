@@ -42,8 +42,11 @@ test("a window of an app in a machine is on the screen of this start, and the ap
     },
     LIMIT_MS,
   );
-  const inside = readFileSync(`${trial.home}/data/volumes/red/settings/seen`, "utf8");
-  assert.equal(inside, "wayland-0 wayland-0 0\n");
+  // Its window may be red before its shell has looked at all.
+  const file = `${trial.home}/data/volumes/red/settings/seen`;
+  const said = () => (existsSync(file) ? readFileSync(file, "utf8") : "");
+  await until("what it has seen", () => said().endsWith("\n"), LIMIT_MS);
+  assert.equal(said(), "wayland-0 wayland-0 0\n");
   assert.equal((await listed(trial)).length, 2);
   await done(trial, ["kill", "red"]);
   await until("its screen has ended with it", async () => (await listed(trial)).length === 0);
