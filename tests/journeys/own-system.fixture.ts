@@ -24,7 +24,9 @@ export function smallDisk(folder: string, bytes = 1024 * 1024): Buffer {
 /** Debian's kernel, as it lies in the cache since the machines of apps have it; undefined where it is not there. */
 export function kernelPackage(): string | undefined {
   const folder = `${CACHE}/home/data/store/debs`;
-  const large = readdirSync(folder).filter((name) => statSync(`${folder}/${name}`).size > 50 * 1024 * 1024);
+  // Others may fetch meanwhile, and rename what they have fetched.
+  const sizeOf = (name: string) => statSync(`${folder}/${name}`, { throwIfNoEntry: false })?.size ?? 0;
+  const large = readdirSync(folder).filter((name) => name.endsWith(".deb") && sizeOf(name) > 50 * 1024 * 1024);
   return large
     .map((name) => `${folder}/${name}`)
     .find((file) =>

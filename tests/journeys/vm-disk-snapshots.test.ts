@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { done } from "./life.fixture.ts";
+import { done, until } from "./life.fixture.ts";
 import { AS_IT_WAS, smallDisk } from "./own-system.fixture.ts";
 import { lacksForMachines, makeTrial } from "./trial.fixture.ts";
 
@@ -62,11 +62,13 @@ test("what a system has written comes and goes with snapshots of its disks", { s
   // It writes its disk, and waits for its button.
   const child = trial.begin(["run", "-q", "kept"]);
   let said = "";
-  const up = new Promise<void>((resolve) =>
-    child.stdout?.on("data", (piece) => /^up$/m.test((said += String(piece))) && resolve()),
-  );
+  child.stdout?.on("data", (piece) => (said += String(piece)));
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  await up;
+  await until(
+    () => `it is up: ${said}`,
+    () => /^up$/m.test(said),
+    LIMIT_MS,
+  );
   assert.match(said, new RegExp(AS_IT_WAS));
   await refused(["disk", "snapshot", "kept", "early"], /kept runs, and writes its disks; no snapshot was made/);
   await refused(["disk", "restore", "kept", "early"], /skerry stop kept/);

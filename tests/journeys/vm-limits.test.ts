@@ -55,11 +55,11 @@ test("memory that an app in a machine has given back is the host's again", { ski
   await done(trial, ["kill", "hungry"]);
 });
 
-/** The words that its VMM was started with. */
+/** The words that its VMM was started with, a moment after the wall. */
 async function wordsOf(name: string): Promise<string> {
   const [row] = (await listed(trial)).filter((one) => one.name === name);
   assert.ok(row !== undefined, `${name} runs`);
-  return commandOf(vmmOf(row.pid) ?? 0);
+  return commandOf(await until(`the VMM of ${name} runs`, () => vmmOf(row.pid), timeoutMs));
 }
 
 const BOX = `requests:
@@ -67,12 +67,16 @@ const BOX = `requests:
   other: { service: folder, why: to write, need: optional, verbs: [read, write], inside: /mnt/other }
 `;
 
-/** Bytes in a second, by the machine's own clock: a host with other work makes that less, and never more. */
+/**
+ * Bytes in a second, by the machine's own steady clock: a host with other work makes that less, and never more. The time of
+ * day is set anew in a machine whose host stood still.
+ */
 const MEASURE = `
+now() { read -r up _ </proc/uptime; echo "\${up/./}0"; }
 rate() {
-  began=$(date +%s%N)
+  began=$(now)
   dd bs=1M count=16 "$@" 2>/dev/null || echo failed
-  echo "$NAME $((16 * 1048576 * 1000 / (($(date +%s%N) - began) / 1000000)))"
+  echo "$NAME $((16 * 1048576 * 1000 / ($(now) - began)))"
 }
 NAME=write rate if=/dev/zero of=/mnt/box/made
 NAME=read rate if=/mnt/box/made of=/dev/null
