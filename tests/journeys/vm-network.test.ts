@@ -62,11 +62,15 @@ test("from a machine the granted one of two servers is reached by its name, and 
     "169.254.169.254:80/tcp",
     "203.0.113.7:53/udp",
   ];
-  await until("records of what was refused", async () => {
-    const { stdout } = await trial.skerry(["audit", "--json"]);
-    const records = stdout.split("\n").filter((line) => line.includes('"net-refused"') && line.includes('"one"'));
-    return named.every((to) => records.some((line) => line.includes(`"to":"${to}"`))) ? true : undefined;
-  });
+  await until(
+    "records of what was refused",
+    async () => {
+      const { stdout } = await trial.skerry(["audit", "--json"]);
+      const records = stdout.split("\n").filter((line) => line.includes('"net-refused"') && line.includes('"one"'));
+      return named.every((to) => records.some((line) => line.includes(`"to":"${to}"`))) ? true : undefined;
+    },
+    LIMIT_MS,
+  );
   assert.ok(!world.asked.has("wrong.example.org"), "what is not granted is asked of nobody");
 });
 
@@ -101,12 +105,17 @@ test("in a machine that runs, what is granted and revoked is in force at once, a
   assert.match((await done(trial, ["apply", "live"])).stdout, /live now gets/);
   await says("gaierror | the right one");
   await killAgent(trial);
-  const stdout = await until("something that the next agent let through", async () => {
-    const shown = (await done(trial, ["net", "live", "--json"])).stdout;
-    const value: { readonly targets: readonly { readonly to: string; readonly allowed: boolean }[] } =
-      JSON.parse(shown);
-    return value.targets.some(({ to, allowed }) => allowed && to === `wrong.example.org:${right}/tcp`) && shown;
-  });
+  // What was under way in the machine may first have to come to its end there.
+  const stdout = await until(
+    "something that the next agent let through",
+    async () => {
+      const shown = (await done(trial, ["net", "live", "--json"])).stdout;
+      const value: { readonly targets: readonly { readonly to: string; readonly allowed: boolean }[] } =
+        JSON.parse(shown);
+      return value.targets.some(({ to, allowed }) => allowed && to === `wrong.example.org:${right}/tcp`) && shown;
+    },
+    LIMIT_MS,
+  );
   assert.doesNotMatch(stdout, /passt/, "which program asked is not known, and is not said");
   await done(trial, ["kill", "live"]);
 });
