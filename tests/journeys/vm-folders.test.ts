@@ -33,6 +33,9 @@ time.sleep(1000)' &
 exec tail -f /dev/null
 `;
 
+/** Emulated, and on a machine with other work. */
+const LIMIT_MS = 240_000;
+
 const trial = makeTrial();
 after(async () => await trial.close());
 
@@ -49,7 +52,8 @@ async function save(answers: Readonly<Record<string, string>>): Promise<string> 
   return (saved.value.live ?? []).join("\n");
 }
 
-const inside = async (script: string) => await trial.skerry(["exec", "dev-shell", "--", "sh", "-c", script]);
+const inside = async (script: string) =>
+  await trial.skerry(["exec", "dev-shell", "--", "sh", "-c", script], { timeoutMs: LIMIT_MS });
 
 test("folders of a running machine are granted, revoked and replaced, and who holds one that is gone is ended", {
   skip: lacksForMachines(),
@@ -65,13 +69,14 @@ test("folders of a running machine are granted, revoked and replaced, and who ho
   }
   const own = `{ answer: copy, folder: "${trial.files}/own" }`;
   await save({ docs: real("docs"), own });
-  await done(trial, ["start", "-q", "dev-shell", "--", "-c", HOLDERS], { timeoutMs: 240_000 });
+  await done(trial, ["start", "-q", "dev-shell", "--", "-c", HOLDERS], { timeoutMs: LIMIT_MS });
   // At once: who enters waits until the app has its root.
   assert.equal((await inside("echo in $PWD; ls -d /home/app")).stdout, "in /mnt/docs\n/home/app\n");
   const said = async () => (await done(trial, ["logs", "dev-shell"])).stdout;
   await until(
     "the holders",
     async () => /directory/.test(await said()) && /file/.test(await said()) && /mapping/.test(await said()),
+    LIMIT_MS,
   );
 
   // As it was started.
@@ -147,7 +152,7 @@ test("folders of a running machine are granted, revoked and replaced, and who ho
   const ownFirst = RECIPE.replace(`${ownLine}\n`, "").replace(docsLine, `${ownLine}\n${docsLine}`);
   writeFileSync(`${trial.home}/config/recipes/dev-shell.yaml`, ownFirst);
   await save({ docs: real("docs"), own });
-  await done(trial, ["start", "-q", "dev-shell", "--", "-c", "cd /; exec tail -f /dev/null"], { timeoutMs: 240_000 });
+  await done(trial, ["start", "-q", "dev-shell", "--", "-c", "cd /; exec tail -f /dev/null"], { timeoutMs: LIMIT_MS });
   assert.match(await save({ docs: "deny", own }), /^docs: dev-shell now gets nothing$/);
   assert.match(await save({ docs: real("docs"), own }), /^docs: dev-shell now gets .*read-only/);
   assert.equal((await inside("cat /mnt/docs/name")).stdout, "docs");

@@ -74,7 +74,8 @@ while True:
   });
   assert.equal(made.status, 201, await made.text());
   const kept = `${trial.home}/data/volumes/calendar/data/collection-root/user`;
-  await until("the collection is in its volume", () => existsSync(kept) && readdirSync(kept).includes("calendar"));
+  const isKept = () => existsSync(kept) && readdirSync(kept).includes("calendar");
+  await until("the collection is in its volume", isKept, LIMIT_MS);
 
   deploy("machine", "dev-shell", "vm", links);
   const seen = await asked("machine", places);

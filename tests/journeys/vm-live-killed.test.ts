@@ -58,7 +58,7 @@ test("whenever it is killed, what was revoked is gone from the machine, and the 
     assert.match(seen.stdout, /^Z?\n?$/, story);
     assert.match(seen.stderr, /docs.*Permission denied/, story);
     const before = counted();
-    await until(`it counts on, ${story}`, () => counted() > before);
+    await until(`it counts on, ${story}`, () => counted() > before, LIMIT_MS);
   }
   assert.ok(inTheMiddle > 0, "no kill came in the middle of a change");
 });

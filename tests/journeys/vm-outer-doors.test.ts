@@ -39,7 +39,7 @@ interface Seen {
 const skip =
   process.getuid?.() === 0 ? lacksForMachines() : "cannot here: only root can put a program in another's place";
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 
 const VMM = "/usr/bin/qemu-system-x86_64";
 
