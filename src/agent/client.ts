@@ -38,10 +38,14 @@ const END_OF_STREAM = 2;
  */
 const SMALL = ["--max-semi-space-size=1", "--no-opt", "--no-maglev"] as const;
 
-const STARTS_WITHIN_MS = 20_000;
+/**
+ * One that ends is noticed at once. One that begins looks at its host, and first brings to an end what another has left half
+ * done, for which it may have to ask a machine (grants/machine-slot.ts).
+ */
+const STARTS_WITHIN_MS = 120_000;
 
-/** An agent that has not said who it is after this time hangs. */
-const SAYS_WHO_WITHIN_MS = 10_000;
+/** An agent that has not said who it is after this time hangs. A busy host can stand still for many seconds. */
+const SAYS_WHO_WITHIN_MS = 30_000;
 
 interface AgentProgram {
   readonly argv: readonly [string, ...string[]];
