@@ -45,16 +45,19 @@ export type CompartmentProblem =
   | { readonly kind: "is-frozen"; readonly name: string }
   | { readonly kind: "does-not-end"; readonly name: string };
 
-/** A start that was prepared and never made is forgotten after this time. */
+/** What belongs to no start that is known is left alone for this time: one may just be made. */
 const PREPARED_FOR_MS = 15_000;
+
+/** A start that was prepared and never made is forgotten after this time, since its caller hangs. On a busy host it is slow. */
+const AWAITED_FOR_MS = 60_000;
 
 /** The same, once its caller has ended: as long as a wall that it has started may take until it says so. */
 const ORPHANED_FOR_MS = 2_000;
 
 const LOOK_EVERY_MS = 200;
 
-/** What was killed and has not ended by then waits for the kernel. */
-const ENDS_WITHIN_MS = 10_000;
+/** What was killed and has not ended by then waits for the kernel. A busy host takes its time to give memory back. */
+const ENDS_WITHIN_MS = 30_000;
 
 /** Ended starts that are kept for `wait` and `ps --all`. */
 const KEPT_ENDS = 200;
@@ -372,7 +375,7 @@ export class Compartments {
     }
     const alive = (child !== undefined && isAlive(child)) || (wall !== undefined && isAlive(wall));
     const { caller, started } = start.record;
-    const patience = caller !== undefined && isAlive(caller) ? PREPARED_FOR_MS : ORPHANED_FOR_MS;
+    const patience = caller !== undefined && isAlive(caller) ? AWAITED_FOR_MS : ORPHANED_FOR_MS;
     const beginning = wall === undefined && Date.now() - Date.parse(started) < patience;
     if (alive || beginning) return;
     // The wall's last word may have come after we read; it is there by now.

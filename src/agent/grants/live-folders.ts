@@ -60,8 +60,8 @@ export interface FolderChange {
 /** A killed process waits for the kernel at most. */
 const ENDS_WITHIN_MS = 5000;
 
-/** On a busy host. */
-const MOUNTS_WITHIN_MS = 10_000;
+/** On a busy host. A wall that ends is noticed at once; one that stands by then without it loses its app. */
+const MOUNTS_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 20;
 
 /** Times that is looked for holders: each sees what one that was ended has left to another. */

@@ -3,8 +3,8 @@ import { BACKENDS } from "../../backends/index.ts";
 import { type ProcessName, signalProcess, waitForEnd } from "../../host/index.ts";
 import type { StartRecord } from "../start-record.ts";
 
-/** A machine ends in a moment when its VMM does as it is told. */
-const OFF_WITHIN_MS = 5_000;
+/** A machine ends in a moment when its VMM does as it is told; on a busy host it has to write down what it must. */
+const OFF_WITHIN_MS = 20_000;
 
 /** A whole system has more to bring to its end than an app has, and is many times slower where it is emulated. */
 const SYSTEM_WITHIN_MS = 180_000;

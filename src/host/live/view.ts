@@ -34,7 +34,8 @@ export interface Part {
   readonly access: "read" | "write";
 }
 
-const LIMIT_MS = 10_000;
+/** For one of mount(8)'s moments on a busy host; what could not be taken away by then costs the app. */
+const LIMIT_MS = 30_000;
 
 /** What a mount keeps of the one that it shows, where it was made by somebody with more rights. */
 const KEPT = new Set(["ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "nosymfollow"]);
