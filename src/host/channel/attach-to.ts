@@ -16,6 +16,9 @@ export { attachedBy } from "./attached-by.ts";
 /** Ours, when there is no exit code of the command's: the same as the helper's. */
 const FAILED = 125;
 
+/** A machine that begins answers when it is up, for which its monitor waits as long (host/monitor/machine.ts). */
+const ANSWERS_WITHIN_MS = 300_000;
+
 /** What fits into one frame. */
 const LABEL_BYTES_LIMIT = 65_000;
 
@@ -101,7 +104,7 @@ async function attach(command: readonly string[], { open, tell, ends }: Way): Pr
 }
 
 async function stream(machine: ProcessName, of: string): Promise<Stream> {
-  const opened = await openStream(machine, of);
+  const opened = await openStream(machine, of, ANSWERS_WITHIN_MS);
   if (!opened.ok) throw new NotAttached(opened.problem.because);
   return opened.value;
 }

@@ -46,15 +46,23 @@ const ANSWER_BYTES_LIMIT = 300;
  * @param of - the first process behind the wall of the machine
  * @param label - a word and what goes with it, separated by blanks; behind a zero byte the words of a command, each closed by one
  */
-export async function openStream(of: ProcessName, label: string): Promise<Result<Stream, NoStream>> {
+export async function openStream(
+  of: ProcessName,
+  label: string,
+  withinMs = ANSWERS_WITHIN_MS,
+): Promise<Result<Stream, NoStream>> {
   const connected = await connectInside(of, "channel");
-  return connected.ok ? await openStreamOn(connected.value, label) : connected;
+  return connected.ok ? await openStreamOn(connected.value, label, withinMs) : connected;
 }
 
 /** @param socket - connected to the monitor, with nothing said on it yet */
-export async function openStreamOn(socket: Socket, label: string): Promise<Result<Stream, NoStream>> {
+export async function openStreamOn(
+  socket: Socket,
+  label: string,
+  withinMs = ANSWERS_WITHIN_MS,
+): Promise<Result<Stream, NoStream>> {
   // From the answer on, nothing is waited for: an end that comes with it would be told to nobody.
-  const answer = await askFor(socket, Buffer.from(label)).catch((error: unknown) => `-${String(error)}`);
+  const answer = await askFor(socket, Buffer.from(label), withinMs).catch((error: unknown) => `-${String(error)}`);
   const id = /^\+([1-9]\d{0,9})$/.exec(answer)?.[1];
   if (id !== undefined) return success({ socket, id: Number(id) });
   socket.destroy();
@@ -106,11 +114,11 @@ async function connectOnce(of: ProcessName, name: string): Promise<Result<Socket
 }
 
 /** @returns the answer's one line; what comes behind it is still to be read */
-async function askFor(socket: Socket, label: Buffer): Promise<string> {
+async function askFor(socket: Socket, label: Buffer, withinMs: number): Promise<string> {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(label.length);
   return await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("the machine does not answer")), ANSWERS_WITHIN_MS);
+    const timer = setTimeout(() => reject(new Error("the machine does not answer")), withinMs);
     let answer = "";
     const look = () => {
       for (;;) {

@@ -25,7 +25,8 @@ const REQUEST_WITHIN_MS = 30_000;
 /** Each looks at all processes of a machine. */
 const ASKS_WITHIN_MS = 60_000;
 
-const ANSWERS_WITHIN_MS = 30_000;
+/** QEMU answers nobody while the host keeps it waiting, for its memory or for its disk. */
+const ANSWERS_WITHIN_MS = 120_000;
 
 /** Memory goes over it as fast as the owner's disk is. */
 const SAVES_WITHIN_MS = 600_000;
