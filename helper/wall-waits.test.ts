@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -42,6 +42,17 @@ function lives(pid: number): boolean {
 
 function stateOf(pid: number): string {
   return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1] ?? "";
+}
+
+/** An app ends with the code when it is told to, however late that is. */
+const untilTold = (code: number) => `>/tmp/waits; while [ -e /tmp/waits ]; do sleep 0.02; done; exit ${code}`;
+
+/** @param child - the first process inside */
+const waitsIn = (child: number) => `/proc/${child}/root/tmp/waits`;
+
+async function tell(child: number): Promise<void> {
+  await until(() => existsSync(waitsIn(child)));
+  rmSync(waitsIn(child));
 }
 
 const endOf = (standing: Standing) =>
@@ -161,10 +172,11 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
   });
 
   test("goes on without bubblewrap's monitor, and tells the end itself", async () => {
-    const standing = await standUp(workshop, "monitor", [], "sleep 1; exit 7");
+    const standing = await standUp(workshop, "monitor", [], untilTold(7));
     const ended = endOf(standing);
     process.kill(parentOf(standing.child), "SIGKILL");
     await until(() => parentOf(standing.child) === standing.process.pid);
+    await tell(standing.child);
     assert.equal(await ended, 7);
     assert.deepEqual(toldEnd(standing.status), { "exit-code": 7 });
     const killed = await standUp(workshop, "killed", ["--outside", "/bin/true", ";"], "sleep 600");
@@ -218,7 +230,7 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
   test("lets the app go on when it is killed itself; what connects the network ends", async () => {
     const leave = ["--outside", "/bin/sh", "-c", "setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! >&2", ";"];
     const file = at("orphan");
-    const child = spawn(workshop.helper, wall(["--status", file, ...leave], sh("echo up; sleep 1; exit 6")), {
+    const child = spawn(workshop.helper, wall(["--status", file, ...leave], sh(`echo up; ${untilTold(6)}`)), {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let said = "";
@@ -232,6 +244,7 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
     child.kill("SIGKILL");
     await until(() => !lives(daemon));
     assert.ok(lives(app));
+    await tell(app);
     await until(() => !lives(app));
     await until(() => named(file, "exit-code") === 6);
   });
@@ -244,11 +257,12 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
   };
 
   test("outlives its caller", async () => {
-    const { file, caller } = callBy("outlives", [], "sleep 1; exit 8");
-    await until(() => named(file, "child-pid") > 0);
+    const { file, caller } = callBy("outlives", [], untilTold(8));
+    await until(() => existsSync(waitsIn(named(file, "child-pid"))));
     caller.kill("SIGKILL");
     await pause(200);
     assert.ok(lives(named(file, "child-pid")));
+    await tell(named(file, "child-pid"));
     await until(() => named(file, "exit-code") === 8);
     await until(() => !lives(named(file, "wall-pid")));
   });
@@ -273,7 +287,8 @@ describe("the wall, while the app runs", { skip: CANNOT_HERE }, () => {
     const child = named(file, "child-pid");
     assert.ok(child === 0 || !lives(child));
     /* The wall begins after its caller's end; whoever adopted it has another session. */
-    const script = 'setsid sh -c \'(sleep 0.2; exec "$@" 2>"$0") & exit 0\' "$0" "$@"';
+    const after = "while kill -0 $$ 2>/dev/null; do sleep 0.02; done";
+    const script = `setsid sh -c '(${after}; exec "$@" 2>"$0") & exit 0' "$0" "$@"`;
     const words = [workshop.helper, ...wall(["--end-with-caller"], sh("sleep 600"))];
     spawnSync("/bin/sh", ["-c", script, at("orphan-said"), ...words], { stdio: "ignore" });
     const said = "skerry-helper: wall: --end-with-caller: the caller has ended already\n";
