@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openConsole } from "./console.ts";
 
+/** Of what would wait for ever; a machine may stand still for seconds. */
+const LIMIT_MS = 90_000;
+
 /** Of a console that is gone with the test. */
 function pathFor(context: { after: (then: () => void) => void }): string {
   const folder = mkdtempSync(join(tmpdir(), "skerry-console-"));
@@ -19,31 +22,34 @@ async function textOf(said: AsyncIterable<Buffer>): Promise<string> {
   return text;
 }
 
-test("what is said byte for byte while nobody reads is whole, and ends", { timeout: 30_000 }, async (context) => {
+test("what is said byte for byte while nobody reads is whole, and ends", { timeout: LIMIT_MS }, async (context) => {
   const path = pathFor(context);
   const { said, typed, over } = openConsole(path);
   const words = Array.from({ length: 4000 }, (_, index) => String(index)).join(" ");
   writeFileSync(`${path}.words`, words);
   // We stand still meanwhile, so nothing is read.
-  execFileSync("/usr/bin/dd", [`if=${path}.words`, `of=${path}.out`, "bs=1"], { stdio: "ignore", timeout: 20_000 });
+  execFileSync("/usr/bin/dd", [`if=${path}.words`, `of=${path}.out`, "bs=1"], {
+    stdio: "ignore",
+    timeout: LIMIT_MS / 2,
+  });
   over();
   assert.equal(await textOf(said), words);
   typed.destroy();
 });
 
-test("what is typed before the machine listens reaches it", { timeout: 30_000 }, async (context) => {
+test("what is typed before the machine listens reaches it", { timeout: LIMIT_MS }, async (context) => {
   const path = pathFor(context);
   const { said, typed, over } = openConsole(path);
   await new Promise((resolve) => typed.write("root\r", resolve));
   const read = ["-c", `exec 3<>"$1.in"; head -c 5 <&3 >"$1.heard"`, "sh", path];
-  execFileSync("/bin/sh", read, { timeout: 20_000 });
+  execFileSync("/bin/sh", read, { timeout: LIMIT_MS / 2 });
   assert.equal(readFileSync(`${path}.heard`, "utf8"), "root\r");
   typed.destroy();
   over();
   assert.equal(await textOf(said), "");
 });
 
-test("without a machine it ends when it is over, and it is nobody else's", { timeout: 30_000 }, async (context) => {
+test("without a machine it ends when it is over, and it is nobody else's", { timeout: LIMIT_MS }, async (context) => {
   const path = pathFor(context);
   const { said, typed, over } = openConsole(path);
   for (const end of ["in", "out"]) assert.equal(statSync(`${path}.${end}`).mode & 0o777, 0o600);

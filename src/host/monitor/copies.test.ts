@@ -44,20 +44,20 @@ test("a machine that waits is written down, for its owner alone", async () => {
 
 test("a machine that says something else than that it waits is no template", async () => {
   const { code, stderr } = await monitor((standIn, file) => ["--template", file, ...standIn("lies")]);
-  assert.equal(code, 125);
+  assert.equal(code, 125, `what it said: ${stderr}`);
   assert.match(stderr, /it said what no machine of ours says/);
 });
 
 test("a state without an end is not written down", async () => {
   const { code, stderr, written } = await monitor((standIn, file) => ["--template", file, ...standIn("floods")]);
-  assert.equal(code, 125);
+  assert.equal(code, 125, `what it said: ${stderr}`);
   assert.match(stderr, /its state is larger than any machine's/);
   assert.ok((written?.text.length ?? 0) <= 65 * 1024 * 1024);
 });
 
 test("a VMM that does not send its state is not waited for", async () => {
   const { code, stderr } = await monitor((standIn, file) => ["--template", file, ...standIn("fails")]);
-  assert.equal(code, 125);
+  assert.equal(code, 125, `what it said: ${stderr}`);
   assert.match(stderr, /QEMU: failed/);
 });
 
@@ -71,7 +71,9 @@ for (const [act, because] of [
   ["dies", /ended \(exit code 3\)/],
 ] as const)
   test(`a copy that ${act === "dies" ? act : "stays silent"} is ended, and the machine boots`, async () => {
-    const { code, stdout, stderr } = await copy(act, act === "dies" ? 30_000 : 1_500);
+    let { code, stdout, stderr } = await copy(act, act === "dies" ? 30_000 : 1_500);
+    // On a busy machine the stand-in may be late with what it does answer, and gets longer then.
+    if (act === "silent" && /QEMU: it did not answer/.test(stderr)) ({ code, stdout, stderr } = await copy(act));
     assert.deepEqual([code, stdout], [0, "booted\n"], stderr);
     assert.match(stderr, because);
   });

@@ -39,7 +39,7 @@ function card(path: string) {
 
 async function until(what: string, seen: () => boolean): Promise<void> {
   for (let waited = 0; !seen(); waited += 10) {
-    assert.ok(waited < 20_000, what);
+    assert.ok(waited < 60_000, what);
     await pause(10);
   }
 }
