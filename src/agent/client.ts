@@ -47,6 +47,9 @@ const STARTS_WITHIN_MS = 120_000;
 /** An agent that has not said who it is after this time hangs. A busy host can stand still for many seconds. */
 const SAYS_WHO_WITHIN_MS = 30_000;
 
+/** One that was asked to end, and answers still. */
+const ENDS_WITHIN_MS = 30_000;
+
 interface AgentProgram {
   readonly argv: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -124,9 +127,8 @@ export class AgentClient {
     if (!existsSync(this.#places.runtime) || !this.#ownFolder().ok) return false;
     const answer = await this.#call("Shutdown", {});
     if (!answer.ok) return false;
-    for (let attempt = 0; attempt < 500; attempt++) {
+    for (const deadline = performance.now() + ENDS_WITHIN_MS; performance.now() < deadline; await pause(10)) {
       if (!(await this.#call("Info", {})).ok) break;
-      await pause(10);
     }
     return true;
   }

@@ -48,6 +48,9 @@ export type CompartmentProblem =
 /** What belongs to no start that is known is left alone for this time: one may just be made. */
 const PREPARED_FOR_MS = 15_000;
 
+/** Whoever wants something of a start that is just being made waits so long for it. */
+const STANDS_WITHIN_MS = 30_000;
+
 /** A start that was prepared and never made is forgotten after this time, since its caller hangs. On a busy host it is slow. */
 const AWAITED_FOR_MS = 60_000;
 
@@ -240,7 +243,7 @@ export class Compartments {
   async standing(
     name: string,
   ): Promise<Result<{ readonly start: Start; readonly wall: StandingWall }, CompartmentProblem>> {
-    for (let attempt = 0; attempt < 50; attempt++) {
+    for (const deadline = performance.now() + STANDS_WITHIN_MS; performance.now() < deadline; await pause(20)) {
       await this.look();
       const start = this.running(name);
       if (start === undefined) return this.#notRunning(name);
@@ -249,7 +252,6 @@ export class Compartments {
         const wall = { spec: record.spec, childPid: child.pid, startTicks: child.startTicks, cgroups: record.cgroups };
         return success({ start, wall });
       }
-      await pause(20);
     }
     return this.#notRunning(name);
   }
@@ -342,6 +344,8 @@ export class Compartments {
       await pause(10);
       await this.look();
     }
+    // Whoever saw its end may still be telling of it, and what was open for it is shut by that.
+    await this.look();
     return success(this.#starts.get(id)?.exitCode ?? 128 + constants.signals.SIGKILL);
   }
 

@@ -31,7 +31,7 @@ type Answer<Value> = Promise<Result<Value, AgentProblem>>;
 
 /** From the claim to the record of a start are some milliseconds, and many on a loaded machine. */
 const CLAIM_AGAIN_MS = 50;
-const CLAIM_TRIES = 100;
+const CLAIM_TRIES = 600;
 
 export class Deployments {
   readonly #context: AgentContext;

@@ -38,7 +38,7 @@ import { wiringRoutes } from "./wiring/wiring-routes.ts";
 /** Without a call, without work and without a compartment for so long, the agent ends. */
 const IDLE_MS = 15 * 60_000;
 
-const CLAIMED_FOR_MS = 5_000;
+const CLAIMED_FOR_MS = 20_000;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

@@ -158,10 +158,10 @@ function scopeOf(pid: number): readonly string[] {
   }
 }
 
-/** Removes control groups that nothing is in any more. */
+/** Removes control groups that nothing is in any more. What was killed may be there for a moment, and nobody comes again. */
 export async function removeCgroups(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    for (let attempt = 0; attempt < 50; attempt++) {
+    for (let attempt = 0; attempt < 250; attempt++) {
       const code = await rmdir(path).then(
         () => undefined,
         (error: NodeJS.ErrnoException) => error.code,

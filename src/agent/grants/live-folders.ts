@@ -57,8 +57,8 @@ export interface FolderChange {
   readonly ended: "processes" | "instance" | undefined;
 }
 
-/** A killed process waits for the kernel at most. */
-const ENDS_WITHIN_MS = 5000;
+/** A killed process waits for the kernel at most, and on a busy host for its turn. Beyond it the whole app is ended. */
+const ENDS_WITHIN_MS = 20_000;
 
 /** On a busy host. A wall that ends is noticed at once; one that stands by then without it loses its app. */
 const MOUNTS_WITHIN_MS = 60_000;
