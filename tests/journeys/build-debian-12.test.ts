@@ -12,7 +12,7 @@ test("ripgrep of Debian 12 is built and runs sealed", async () => {
       `${trial.home}/config/recipes/ripgrep-12.yaml`,
       "skerry: recipe/1\nsummary: made for a test\nbase: debian-12\npackages: [ripgrep]\nprograms:\n  rg: { command: [/usr/bin/rg], arguments: any }\n  sh: { command: [/bin/sh], arguments: any }\n",
     );
-    const ran = await trial.skerry(["run", "--rm", "ripgrep-12", "--", "--version"], { timeoutMs: 300_000 });
+    const ran = await trial.skerry(["run", "--rm", "ripgrep-12", "--", "--version"], { timeoutMs: 600_000 });
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stdout, /^ripgrep 13\./);
     const found = await trial.skerry(["run", "--rm", "ripgrep-12", "--", "^VERSION_ID", "/etc/os-release"]);

@@ -82,7 +82,8 @@ test("what looks at changes sees the two trees and nothing else, and can go nowh
 test("a disk that is full leaves each thing old or new, and what was not applied waits", async (context) => {
   if (process.getuid?.() !== 0) return context.skip("cannot here: only root can make a small file system");
   const folder = await makeProject("full");
-  // The agent and all that it starts lives in the mount namespace that has the small one.
+  // The agent and all that it starts lives in the mount namespace that has the small one, and so no agent of before.
+  await trial.client.shutdown();
   const small = spawn(
     "unshare",
     [
@@ -100,8 +101,7 @@ test("a disk that is full leaves each thing old or new, and what was not applied
     ],
     { env: environmentFor(trial.home), cwd: trial.files, stdio: ["ignore", "pipe", "pipe"] },
   );
-  await trial.client.shutdown();
-  const ended = await endOf(small, DEADLINE_MS);
+  const ended = await endOf(small, 3 * DEADLINE_MS);
   const [, before = "", afterwards = ""] = ended.stdout.split(/^code /m);
   assert.match(ended.stderr, /no space is left on the disk of .*full; what was not applied waits/);
   assert.equal(before, "1\nfile-1 1000000\nfile-2 1000000\nfile-3 1000000\none 4\n", ended.stderr);

@@ -243,7 +243,7 @@ test("uninstall stops what runs and the agent, and then removes all but the owne
   );
   assert.match(world.printed.err, /would stop what runs: dev-shell/);
   await until("no agent is left", () => agents.every((pid) => commandOf(pid) === ""));
-  assert.deepEqual(processesSaying(home.home), []);
+  await until("nothing runs any more", () => processesSaying(home.home).length === 0);
   assert.ok(!existsSync(`${home.home}/state`) && !existsSync(`${home.home}/run`) && !existsSync(`${home.home}/cache`));
   assert.ok(
     existsSync(`${home.home}/config/deployments/dev-shell.yaml`) && existsSync(`${home.home}/data/volumes/dev-shell`),

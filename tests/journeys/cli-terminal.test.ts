@@ -12,7 +12,7 @@ const open = new Set<ChildProcess>();
 // What a failed test has left would keep this process, and the next test from running the same instance.
 afterEach(async () => {
   for (const child of open) child.kill("SIGKILL");
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
 });
 after(async () => await trial.close());
 

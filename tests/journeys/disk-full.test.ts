@@ -21,7 +21,7 @@ import {
   NO_GPG,
 } from "../hostile/packages/archive.fixture.ts";
 import { wholeStore } from "../hostile/packages/killing.fixture.ts";
-import { done, listed, recorded } from "./life.fixture.ts";
+import { done, listed, recorded, until } from "./life.fixture.ts";
 import type { Ended } from "./trial.fixture.ts";
 
 let archive: Archive;
@@ -126,10 +126,12 @@ test("a start without room for its record does not happen", options, async () =>
     JSON.stringify(ends),
   );
   const ran = ends.filter(({ stdout }) => stdout !== "").length;
-  const starts = (await recorded(trial, "app")).filter(
-    ({ kind, facts }) => kind === "start" && String(facts["command"]).includes("told-apart"),
-  );
-  assert.ok(starts.length >= ran, `of ${ran} starts ${starts.length} are on record`);
+  const starts = async () =>
+    (await recorded(trial, "app")).filter(
+      ({ kind, facts }) => kind === "start" && String(facts["command"]).includes("told-apart"),
+    ).length;
+  // What a launcher has started is on record once an agent has looked.
+  await until(`${ran} starts are on record`, async () => (await starts()) >= ran);
   assert.deepEqual(await listed(trial), []);
   assert.equal((await done(trial, run)).stdout, "ran\n");
 });

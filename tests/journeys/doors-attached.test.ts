@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { until } from "./life.fixture.ts";
 import { endOf, environmentFor, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
@@ -47,7 +48,7 @@ test("in the background an app has a group of its own, and may signal it", async
   const words = ["start", "dev-shell", "--", "-c", "trap 'echo heard; exit 0' TERM; kill -TERM 0; sleep 1; exit 3"];
   assert.equal((await trial.skerry(words)).code, 0);
   assert.equal((await trial.skerry(["wait", "dev-shell"])).code, 0);
-  assert.match((await trial.skerry(["logs", "dev-shell"])).stdout, /^heard$/m);
+  await until("what it said", async () => /^heard$/m.test((await trial.skerry(["logs", "dev-shell"])).stdout));
 });
 
 /** Starts `skerry run` with streams that only a shell's redirections can make. */

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
-import { bashInside, DEADLINE_MS, projectIn } from "./doors.fixture.ts";
+import { bashInside, DEADLINE_MS, projectIn, until } from "./doors.fixture.ts";
 import { endOf, makeTrial, ROOT, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
@@ -52,12 +52,11 @@ test("a copy of a passing instance is gone with it, and leaves nothing behind", 
   const line = "echo more >> one.txt; mkdir shut; touch shut/x; chmod 000 shut; rm two.txt";
   const ended = await bashInside(trial, line, ["--rm", "--folder", `${folder}=copy`]);
   assert.equal(ended.code, 0, ended.stderr);
-  await trial.client.call("ListCompartments", {});
-  const left = existsSync(`${trial.home}/data/copies`) ? readdirSync(`${trial.home}/data/copies`) : [];
-  assert.deepEqual(
-    left.filter((name) => name !== "dev-shell"),
-    [],
-  );
+  await until("its copy is gone", async () => {
+    await trial.client.call("ListCompartments", {});
+    const left = existsSync(`${trial.home}/data/copies`) ? readdirSync(`${trial.home}/data/copies`) : [];
+    return left.every((name) => name === "dev-shell") ? true : undefined;
+  });
   assert.equal(await stateOf(folder), before);
 });
 

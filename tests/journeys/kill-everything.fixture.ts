@@ -13,8 +13,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Archive, BuildTrial } from "../hostile/packages/archive.fixture.ts";
 import { wholeStore } from "../hostile/packages/killing.fixture.ts";
 import { processesOf } from "../hostile/packages/processes.fixture.ts";
-import { kill, leftOf, NAME, pidsOf, type Victim } from "./kill-loop.fixture.ts";
-import { commandOf, done, listed, until } from "./life.fixture.ts";
+import { haveProcesses, kill, leftOf, NAME, pidsOf, type Victim } from "./kill-loop.fixture.ts";
+import { done, listed, until } from "./life.fixture.ts";
 
 const PLAIN = NAME;
 const COPIER = `${NAME}-copy`;
@@ -168,8 +168,7 @@ async function holds(trial: BuildTrial, mark: string, content: string, folder: s
     () => `only what runs has traces; there are ${left.join(", ")}`,
     async () => (left = await traces()).length === 0,
   );
-  for (const { pid, name } of await listed(trial))
-    assert.ok(commandOf(pid) !== "", `${name} is listed, and has process ${pid}`);
+  await haveProcesses(trial);
   await until(
     () => `nothing is left half; there are ${halves(trial).join(", ")}`,
     () => halves(trial).length === 0,
@@ -234,7 +233,8 @@ async function verifies(trial: BuildTrial): Promise<void> {
 }
 
 async function endsWell(trial: BuildTrial, mark: string, content: string): Promise<void> {
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  // It may have ended by itself meanwhile.
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
   await until("nothing is left of any", () => leftOf(trial, mark, []).length === 0);
   if ((await trial.skerry(["describe", PLAIN])).code !== 0) await done(trial, ["deploy", "victim", "--as", PLAIN]);
   await done(trial, ["build", "-q", "victim"]);

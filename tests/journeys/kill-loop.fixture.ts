@@ -58,7 +58,8 @@ export async function killLoop(trial: Trial, rounds: number): Promise<void> {
       throw new Error(`${story}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
   }
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  // It may have ended by itself meanwhile.
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
   await until("nothing is left of any", () => leftOf(trial, mark, []).length === 0);
   if ((await trial.skerry(["describe", NAME])).code !== 0) await done(trial, ["deploy", "dev-shell", "--as", NAME]);
   assert.equal((await done(trial, ["run", "-q", NAME, "--", "-c", "cat ~/data/kept"])).stdout, `${content}\n`);
@@ -112,13 +113,25 @@ async function holds(trial: Trial, mark: string): Promise<void> {
         (await listed(trial)).map(({ id }) => id),
       ).length === 0,
   );
-  for (const { pid, name } of await listed(trial))
-    assert.ok(commandOf(pid) !== "", `${name} is listed, and has process ${pid}`);
+  await haveProcesses(trial);
   const volume = `${trial.home}/data/volumes/${NAME}/data/kept`;
   assert.ok(existsSync(volume), "the data is there");
   const deployment = `${trial.home}/config/deployments/${NAME}.yaml`;
   if (existsSync(deployment))
     assert.match(readFileSync(deployment, "utf8"), /^recipe: dev-shell$/m, "no half deployment");
+}
+
+/** What is listed has a process, or will have one or be listed no more: its wall may be just on its way. */
+export async function haveProcesses(trial: Trial): Promise<void> {
+  let without: readonly string[] = [];
+  await until(
+    () => `what is listed has a process; without are ${without.join(", ")}`,
+    async () => {
+      const rows = await listed(trial);
+      without = rows.filter(({ pid }) => commandOf(pid) === "").map(({ name, pid }) => `${name} (${pid})`);
+      return without.length === 0;
+    },
+  );
 }
 
 /** Traces of compartments other than those: runtime folders, control groups, processes when nothing runs at all. */

@@ -333,7 +333,6 @@ test("what the owner keeps elsewhere, behind a link, counts as it is there; a ba
   writeFileSync(elsewhere, "skerry: facts/1\ntimeZone: Europe/Madrid\n");
   utimesSync(elsewhere, atime, mtime);
   assert.equal((await wayOf([...RUN, "true"])).way, "full");
-  await until("there is a launcher of the new text", () => existsSync(`${LAUNCHER}/start`));
   await withLauncher();
   spawnSync("/usr/bin/cp", ["-a", `${elsewhere}.backup`, elsewhere]);
   assert.equal((await wayOf([...RUN, "true"])).way, "full");
@@ -365,8 +364,7 @@ test("Skerry's own edit takes the launcher away first, and the next is made of t
     mode: 0o755,
   });
   await done(trial, ["edit", "dev-shell"], { environment: { EDITOR: editor } });
-  await until("there is a new launcher", () => existsSync(`${LAUNCHER}/start`));
-  await trial.client.shutdown();
+  await withLauncher();
   const { way, stdout } = await wayOf([...RUN, "echo $COLOUR"]);
   assert.deepEqual([way, stdout], ["launcher", "green\n"]);
   // Another file would be another lock.

@@ -102,7 +102,10 @@ test("when its agent is killed, the run is ended without any other, and nothing 
   assert.equal(stdout, "");
   assert.match(stderr, /orphan was ended, since nobody watches it any more/);
   await until("its end", async () => !(await done(trial, ["ps"])).stdout.includes("orphan"));
-  const record = /^.* learned .*$/m.exec((await done(trial, ["audit", "orphan"])).stdout)?.[0] ?? "";
+  const record = await until(
+    "what was learned",
+    async () => /^.* learned .*$/m.exec((await done(trial, ["audit", "orphan"])).stdout)?.[0],
+  );
   assert.match(record, /whole=?:? ?(no|false)/);
 });
 

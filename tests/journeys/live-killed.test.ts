@@ -1,5 +1,6 @@
 /** An agent that is killed in the middle of a change of folders: the next one brings it to an end, and the app goes on. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { commandOf, done, listed, processesSaying, until } from "./life.fixture.ts";
@@ -45,8 +46,9 @@ const counted = () => readFileSync(`${trial.home}/data/volumes/dev-shell/data/co
 
 test("whenever it is killed, the app goes on, and who held what was revoked does not", async () => {
   await start();
-  const hold = "exec 7</mnt/docs/name; : held-by-one; while :; do sleep 1 <&-; done";
-  const holders = () => processesSaying("held-by-one").filter((pid) => !commandOf(pid).includes("setsid"));
+  const mark = `held-${randomBytes(6).toString("hex")}`;
+  const hold = `exec 7</mnt/docs/name; : ${mark}; while :; do sleep 1 <&-; done`;
+  const holders = () => processesSaying(mark).filter((pid) => !commandOf(pid).includes("setsid"));
   for (const afterMs of [0, 8, 20, 40]) {
     const story = `killed ${afterMs} ms after it had begun`;
     write(real());
@@ -70,7 +72,9 @@ test("without its wall nothing can be taken from an app, so what is revoked ends
   for (const more of ["", "on-revoke: restart\n"]) {
     await start(more);
     const [before] = await listed(trial);
-    for (const pid of pidsOf(trial, "wall", undefined, "")) kill(pid);
+    const walls = pidsOf(trial, "wall", undefined, "");
+    for (const pid of walls) kill(pid);
+    await until("its wall has ended", () => walls.every((pid) => commandOf(pid) === ""));
     assert.equal((await listed(trial))[0]?.id, before?.id, "it runs on");
     write("deny", more);
     assert.match(await apply(), /docs: dev-shell now gets nothing.*since its wall has ended/);

@@ -104,7 +104,7 @@ test("datagrams are granted and revoked while the app runs", { skip }, async () 
   const ask = `
 import socket
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-client.settimeout(5)
+client.settimeout(60)
 try:
     client.connect(("one.example.org", ${udp}))
     client.send(b"x")

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "./doors.fixture.ts";
+import { killAgent } from "./life.fixture.ts";
 import { deployWithRules, makeNamedTrial, NO_NAMED_NETWORKS, tryInside } from "./named-network.fixture.ts";
 
 const skip = NO_NAMED_NETWORKS;
@@ -265,9 +266,7 @@ except OSError:
   await until("its end", async () => (said.includes("reset") ? true : undefined));
   const tries = async () => (await app.python(`${ASK(port)}print(client.recv(100).decode())`)).stdout;
   assert.equal(await tries(), "");
-  const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
-  assert.ok(info.ok && info.value.pid !== undefined);
-  process.kill(info.value.pid, "SIGKILL");
+  await killAgent(trial);
   assert.equal(await tries(), "");
   deployWithRules(trial, world, "live", rule(port));
   const applied = await trial.skerry(["apply", "live"]);

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
-import { done, until } from "./life.fixture.ts";
+import { done, killAgent, until } from "./life.fixture.ts";
 import { makeTrial, type Trial } from "./trial.fixture.ts";
 
 let trial: Trial;
@@ -127,15 +127,25 @@ test("what was exported is on record", async () => {
 });
 
 test("an export that was killed leaves nothing beside its target once the next agent runs", async () => {
-  for (const target of ["killed.tar", "killed"]) {
+  const parts = () => readdirSync(trial.files).filter((name) => name.endsWith(".part"));
+  /** @returns whether it was killed before it was done */
+  const killed = async (target: string): Promise<boolean> => {
     const child = trial.begin(["images", "export", "-q", "ripgrep", target]);
     const ended = once(child, "exit");
-    const parts = () => readdirSync(trial.files).filter((name) => name.endsWith(".part"));
-    await until("it has begun to write", () => parts().length === 1);
-    const info = await trial.client.call<{ readonly pid?: number }>("Info", {});
-    assert.ok(info.ok);
-    process.kill(info.value.pid ?? 0, "SIGKILL");
+    await until("it has begun to write", () => parts().length === 1 || child.exitCode !== null);
+    await killAgent(trial);
     await ended;
+    return !existsSync(`${trial.files}/${target}`);
+  };
+  for (const [target, whole] of [
+    ["killed.tar", "one.tar"],
+    ["killed", "one"],
+  ] as const) {
+    while (!(await killed(target))) {
+      // Who came too late finds all of it.
+      assert.equal(run(["/usr/bin/diff", "-r", whole, target]).status, 0);
+      rmSync(`${trial.files}/${target}`, { recursive: true });
+    }
     await done(trial, ["ps"]);
     await until("nothing half is left", () => parts().length === 0);
     // Its note goes last, when there is nothing more to be swept by it.

@@ -93,7 +93,9 @@ test("what is started again after its end is reached again", async () => {
   );
   await serveIn(trial, "again");
   for (let count = 0; count < 3; count += 1) {
-    const first = await until("it runs", async () => (await listed(trial)).find(({ name }) => name === "again"));
+    const first = await until("it runs", async () =>
+      (await listed(trial)).find(({ name, pid }) => name === "again" && pid > 0),
+    );
     await until("it answers", async () => (await greeting({ host: "127.0.0.1", port })) === "web");
     process.kill(first.pid, "SIGKILL");
     await until("it is another start", async () => {

@@ -9,7 +9,8 @@ import { makeTrial, removeFolder } from "./trial.fixture.ts";
 const trial = makeTrial();
 after(async () => await trial.close());
 afterEach(async () => {
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  // It may have ended by itself meanwhile.
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
 });
 
 const names = async () => (await listed(trial)).map(({ name }) => name).toSorted();

@@ -10,7 +10,8 @@ import { makeTrial } from "./trial.fixture.ts";
 const trial = makeTrial();
 after(async () => await trial.close());
 afterEach(async () => {
-  for (const { name } of await listed(trial)) await done(trial, ["kill", name]);
+  // It may have ended by itself meanwhile.
+  for (const { name } of await listed(trial)) await trial.skerry(["kill", name]);
 });
 
 const QUICK = "{ when: on-failure, delay: 100ms, longest-delay: 400ms }";
@@ -58,7 +59,9 @@ test("without a policy what fails stays down", async () => {
   await deployed(trial, "dev-shell", "plain", {});
   await start("plain", "exit 3");
   await done(trial, ["wait", "plain"], { code: 3 });
-  assert.equal(Object(await json(trial, ["describe", "plain"])).service.state, "down");
+  // Of its end others hear first.
+  await until("it is down", async () => Object(await json(trial, ["describe", "plain"])).service.state === "down");
+  assert.equal(startsOf("plain"), 1);
 });
 
 test("what its owner stops or kills is not started again, not even by another agent", async () => {

@@ -16,8 +16,8 @@ export function processesOf(folder: string): readonly { readonly pid: number; re
   });
 }
 
-/** Looks again until it is so. */
-export async function eventually(holds: () => boolean, what: string, limitMs = 20_000): Promise<void> {
+/** Looks again until it is so; on a machine that stands still for seconds, what comes at once comes late. */
+export async function eventually(holds: () => boolean, what: string, limitMs = 60_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1000} s: ${what}`);
