@@ -106,6 +106,8 @@ export class Suspended {
         kind: "suspend",
         ...{ instance: name, id: record.spec.id, bytes: taken.value },
       });
+      // Its wall ends a moment after it: who starts it at once is not told that it runs.
+      await this.#compartments.wait(name, AbortSignal.timeout(ENDS_WITHIN_MS));
       return success(machine);
     } finally {
       await this.#perform([{ kind: "remove-tree", path: building }]);
