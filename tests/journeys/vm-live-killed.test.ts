@@ -56,7 +56,7 @@ test("whenever it is killed, what was revoked is gone from the machine, and the 
     await apply();
     const seen = await inside("cat /mnt/docs/name; cut -d' ' -f3 /proc/$(cat /tmp/holder)/stat");
     assert.match(seen.stdout, /^Z?\n?$/, story);
-    assert.match(seen.stderr, /docs.*Permission denied/, story);
+    assert.match(seen.stderr, /docs.*Permission denied/, `${story}: ${seen.stderr}`);
     const before = counted();
     await until(`it counts on, ${story}`, () => counted() > before, LIMIT_MS);
   }
