@@ -46,6 +46,16 @@ test("a verdict is remembered for this boot and this QEMU, and no longer", async
   assert.equal(starts(), 3);
 });
 
+test("a host that stands still for a moment is asked once more", async () => {
+  const { qemu, starts } = standIn(
+    "late",
+    `[ "$(wc -l <${folder}/late.starts)" = 2 ] || exec sleep 1000; echo counted; exit 33`,
+  );
+  const wanted = { device: "opens", qemu, file: join(folder, "late.json") } as const;
+  assert.equal((await probeAccelerator(wanted)).kind, "kvm");
+  assert.equal(starts(), 2);
+});
+
 test("a processor that is too slow, fails or says something else is not used", async () => {
   for (const [name, act, because] of [
     ["slow", "exec sleep 1000", "slow"],

@@ -33,7 +33,9 @@ export async function probeAccelerator({ device, qemu, file }: AcceleratorWanted
   const key = await keyOf(qemu);
   const remembered = await verdictIn(file, key);
   if (remembered !== undefined) return remembered;
-  const ends = await bootProbe(qemu, "kvm", LIMIT_MS);
+  let ends = await bootProbe(qemu, "kvm", LIMIT_MS);
+  // The host may have stood still for a moment, and the verdict holds until it boots.
+  if (ends === "slow") ends = await bootProbe(qemu, "kvm", LIMIT_MS);
   const verdict: Accelerator =
     ends === "counted" ? { kind: "kvm", because: undefined } : { kind: "emulated", because: ends };
   try {
