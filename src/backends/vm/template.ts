@@ -18,7 +18,7 @@ const TEMPLATE_FORMAT = 1;
 const INSIDE = "/vm/template";
 
 /** Far above what a copy takes to answer, also on a slow host; a boot takes as long there. */
-const COPY_WITHIN_MS = 60_000;
+const COPY_WITHIN_MS = 30_000;
 
 /** A machine keeps the size of a disk that it has seen, so starts have disks of one size. */
 const DISK_STEP_BYTES = 256 * 1024;
