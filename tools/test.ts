@@ -139,10 +139,10 @@ async function runFiles(those: readonly string[]): Promise<Outcome> {
       // Comes at once; that it passed or failed is said when all files before it have ended.
       case "test:complete": {
         const { name, file = "", details, skip, todo } = event.data;
+        // A test that is written in a fixture is of the fixture's file, and of one of those that use it.
         const about = told.get(file);
-        if (about === undefined) throw new Error(`${name} is of no file that was to run`);
         const { error, duration_ms: durationMs } = details;
-        if (name === file) {
+        if (name === file && about !== undefined) {
           about.hasEnded = overall?.aborted !== true;
           // Mostly it only says that something in it failed; else that it took too long, or what it ended with.
           if (error !== undefined && about.failures.length === 0)
@@ -150,15 +150,17 @@ async function runFiles(those: readonly string[]): Promise<Outcome> {
           tellFile(file, about, durationMs);
           break;
         }
-        if (details.type !== "suite") about.tests += 1;
         const why = reasonOf(skip, todo);
-        if (why !== undefined) {
-          about.skipped += 1;
-          skips.push({ where: `${shortName(file)}: ${name}`, reason: why });
+        if (about !== undefined && details.type !== "suite") {
+          about.tests += 1;
+          about.skipped += why === undefined ? 0 : 1;
         }
+        if (why !== undefined) skips.push({ where: `${shortName(file)}: ${name}`, reason: why });
         // A group fails because a test in it did: that one is told.
         if (error === undefined || (details.type === "suite" && error.failureType === "subtestsFailed")) break;
-        about.failures.push(`${name}\n${wordsOf(error.cause ?? error)}`);
+        const failure = `${name}\n${wordsOf(error.cause ?? error)}`;
+        if (about === undefined) say(`${shortName(file)}\n${failure}`);
+        else about.failures.push(failure);
         break;
       }
       case "test:stdout":
@@ -173,11 +175,19 @@ async function runFiles(those: readonly string[]): Promise<Outcome> {
           closing.push({ type: "test:diagnostic", data: { nesting: 0, message: event.data.message, level: "info" } });
         }
         break;
-      case "test:summary":
-        if (event.data.file !== undefined) break;
-        outcome.total = event.data.counts.tests;
-        outcome.succeeded = event.data.success;
+      case "test:summary": {
+        const { file, counts, success } = event.data;
+        const about = told.get(file ?? "");
+        // Counts those of fixtures as well; does not come of a file that ends its own process.
+        if (about !== undefined) {
+          about.tests = Math.max(about.tests, counts.tests);
+          about.skipped = Math.max(about.skipped, counts.skipped);
+        }
+        if (file !== undefined) break;
+        outcome.total = counts.tests;
+        outcome.succeeded = success;
         break;
+      }
       default:
     }
   }
@@ -196,9 +206,9 @@ function reasonOf(skip: string | boolean | undefined, todo: string | boolean | u
   return typeof skip === "string" ? skip : "no reason given";
 }
 
-function tellFile(file: string, { failures, tests }: Told, durationMs: number): void {
+function tellFile(file: string, { failures }: Told, durationMs: number): void {
   const seconds = `${(durationMs / 1000).toFixed(1)} s`;
-  say(`${failures.length === 0 ? "ok    " : "FAILED"} ${shortName(file)} (${tests} tests, ${seconds})`);
+  say(`${failures.length === 0 ? "ok    " : "FAILED"} ${shortName(file)} (${seconds})`);
   for (const failure of failures) say(`✖ ${failure}`.replaceAll(/^/gm, "  "));
 }
 

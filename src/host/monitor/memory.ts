@@ -4,7 +4,7 @@
  * Who connects writes a line: nothing, or how many whole MiB the system is to have. The answer is one line: how many it has
  * now, or `-` and why that cannot be said. What the system gives back is the host's; how fast it does so, and whether, is its own.
  *
- * Invariant: one question at a time goes to the VMM, and nobody waits for long.
+ * Invariant: one question at a time goes to the VMM, and nobody waits for ever.
  */
 import { createServer } from "node:net";
 import { Qmp } from "./qmp.ts";
@@ -12,7 +12,8 @@ import type { Raised } from "./raise.ts";
 import { lineOf } from "./streams.ts";
 
 const MEBIBYTE = 1024 * 1024;
-const ANSWERS_WITHIN_MS = 20_000;
+/** One that has not answered by then is asked nothing any more, and so cannot be suspended either. */
+const ANSWERS_WITHIN_MS = 120_000;
 
 /** Nothing, or a number of MiB. */
 const LINE_BYTES_LIMIT = 16;
