@@ -69,9 +69,10 @@ const files = globSync(patterns, { cwd: ROOT })
 const overall = flags.within === undefined ? undefined : AbortSignal.timeout(Number(flags.within) * 1000);
 
 // What the journeys run is built first, once, and kept between runs: the only phase that fetches.
-if (files.some((file) => file.includes("/tests/journeys/") || file.includes("/tests/slow/"))) {
+const journeys = files.filter((file) => file.includes("/tests/journeys/") || file.includes("/tests/slow/"));
+if (journeys.length > 0) {
   const large = files.some((file) => file.endsWith("/tests/slow/catalogue.test.ts")) ? ["--large"] : [];
-  const prepared = spawnSync(process.execPath, [join(ROOT, "tests/journeys/prepare.ts"), ...large], {
+  const prepared = spawnSync(process.execPath, [join(ROOT, "tests/journeys/prepare.ts"), ...large, ...journeys], {
     cwd: ROOT,
     stdio: "inherit",
   });

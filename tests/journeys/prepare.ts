@@ -1,9 +1,10 @@
 /**
  * The fetch phase: builds into the cache the images that journeys use, from the configured package mirrors. What is there
- * already is not fetched again. Run by tools/test.ts before the journeys; with `--large`, also what tests/slow/ needs.
+ * already is not fetched again. Run by tools/test.ts before the journeys with their files, of which it builds what they
+ * name; with `--large`, also what tests/slow/ needs.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
 import { placesFrom } from "../../src/model/index.ts";
@@ -27,12 +28,29 @@ const MACHINES = [
   ["ripgrep", VM_DEPLOYMENT.replace("dev-shell", "ripgrep")],
 ] as const;
 
+/** All bases come with it, and fixtures start it. */
+const ALWAYS: ReadonlySet<string> = new Set(["ripgrep", "dev-shell"]);
+
+/** An app with a screen brings these along. */
+const OF_SCREENS: ReadonlySet<string> = new Set(["foot", "virtual-screen", "far-screen"]);
+
+const chosen = process.argv
+  .slice(2)
+  .filter((word) => !word.startsWith("--"))
+  .map((file) => readFileSync(file, "utf8"));
+
+/** What is needed after all is built by the test that needs it. */
+function isNamed(recipe: string): boolean {
+  const name = OF_SCREENS.has(recipe) ? /\b(?:foot|display|screen)\b/ : new RegExp(`\\b${recipe}\\b`);
+  return ALWAYS.has(recipe) || chosen.some((text) => name.test(text));
+}
+
 const home = `${CACHE}/home`;
 for (const folder of [CACHE, home]) {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
 }
-for (const recipe of CACHED_RECIPES) await build(recipe);
+for (const recipe of CACHED_RECIPES.filter(isNamed)) await build(recipe);
 if (lacksForMachines() === false) {
   // The kernel, and disks of the layers, are made by the first start.
   mkdirSync(`${home}/config/deployments`, { recursive: true });
