@@ -114,7 +114,7 @@ export function debianDisk(kernel: string, folder: string, more = ""): string {
   writeFileSync(`${folder}/startup.nsh`, STARTUP);
   const script = `set -eu; cd "$1"
     truncate -s 40M debian.raw
-    mkfs.vfat -F 32 debian.raw >/dev/null
+    /usr/sbin/mkfs.vfat -F 32 debian.raw >/dev/null
     mcopy -i debian.raw vmlinuz ::vmlinuz.efi
     mcopy -i debian.raw initrd startup.nsh ::`;
   execFileSync("/bin/sh", ["-c", script, "sh", folder], { stdio: ["ignore", "ignore", "inherit"] });
