@@ -213,6 +213,10 @@ function tellFile(file: string, { failures }: Told, durationMs: number): void {
   for (const failure of failures) say(`✖ ${failure}`.replaceAll(/^/gm, "  "));
 }
 
+function filesOf({ files: told }: Outcome, fits: (about: Told) => boolean): readonly string[] {
+  return [...told].filter(([, about]) => fits(about)).map(([file]) => file);
+}
+
 /** What its programs wrote comes later than that it has failed. */
 function tellOutput({ files: told }: Outcome): void {
   for (const [file, { failures, output }] of told) {
@@ -232,7 +236,7 @@ const first = await runFiles(files);
 tellOutput(first);
 
 // By itself, one that failed among others may not fail.
-const failed = files.filter((file) => first.files.get(file)?.failures.length !== 0);
+const failed = filesOf(first, ({ failures }) => failures.length > 0);
 const mayBeUnsteady =
   failed.length > 0 && failed.length <= MOST_UNSTEADY && failed.every((file) => file.includes("/tests/journeys/"));
 const second = mayBeUnsteady && overall?.aborted !== true ? await secondTry(failed) : undefined;
@@ -258,10 +262,7 @@ if (skips.length > 0) {
   say(`\n${skips.length} skipped:`);
   for (const { where, reason } of skips) say(`  ${where}\n    ${reason}`);
 }
-const empty = files.filter((file) => {
-  const about = first.files.get(file);
-  return about?.tests === 0 && about.failures.length === 0;
-});
+const empty = filesOf(first, ({ tests, failures }) => tests === 0 && failures.length === 0);
 for (const file of empty) say(`\n${shortName(file)} holds no test.`);
 if (total === 0) say(`\nNo test ran: no file fits ${parts.length === 0 ? patterns.join(", ") : parts.join(", ")}.`);
 if (flags["no-skips"] === true && avoidable.length > 0) {
@@ -269,10 +270,7 @@ if (flags["no-skips"] === true && avoidable.length > 0) {
 }
 await tellClosing(second ?? first);
 
-const ranWhole = files.filter((file) => {
-  const about = first.files.get(file);
-  return about !== undefined && about.hasEnded && about.tests > 0 && about.failures.length === 0 && about.skipped === 0;
-});
+const ranWhole = filesOf(first, (file) => file.hasEnded && file.tests > 0 && file.failures.length + file.skipped === 0);
 if (flags["ran-whole"] !== undefined)
   writeFileSync(flags["ran-whole"], ranWhole.map((file) => `${shortName(file)}\n`).join(""));
 
