@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -237,6 +237,22 @@ test("an agent that is killed at any moment of a change leaves what the next one
     assert.deepEqual(readdirSync(folder), published ? ["web.sock"] : []);
   }
   await done(trial, ["kill", "shaken"]);
+});
+
+test("a socket that a killed agent had closed on paper is taken away by the next one", async () => {
+  const folder = `${trial.files}/closed`;
+  mkdirSync(folder);
+  deployShell(trial, "closed", `publish: [{ port: 8080, socket: ${folder}/web.sock }]\n`);
+  await serveIn(trial, "closed");
+  const running = (await listed(trial)).find(({ name }) => name === "closed");
+  assert.ok(running !== undefined);
+  await killAgentOf(trial);
+  // What a change writes first.
+  writeFileSync(`${trial.home}/run/compartments/${running.id}/publish.json`, "[]");
+  deployShell(trial, "closed", "");
+  await done(trial, ["apply", "closed"]);
+  assert.deepEqual(readdirSync(folder), []);
+  await done(trial, ["kill", "closed"]);
 });
 
 test("a start in the foreground is published until it ends, and is no start without an agent", async () => {

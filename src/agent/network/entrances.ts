@@ -61,6 +61,9 @@ export class Entrances {
     if (this.#known.has(spec.id)) return;
     const takeOver = async () => {
       const publishes = await this.#inForce(spec);
+      const places = new Set(publishes.map(({ at }) => placeText(at)));
+      // One that was killed may have written that they are closed, and not have taken them away.
+      await this.#sockets.drop(spec.name, spec.id, (path) => !places.has(path));
       if (publishes.length > 0) await this.#of(spec).entrance.become(publishes);
     };
     const taken = takeOver().catch((error: unknown) => {
@@ -112,7 +115,8 @@ export class Entrances {
     for (const { publish, kind, cut } of changes) {
       const place = placeText(publish.at);
       // At the same path there may be another by now.
-      if (kind === "closed" && !wanted.has(place)) await this.#sockets.drop(spec.name, spec.id, place);
+      if (kind === "closed" && !wanted.has(place))
+        await this.#sockets.drop(spec.name, spec.id, (path) => path === place);
       const { id, name: instance } = spec;
       const gets = kind === "closed" ? "nothing" : `port ${publish.port}`;
       const request = `publish ${place}`;

@@ -35,10 +35,10 @@ export class SocketMemory {
     };
   }
 
-  /** Takes away what was made for a start: at one path, or all. */
-  async drop(name: string, id: string, path?: string): Promise<void> {
+  /** Takes away what was made for a start: all, or what is at some paths. */
+  async drop(name: string, id: string, goes: (path: string) => boolean = () => true): Promise<void> {
     await this.#change(name, (all) => {
-      const going = all.filter((one) => one.id === id && (path === undefined || one.path === path));
+      const going = all.filter((one) => one.id === id && goes(one.path));
       for (const one of going) removeOwnerSocket(one.path, one);
       return all.filter((one) => !going.includes(one));
     });
